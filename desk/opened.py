@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a letter turned out to hold once it was opened: the values that `mail` hands to `desk`."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+
+class EncryptionState(StrEnum):
+    """How the letter was encrypted, as GnuPG's status lines and return code show it."""
+
+    NONE = "none"
+    OK = "ok"
+    UNDECRYPTABLE = "undecryptable"
+    BROKEN = "broken"
+    PARTIAL = "partial"
+
+
+class SignatureState(StrEnum):
+    """What one OpenPGP signature is worth."""
+
+    GOOD = "good"
+    GOOD_OTHER_SENDER = "good-other-sender"
+    UNKNOWN_KEY = "unknown-key"
+    EXPIRED_KEY = "expired-key"
+    REVOKED_KEY = "revoked-key"
+    BAD = "bad"
+    PARTIAL = "partial"
+
+
+class Automatic(StrEnum):
+    """Why a letter was not written by a person (RFC 3834, RFC 3464)."""
+
+    AUTO_REPLY = "auto-reply"
+    BOUNCE = "bounce"
+    LIST = "list"
+    LOOP = "loop"
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """The verdict on a letter's encryption; `detail` says it in words an agent understands."""
+
+    state: EncryptionState
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One signature; `fingerprint` is 40 hexadecimal digits of the primary key, if GnuPG told it."""
+
+    state: SignatureState
+    fingerprint: str | None
+    covers: Literal["all", "part"] = "all"
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Headers:
+    """The headers that count; where the payload protects them, the protected ones."""
+
+    subject: str = ""
+    outer_subject: str = ""
+    sender: str = ""
+    """Address of From, lower case, without display name; empty when there is none."""
+    sender_name: str = ""
+    reply_to: str = ""
+    message_id: str = ""
+    """With angle brackets (RFC 5322, 3.6.4); empty when there is none."""
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    protected: bool = False
+    mismatch: tuple[str, ...] = ()
+    """Names of headers whose protected and outer values differ, apart from Subject."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A part that is not the text; `size` in bytes, decoded."""
+
+    name: str
+    type: str
+    size: int
+    content: bytes = b""
+
+
+@dataclass(frozen=True)
+class OfferedKey:
+    """A public key that came with the letter; `armor` is one minimal armored key without secrets."""
+
+    fingerprint: str
+    source: Literal["autocrypt", "attached", "report"]
+    armor: bytes
+
+
+@dataclass(frozen=True)
+class WhisperBack:
+    """The fields of a WhisperBack report; None where the report does not hold them."""
+
+    whisperback_id: str | None = None
+    report_subject: str = ""
+    contact_email: str | None = None
+    contact_raw: str | None = None
+    openpgp_key: str | None = None
+    """"block", or the key id, fingerprint or URL as it was typed."""
+    tails_version: str | None = None
+    app: str | None = None
+    """"Bug-specific app": written by a program, in English."""
+    manufacturer: str | None = None
+    product: str | None = None
+    product_version: str | None = None
+    wifi_pci: str | None = None
+    gpu_pci: str | None = None
+    wifi_driver: str | None = None
+    body_chars: int = 0
+    debug_info: bool = True
+    empty: bool = False
+    user_text: str = ""
+    """Only what the person wrote, without the program's headings."""
+    sections: tuple[tuple[str, str], ...] = ()
+    """Debugging sections as (key, content), in order."""
+
+
+@dataclass(frozen=True)
+class Language:
+    """A detected language: ISO 639-1 code and a confidence between 0 and 1."""
+
+    code: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A letter, opened. Nothing in it comes from a decryption whose verdict is not `ok`."""
+
+    form: str
+    """"plain", "pgp/mime encrypted", "pgp/mime signed", "inline encrypted", ..."""
+    encryption: Encryption
+    headers: Headers
+    text: str
+    signatures: tuple[Signature, ...] = ()
+    unprotected_text: str = ""
+    """Text of the letter that stood outside what was encrypted or signed."""
+    attachments: tuple[Attachment, ...] = ()
+    keys: tuple[OfferedKey, ...] = ()
+    whisperback: WhisperBack | None = None
+    automatic: Automatic | None = None
+    language: Language | None = None
+    problems: tuple[str, ...] = ()
+    """Sentences for the agent about what is odd with this letter."""
+
+
+class Unopenable(Exception):
+    """The letter breaks a limit or cannot be parsed; the text is the reason, without personal data."""
