@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Services that tests may ask for by name; each starts at its first use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.services.postgres import Cluster
+from tests.services.synapse import Homeserver, lay_site
+
+
+@pytest.fixture(scope="session")
+def synapse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Homeserver]:
+    """A running Synapse, the same for all tests: use user names of your own."""
+    with Homeserver(lay_site(tmp_path_factory.mktemp("synapse"))) as homeserver:
+        yield homeserver
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A running PostgreSQL cluster; `fresh()` makes a database."""
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The SQLAlchemy address of an empty database, on both kinds in turn."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path / 'helproom.db'}"
+    cluster: Cluster = request.getfixturevalue("postgres")
+    return cluster.fresh()

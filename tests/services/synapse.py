@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Synapse for tests: the demo's homeserver, without a life after the test."""
+
+from pathlib import Path
+
+from helproom.homeserver import Homeserver, HomeserverError, Site
+
+__all__ = ["Homeserver", "HomeserverError", "lay_site"]
+
+
+def lay_site(folder: Path, *, throttled: bool = False) -> Site:
+    """Describe a homeserver under `folder`; `throttled` gives 429 after three messages or logins."""
+    return Site(folder, "test-only-secret", throttled=throttled)
