@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.postgres import Cluster
+from tests.services.redmine import Redmine
 from tests.services.synapse import Homeserver, lay_site
 
 
@@ -22,6 +23,13 @@ def postgres() -> Iterator[Cluster]:
     """A running PostgreSQL cluster; `fresh()` makes a database."""
     with Cluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def redmine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redmine]:
+    """A running Redmine, the same for all tests."""
+    with Redmine(tmp_path_factory.mktemp("redmine")) as tracker:
+        yield tracker
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

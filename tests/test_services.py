@@ -7,8 +7,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import redminelib
 
 from tests.services.postgres import Cluster
+from tests.services.redmine import Redmine
 from tests.services.synapse import Homeserver, HomeserverError, lay_site
 
 
@@ -55,3 +57,16 @@ async def test_every_database_starts_empty(postgres: Cluster) -> None:
 
 def test_a_database_address_names_its_kind(database: str, request: pytest.FixtureRequest) -> None:
     assert database.startswith(request.node.callspec.params["database"])
+
+
+def test_redmine_shows_its_issues_and_comes_back_with_what_was_changed(redmine: Redmine) -> None:
+    desk = redminelib.Redmine(redmine.url, key=redmine.desk_key)
+    admin = redminelib.Redmine(redmine.url, key=redmine.admin_key)
+    assert [issue.id for issue in desk.issue.filter(status_id="*", sort="id")][:3] == [1, 2, 3]
+    assert desk.issue.get(1).fixed_version.name == "Tails_7.1"
+    admin.issue.update(3, notes="seen")
+    redmine.stop()
+    with pytest.raises(OSError, match="refused"):
+        desk.issue.get(3)
+    redmine.start()
+    assert [entry.notes for entry in admin.issue.get(3, include=["journals"]).journals] == ["seen"]
