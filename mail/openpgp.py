@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The gateway to OpenPGP: opens, checks, seals, and never hands out what is not proven sound."""
+
+import asyncio
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from desk.opened import Encryption, EncryptionState, Signature, SignatureState
+from mail import pgp_packets, pgp_status
+from mail.pgp_keys import KeyRefused, PublicKey, SecretKey, read_public_keys, secret_keys
+from mail.pgp_process import Agent, GpgLimits, GuardedGpg, KeyringUnusable, Run, in_memory
+
+__all__ = [
+    "Decrypted",
+    "GpgLimits",
+    "KeyRefused",
+    "Keyring",
+    "KeyringUnusable",
+    "PublicKey",
+    "SealRefused",
+    "Sealed",
+    "SecretKey",
+    "Signed",
+    "Workshop",
+    "read_public_key",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SOUND = frozenset((EncryptionState.OK, EncryptionState.NONE))
+_COMPRESS_FROM = 1_000_000
+_SLACK = 64 * 1024
+
+
+class SealRefused(Exception):
+    """Nothing was encrypted or signed; the text says why, without personal data."""
+
+
+@dataclass(frozen=True)
+class Decrypted:
+    """A message, judged; `data` is None unless the verdict is `ok` or nothing was encrypted."""
+
+    encryption: Encryption
+    data: bytes | None = field(default=None, repr=False)
+    signatures: tuple[Signature, ...] = ()
+    """The worst first."""
+    decrypted_to: tuple[str, ...] = ()
+    """Fingerprints of the desk's primary keys that opened it."""
+    session_digest: str | None = None
+    """SHA-256 of the session key: the same for a ciphertext that somebody sends once more."""
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A detached signature and the name of its hash for Content-Type (RFC 3156, 5)."""
+
+    armor: bytes = field(repr=False)
+    micalg: str
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A signed and encrypted message."""
+
+    armor: bytes = field(repr=False)
+    micalg: str
+
+
+class Workshop:
+    """The threads in which GnuPG is waited for: as many as there are cores."""
+
+    def __init__(self, size: int | None = None) -> None:
+        self._pool = ThreadPoolExecutor(size or os.cpu_count() or 1, thread_name_prefix="openpgp")
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run blocking `work` in one of the threads."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
+
+    def close(self) -> None:
+        """Wait for what is under way and take no more."""
+        self._pool.shutdown()
+
+
+class Keyring:
+    """The desk's secret keys in a home of their own. Blocking; safe to use from several threads.
+
+    `passphrase` protects all keys of the home and must hold at least 20 random bytes, because the
+    home's agent stretches it only a little (`s2k-count 65536`: 7 ms for a letter instead of 200).
+    Public keys of others are never stored here; they come with each call.
+    """
+
+    def __init__(self, home: Path, *, passphrase: str | None, limits: GpgLimits | None = None) -> None:
+        """Raises KeyringUnusable when GnuPG is missing or the home is none."""
+        self._passphrase = passphrase
+        self._limits = limits or GpgLimits()
+        home = home.absolute()
+        try:
+            self._agent = Agent(home)
+            self._gpg = GuardedGpg(home, self._limits)
+        except (OSError, ValueError):
+            raise KeyringUnusable("GnuPG cannot be started in the OpenPGP home.") from None
+        self._own: tuple[SecretKey, ...] | None = None
+        self._changing = threading.Lock()
+
+    def close(self) -> None:
+        """Stop the agent."""
+        self._agent.stop()
+
+    # Opening
+
+    def decrypt(self, message: bytes, signers: Sequence[bytes] = ()) -> Decrypted:
+        """Open one OpenPGP message and check its signatures against the public keys `signers`.
+
+        A message that is only signed (clearsigned, or in packets) gives its text with the verdict `none`.
+        Raises KeyringUnusable when it is the desk's fault that it cannot be opened.
+        """
+        run = self._run_with_signers(["--show-session-key", "--decrypt"], message, signers)
+        if run.killed:
+            return Decrypted(Encryption(EncryptionState.BROKEN, "Opening it took too much time or memory."))
+        verdict = pgp_status.judge_encryption(run.lines)
+        if verdict.state in _SOUND and not self._return_code_agrees(run, message):
+            verdict = self._overrule(run)
+        if verdict.state not in _SOUND:
+            self._blame_the_desk(run)
+            return Decrypted(verdict)
+        return Decrypted(
+            encryption=verdict,
+            data=run.data,
+            signatures=pgp_status.judge_signatures(run.lines, run.returncode),
+            decrypted_to=pgp_status.decrypted_to(run.lines),
+            session_digest=run.session_digest,
+        )
+
+    def verify_detached(
+        self, signed: bytes, signature: bytes, signers: Sequence[bytes] = ()
+    ) -> tuple[Signature, ...]:
+        """Check the signatures in `signature` over exactly the bytes `signed`; worst first, never empty."""
+        with in_memory([signature]) as ([path], files):
+            args = ["--enable-special-filenames", "--verify", path, "-"]
+            run = self._run_with_signers(args, signed, signers, files)
+        return _never_none(pgp_status.judge_signatures(run.lines, run.returncode))
+
+    def _run_with_signers(
+        self, args: list[str], data: bytes, signers: Sequence[bytes], files: Sequence[int] = ()
+    ) -> Run:
+        if not signers:
+            return self._run_with_secrets(args, data, files)
+        try:
+            ring = b"".join(pgp_packets.dearmor(key) for key in signers)
+        except pgp_packets.Malformed as problem:
+            raise KeyRefused(str(problem)) from None
+        with in_memory([ring]) as ([path], own):
+            return self._run_with_secrets(["--keyring", path, *args], data, [*files, *own])
+
+    def _run_with_secrets(self, args: list[str], data: bytes, files: Sequence[int] = ()) -> Run:
+        self._agent.awake()
+        return self._gpg.run(args, data, passphrase=self._passphrase, files=files)
+
+    def _return_code_agrees(self, run: Run, message: bytes) -> bool:
+        # A signature that cannot be checked and a text that is cut off both give 2. Only another run
+        # that leaves signatures aside can tell them apart.
+        if run.returncode == 0:
+            return True
+        if not pgp_status.explains_return_code(run.lines):
+            return False
+        again = self._run_with_secrets(["--skip-verify", "--decrypt"], message)
+        return again.returncode == 0 and again.data == run.data
+
+    def _overrule(self, run: Run) -> Encryption:
+        if len(run.data) + _SLACK >= self._limits.output_bytes:
+            size = self._limits.output_bytes // 1_000_000
+            return Encryption(
+                EncryptionState.BROKEN, f"It unpacks to more than {size} MB. Nothing of it is shown."
+            )
+        return Encryption(EncryptionState.BROKEN, pgp_status.BROKEN_PARTS)
+
+    def _blame_the_desk(self, run: Run) -> None:
+        if pgp_status.desk_failed(run.lines):
+            raise KeyringUnusable("The desk's OpenPGP key is there, but its passphrase is wrong or missing.")
+        if not self._agent.answers():
+            raise KeyringUnusable("The desk's gpg-agent does not answer.")
+
+    # Sealing
+
+    def encrypt_and_sign(self, data: bytes, *, to: Sequence[bytes], signer: str) -> Sealed:
+        """Encrypt to all the public keys `to` and sign with the key of the full fingerprint `signer`.
+
+        Raises SealRefused unless GnuPG states that everything happened as asked.
+        """
+        if not to:
+            raise SealRefused("There is no key to encrypt to.")
+        keys = [self._binary(key) for key in to]
+        args = ["--armor", "--encrypt", "--sign", "--local-user", self._signer(signer)]
+        args += ["-z", "0"] if len(data) < _COMPRESS_FROM else []
+        with in_memory(keys) as (paths, files):
+            for path in paths:
+                args += ["--recipient-file", path]
+            run = self._run_with_secrets(args, data, files)
+            refused = [
+                paths.index(name) + 1 for name in pgp_status.refused_recipients(run.lines) if name in paths
+            ]
+        if refused:
+            raise SealRefused(
+                f"One cannot encrypt to key number {refused[0]} of {len(to)}: it is expired or unfit."
+            )
+        created = self._created(run, signer)
+        if not pgp_status.encrypted(run.lines) or _count_recipients(run.data) != len(to):
+            raise SealRefused("GnuPG did not encrypt to exactly the keys it was given.")
+        return Sealed(run.data, created.micalg)
+
+    def sign_detached(self, data: bytes, *, signer: str) -> Signed:
+        """Sign exactly these bytes. Raises SealRefused."""
+        args = ["--armor", "--detach-sign", "--local-user", self._signer(signer)]
+        run = self._run_with_secrets(args, data)
+        return Signed(run.data, self._created(run, signer).micalg)
+
+    def _created(self, run: Run, signer: str) -> pgp_status.Created:
+        created = pgp_status.created(run.lines)
+        own = next((key for key in self.secret_keys() if key.fingerprint == signer), None)
+        if run.returncode != 0 or created is None or own is None or not run.data:
+            self._blame_the_desk(run)
+            raise SealRefused("GnuPG did not sign with the queue's key.")
+        if created.fingerprint not in own.fingerprints:
+            raise SealRefused("GnuPG signed with another key than the queue's.")
+        return created
+
+    def _signer(self, fingerprint: str) -> str:
+        own = next((key for key in self.secret_keys() if key.fingerprint == fingerprint), None)
+        if own is None:
+            raise SealRefused("The desk does not have the key it should sign with.")
+        if own.expired or own.revoked or not own.can_sign:
+            raise SealRefused("The queue's key cannot sign: it is expired, revoked or not made for it.")
+        return fingerprint
+
+    def _binary(self, key: bytes) -> bytes:
+        try:
+            return pgp_packets.dearmor(key)
+        except pgp_packets.Malformed:
+            raise SealRefused("One of the keys to encrypt to cannot be read.") from None
+
+    # Keys
+
+    def read_public_keys(self, key: bytes) -> tuple[PublicKey, ...]:
+        """All public keys in armored or binary `key`, which is stored nowhere. Raises KeyRefused."""
+        return read_public_keys(self._gpg, key)
+
+    def secret_keys(self) -> tuple[SecretKey, ...]:
+        """The desk's own keys."""
+        if self._own is None:
+            self._own = secret_keys(self._gpg)
+        return self._own
+
+    def make_key(self, user_id: str, *, expires: int) -> str:
+        """Make an Ed25519 key with a Curve25519 subkey for `expires` days; its fingerprint."""
+        if not user_id or not user_id.isprintable():
+            raise KeyRefused("A user id is one line of visible characters.")
+        args = ["--quick-generate-key", user_id, "future-default", "default", f"{expires}d"]
+        if self._passphrase is None:
+            args[:0] = ["--pinentry-mode", "loopback", "--passphrase", ""]
+        with self._changing:
+            run = self._run_with_secrets(args, b"")
+            self._own = None
+        made = [line.words for line in run.lines if line.key == "KEY_CREATED"]
+        if run.returncode != 0 or len(made) != 1 or made[0][0] != "B":
+            raise KeyRefused("GnuPG did not make the key; perhaps there is one for this user id already.")
+        return made[0][1]
+
+    def import_secret_key(self, key: bytes) -> str:
+        """Take in one secret key that has the home's passphrase or none; its fingerprint.
+
+        Afterwards it has the home's passphrase. Raises KeyRefused.
+        """
+        with self._changing:
+            run = self._run_with_secrets(["--import-options", "import-minimal", "--import"], key)
+            self._own = None
+        taken = {line.words[1] for line in run.lines if line.key == "IMPORT_OK" and int(line.words[0]) & 16}
+        if len(taken) != 1:
+            raise KeyRefused("There is not exactly one secret key in it.")
+        [fingerprint] = taken
+        if self._passphrase is not None:
+            self._run_with_secrets(["--passwd", fingerprint], b"")
+        try:
+            self.sign_detached(b"", signer=fingerprint)
+        except (KeyringUnusable, SealRefused):
+            raise KeyRefused(
+                "The key was stored, but cannot sign: its passphrase is not the desk's."
+            ) from None
+        return fingerprint
+
+    def export_public_key(self, fingerprint: str) -> bytes:
+        """The desk's own public key, minimal and armored. Raises KeyRefused."""
+        if fingerprint not in {key.fingerprint for key in self.secret_keys()}:
+            raise KeyRefused("The desk does not have this key.")
+        return self._gpg.run(
+            ["--armor", "--export-options", "export-minimal", "--export", fingerprint], b""
+        ).data
+
+
+def _count_recipients(armor: bytes) -> int | None:
+    try:
+        return pgp_packets.recipients(pgp_packets.dearmor(armor))
+    except pgp_packets.Malformed:
+        return None
+
+
+def _never_none(signatures: tuple[Signature, ...]) -> tuple[Signature, ...]:
+    return signatures or (Signature(SignatureState.BAD, None, detail="The signature could not be read."),)
+
+
+def read_public_key(key: bytes, *, limits: GpgLimits | None = None) -> PublicKey:
+    """The one public key in armored or binary `key`, read in a home that is thrown away.
+
+    Raises KeyRefused, also when there are several.
+    """
+    with tempfile.TemporaryDirectory(prefix="openpgp") as home:
+        found = read_public_keys(GuardedGpg(Path(home), limits or GpgLimits()), key)
+    if len(found) > 1:
+        raise KeyRefused(f"There are {len(found)} keys in it; one was expected.")
+    return found[0]

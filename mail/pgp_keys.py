@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Reading public keys that strangers send, and GnuPG's colon listings (doc/DETAILS)."""
+
+import datetime as dt
+import email.utils
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mail import pgp_packets
+from mail.pgp_process import GuardedGpg
+
+_MOST_KEYS = 8
+_ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
+_PLAIN = frozenset(
+    (
+        pgp_packets.PUBLIC_KEY,
+        pgp_packets.PUBLIC_SUBKEY,
+        pgp_packets.SIGNATURE,
+        pgp_packets.USER_ID,
+        pgp_packets.USER_ATTRIBUTE,
+    )
+)
+
+
+class KeyRefused(Exception):
+    """A key cannot be used; the text says why, without personal data."""
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """One public key, made minimal: newest self-signatures only, no photos, no signatures of others."""
+
+    fingerprint: str
+    """40 hexadecimal digits of the primary key."""
+    user_ids: tuple[str, ...] = field(repr=False)
+    """With control, bidirectional and other invisible characters escaped."""
+    addresses: tuple[str, ...] = field(repr=False)
+    """Mail addresses of the user ids, lower case."""
+    created: dt.datetime
+    expires: dt.datetime | None
+    expired: bool
+    revoked: bool
+    can_encrypt: bool
+    """Whether one can encrypt to it now."""
+    key_ids: tuple[str, ...]
+    """16 hexadecimal digits each, of the primary key and its subkeys."""
+    armor: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """One of the desk's own keys."""
+
+    fingerprint: str
+    fingerprints: frozenset[str]
+    """Of the primary key and its subkeys."""
+    user_ids: tuple[str, ...]
+    expires: dt.datetime | None
+    expired: bool
+    revoked: bool
+    can_sign: bool
+    can_decrypt: bool
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One primary key of a colon listing, with the rows that belong to it."""
+
+    rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the primary key, then of its subkeys."""
+        return tuple(row[9] for row in self.rows if row[0] == "fpr")
+
+    @property
+    def user_ids(self) -> tuple[str, ...]:
+        """Escaped; without those that were revoked."""
+        return tuple(visible(row[9]) for row in self.rows if row[0] == "uid" and row[1] != "r")
+
+    @property
+    def validity(self) -> str:
+        """Field 2 of the primary key."""
+        return self.rows[0][1]
+
+    @property
+    def capabilities(self) -> str:
+        """Field 12: in upper case what the whole key can do now."""
+        return self.rows[0][11]
+
+    @property
+    def revoked(self) -> bool:
+        """Whether its owner revoked it."""
+        return self.validity == "r"
+
+    @property
+    def usable(self) -> bool:
+        """Neither expired, revoked, invalid nor disabled."""
+        return self.validity not in {"e", "i", "r"} and "D" not in self.capabilities
+
+    @property
+    def created(self) -> dt.datetime:
+        """In UTC."""
+        return dt.datetime.fromtimestamp(int(self.rows[0][5]), dt.UTC)
+
+    @property
+    def expires(self) -> dt.datetime | None:
+        """In UTC."""
+        return dt.datetime.fromtimestamp(int(self.rows[0][6]), dt.UTC) if self.rows[0][6] else None
+
+
+def listed(listing: bytes) -> list[Listed]:
+    """The primary keys of a colon listing."""
+    keys: list[list[tuple[str, ...]]] = []
+    for line in listing.split(b"\n"):
+        row = tuple(_unescaped(cell) for cell in line.split(b":"))
+        if row[0] in {"pub", "sec"}:
+            keys.append([])
+        if keys and len(row) > 9:  # noqa: PLR2004  (every row we read has a field 10)
+            keys[-1].append(row)
+    return [Listed(tuple(rows)) for rows in keys]
+
+
+def _unescaped(cell: bytes) -> str:
+    return _ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), cell).decode("utf-8", "replace")
+
+
+def visible(text: str) -> str:
+    """`text` with every character that one cannot see written as an escape sequence."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def read_public_keys(gpg: GuardedGpg, key: bytes) -> tuple[PublicKey, ...]:
+    """Read armored or binary public keys without storing them anywhere.
+
+    Raises KeyRefused when they are too large, hold secrets or are no usable keys.
+    """
+    packets = _acceptable(key, gpg.limits.key_bytes)
+    options = "import-minimal,import-export,no-import-local-sigs"
+    exported = gpg.run(["--import-options", options, "--import"], packets)
+    if exported.killed:
+        raise KeyRefused("Reading the key took too long.")
+    minimal = list(_one_by_one(exported.data))
+    if not 0 < len(minimal) <= _MOST_KEYS:
+        raise KeyRefused("There is no usable public key in it.")
+    listing = gpg.run(["--show-keys"], b"".join(minimal))
+    found = listed(listing.data)
+    if listing.returncode != 0 or len(found) != len(minimal):
+        raise KeyRefused("GnuPG cannot read the key.")
+    return tuple(_public_key(one, packets) for one, packets in zip(found, minimal, strict=True))
+
+
+def _acceptable(key: bytes, limit: int) -> bytes:
+    if len(key) > limit:
+        raise KeyRefused(f"The key is larger than {limit // 1024} KB.")
+    if b"-----BEGIN PGP PRIVATE KEY" in key:
+        raise KeyRefused("This is a private key. It is not safe any more and should be replaced.")
+    try:
+        data = pgp_packets.dearmor(key)
+        tags = [packet.tag for packet in pgp_packets.packets(data)]
+    except pgp_packets.Malformed as problem:
+        raise KeyRefused(str(problem)) from None
+    if {pgp_packets.SECRET_KEY, pgp_packets.SECRET_SUBKEY}.intersection(tags):
+        raise KeyRefused("This is a private key. It is not safe any more and should be replaced.")
+    if not 0 < tags.count(pgp_packets.PUBLIC_KEY) <= _MOST_KEYS:
+        raise KeyRefused(f"There are no public keys in it or more than {_MOST_KEYS}.")
+    return data
+
+
+def _one_by_one(data: bytes) -> Iterator[bytes]:
+    """Each key's packets, without photos."""
+    key: list[bytes] = []
+    photo = False
+    try:
+        for packet in pgp_packets.packets(data):
+            if packet.tag not in _PLAIN:
+                raise KeyRefused("The key holds something which is no part of a public key.")
+            if packet.tag == pgp_packets.PUBLIC_KEY and key:
+                yield b"".join(key)
+                key.clear()
+            photo = _in_photo(packet.tag, photo=photo)
+            if not photo:
+                key.append(packet.raw)
+    except pgp_packets.Malformed:
+        raise KeyRefused("GnuPG cannot read the key.") from None
+    if key:
+        yield b"".join(key)
+
+
+def _in_photo(tag: int, *, photo: bool) -> bool:
+    return tag == pgp_packets.USER_ATTRIBUTE or (photo and tag == pgp_packets.SIGNATURE)
+
+
+def _public_key(one: Listed, packets: bytes) -> PublicKey:
+    return PublicKey(
+        fingerprint=one.fingerprints[0],
+        user_ids=one.user_ids,
+        addresses=tuple(_addresses(one.user_ids)),
+        created=one.created,
+        expires=one.expires,
+        expired=one.validity == "e",
+        revoked=one.revoked,
+        can_encrypt=one.usable and "E" in one.capabilities,
+        key_ids=tuple(fingerprint[-16:] for fingerprint in one.fingerprints),
+        armor=pgp_packets.armor(packets),
+    )
+
+
+def _addresses(user_ids: Sequence[str]) -> Iterator[str]:
+    for user_id in user_ids:
+        address = email.utils.parseaddr(user_id)[1].lower()
+        if "@" in address:
+            yield address
+
+
+def secret_keys(gpg: GuardedGpg) -> tuple[SecretKey, ...]:
+    """The desk's own keys."""
+    listing = gpg.run(["--list-secret-keys"], b"")
+    return tuple(
+        SecretKey(
+            fingerprint=one.fingerprints[0],
+            fingerprints=frozenset(one.fingerprints),
+            user_ids=one.user_ids,
+            expires=one.expires,
+            expired=one.validity == "e",
+            revoked=one.revoked,
+            can_sign=one.usable and "S" in one.capabilities,
+            can_decrypt="e" in one.capabilities.lower(),
+        )
+        for one in listed(listing.data)
+    )
