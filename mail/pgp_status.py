@@ -19,6 +19,9 @@ _PRIMARY_IN_VALIDSIG = 9
 _FPR_IN_ERRSIG = 6
 _FPR_DIGITS = 40
 
+_NO_MDC = (
+    "It has no protection against changes (no MDC): anybody may have altered it. Nothing of it is shown."
+)
 BROKEN_PARTS = (
     "It was damaged or changed on its way, or it is no proper OpenPGP message. Nothing of it is shown."
 )
