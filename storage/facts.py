@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Named queries on single values."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.models import Fact
+
+
+class Facts:
+    """Values by name, such as the sync token."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get(self, name: str) -> str | None:
+        """Return a value, or None when it was never set."""
+        fact = await self._session.get(Fact, name)
+        return None if fact is None else fact.value
+
+    async def set(self, name: str, value: str) -> None:
+        """Set a value."""
+        await self._session.merge(Fact(name=name, value=value))

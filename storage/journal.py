@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Named queries on the journal of Matrix events."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.models import Event
+from storage.sealing import Vault
+from storage.states import EventState
+
+
+class Journal:
+    """Events that were heard; the unique event id makes each count once."""
+
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+        self._session = session
+        self._vault = vault
+        self.added = False
+
+    async def add(self, event: Event, content: str) -> bool:
+        """Journal an event with sealed content; False when it was journalled and readable before.
+
+        An event that could not be decrypted at first takes its content and its turn now.
+        """
+        known = await self._session.scalar(
+            select(Event).where(Event.event_id == event.event_id).with_for_update()
+        )
+        if known is None:
+            event.ref = event.event_id[:64]
+            event.take_new_key(self._vault)
+            event.content = content
+            self._session.add(event)
+        elif known.state in {EventState.UNDECRYPTABLE, EventState.HINTED} and event.state is EventState.NEW:
+            known.content = content
+            known.state = EventState.NEW
+        else:
+            return False
+        self.added = True
+        return True
+
+    async def next_new(self) -> Event | None:
+        """Return the oldest event that nobody has acted on."""
+        query = select(Event).where(Event.state == EventState.NEW).order_by(Event.id).limit(1)
+        return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def get(self, row_id: int) -> Event | None:
+        """Return one journalled event."""
+        return await self._session.get(Event, row_id)
+
+    async def undecryptable(self, before: dt.datetime) -> Sequence[Event]:
+        """Return events that came before `before` and still cannot be read, and nobody was told."""
+        query = select(Event).where(Event.state == EventState.UNDECRYPTABLE, Event.heard_at <= before)
+        return (await self._session.execute(query)).scalars().all()

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Named queries on letters."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.models import Letter
+from storage.sealing import Vault
+from storage.states import LetterState
+
+
+@dataclass(frozen=True)
+class NewLetter:
+    """A mail as it was handed over, for one recipient."""
+
+    ref: str
+    received_at: dt.datetime
+    queue: str
+    source: str
+    raw: bytes
+    mail_from: str
+    token: str | None
+
+
+class Letters:
+    """Letters, each sealed with a key of its own."""
+
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+        self._session = session
+        self._vault = vault
+        self.added = False
+
+    async def keep(self, new: NewLetter) -> bool:
+        """Keep a letter; False when the same bytes are here already for this queue and token."""
+        place = f"{new.queue}\0{new.token or ''}\0{new.mail_from}\0".encode("utf-8", "surrogateescape")
+        letter = Letter(
+            ref=new.ref,
+            received_at=new.received_at,
+            queue=new.queue,
+            source=new.source,
+            digest=self._vault.digest(place + new.raw),
+            state=LetterState.NEW,
+            tries=0,
+            due_at=new.received_at,
+            reply_tag=self._vault.tag("reply token", new.token) if new.token else None,
+        )
+        if await self._session.scalar(select(Letter.id).where(Letter.digest == letter.digest)):
+            return False
+        letter.take_new_key(self._vault)
+        letter.raw = new.raw
+        letter.mail_from = new.mail_from
+        try:
+            async with self._session.begin_nested():
+                self._session.add(letter)
+        except IntegrityError:
+            return False
+        self.added = True
+        return True
+
+    async def due(self, now: dt.datetime, limit: int) -> Sequence[int]:
+        """Return the ids of letters that wait to be opened, oldest first."""
+        query = (
+            select(Letter.id)
+            .where(Letter.state == LetterState.NEW, Letter.due_at <= now)
+            .order_by(Letter.id)
+            .limit(limit)
+        )
+        return (await self._session.execute(query)).scalars().all()
+
+    async def get(self, letter_id: int) -> Letter | None:
+        """Return one letter."""
+        return await self._session.get(Letter, letter_id)
+
+    async def counts(self) -> dict[LetterState, int]:
+        """Return how many letters there are in each state."""
+        query = select(Letter.state, func.count()).group_by(Letter.state)
+        return dict((await self._session.execute(query)).tuples())

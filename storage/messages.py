@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Named queries on messages."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import joinedload, selectinload
+
+from storage.models import Link, Message, Ticket
+from storage.sealing import Vault
+from storage.states import MessageKind, ReplyState
+
+
+class Messages:
+    """Messages of tickets; each comes with its ticket, whose key it is sealed with."""
+
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+        self._session = session
+        self._vault = vault
+
+    async def add(self, message: Message) -> Message:
+        """Add a message whose sealed attributes are set afterwards; return it with its id."""
+        self._session.add(message)
+        await self._session.flush()
+        return message
+
+    async def get(self, message_id: int, *, lock: bool = False) -> Message | None:
+        """Return the message with its ticket; with `lock` no other unit can change it meanwhile."""
+        query = select(Message).where(Message.id == message_id).options(_WITH_TICKET)
+        if lock:
+            query = query.with_for_update(of=Message)
+        return (await self._session.execute(query)).unique().scalar_one_or_none()
+
+    async def of(self, ticket: Ticket) -> Sequence[Message]:
+        """Return all that was said in a ticket, oldest first."""
+        query = (
+            select(Message).where(Message.ticket_id == ticket.id).options(_WITH_TICKET).order_by(Message.id)
+        )
+        return (await self._session.execute(query)).unique().scalars().all()
+
+    async def newest_in(self, ticket: Ticket, *, until: dt.datetime | None = None) -> int:
+        """Return the id of the newest message from the user (that had come by `until`); 0 without any."""
+        query = select(func.max(Message.id)).where(
+            Message.ticket_id == ticket.id, Message.kind == MessageKind.IN
+        )
+        if until is not None:
+            query = query.where(Message.at <= until)
+        return (await self._session.execute(query)).scalar_one() or 0
+
+    async def by_message_id(self, message_ids: Sequence[str], *, kind: MessageKind) -> Message | None:
+        """Return the newest message with one of these RFC 5322 Message-IDs."""
+        tags = [self.message_id_tag(each) for each in message_ids]
+        query = (
+            select(Message)
+            .where(Message.message_id_tag.in_(tags), Message.kind == kind)
+            .options(_WITH_TICKET)
+            .order_by(Message.id.desc())
+            .limit(1)
+        )
+        return (await self._session.execute(query)).unique().scalar_one_or_none()
+
+    def message_id_tag(self, message_id: str) -> str:
+        """Return the tag under which a Message-ID is found again."""
+        return self._vault.tag("message-id", message_id.strip())
+
+    async def open_reply(self, ticket: Ticket) -> Message | None:
+        """Return the answer in this ticket that is still held, if there is one."""
+        query = (
+            select(Message)
+            .where(Message.ticket_id == ticket.id, Message.state.in_([ReplyState.HELD, ReplyState.STALE]))
+            .options(_WITH_TICKET)
+            .order_by(Message.id.desc())
+            .limit(1)
+        )
+        return (await self._session.execute(query)).unique().scalar_one_or_none()
+
+    async def due_replies(self, now: dt.datetime) -> Sequence[int]:
+        """Return the ids of answers whose hold has ended."""
+        query = (
+            select(Message.id)
+            .where(Message.state == ReplyState.HELD, Message.hold_until <= now)
+            .order_by(Message.id)
+        )
+        return (await self._session.execute(query)).scalars().all()
+
+    async def next_hold_end(self) -> dt.datetime | None:
+        """Return when the next hold ends."""
+        query = select(func.min(Message.hold_until)).where(Message.state == ReplyState.HELD)
+        return (await self._session.execute(query)).scalar_one()
+
+
+_WITH_TICKET = joinedload(Message.ticket).options(
+    selectinload(Ticket.tags), selectinload(Ticket.links).selectinload(Link.problem)
+)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Named queries on the outbox."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.models import Outbox
+from storage.sealing import Vault
+from storage.states import OutboxState
+
+_UNFINISHED = (OutboxState.PENDING, OutboxState.SENDING)
+
+
+class OutboxRows:
+    """What must leave the house, in lanes that keep their order."""
+
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+        self._session = session
+        self._vault = vault
+        self.added = False
+
+    async def add(self, row: Outbox, payload: str | None) -> Outbox:
+        """Add a row, its payload sealed with a key of its own."""
+        row.take_new_key(self._vault)
+        row.payload = payload
+        self._session.add(row)
+        self.added = True
+        await self._session.flush()
+        return row
+
+    async def heads(self, now: dt.datetime) -> Sequence[Outbox]:
+        """Return the first unfinished row of each lane, where it is due."""
+        first = (
+            select(func.min(Outbox.id).label("id"))
+            .where(Outbox.state.in_(_UNFINISHED))
+            .group_by(Outbox.lane)
+            .subquery()
+        )
+        query = (
+            select(Outbox)
+            .join(first, Outbox.id == first.c.id)
+            .where(Outbox.due_at <= now, Outbox.state == OutboxState.PENDING)
+            .order_by(Outbox.id)
+        )
+        return (await self._session.execute(query)).scalars().all()
+
+    async def head_of(self, lane: str, now: dt.datetime) -> Outbox | None:
+        """Return the first unfinished row of one lane, when it is due."""
+        query = (
+            select(Outbox)
+            .where(Outbox.lane == lane, Outbox.state.in_(_UNFINISHED))
+            .order_by(Outbox.id)
+            .limit(1)
+        )
+        row = (await self._session.execute(query)).scalar_one_or_none()
+        ready = row is not None and row.state is OutboxState.PENDING and row.due_at <= now
+        return row if ready else None
+
+    async def next_due(self, now: dt.datetime) -> dt.datetime | None:
+        """Return when the next row that was postponed beyond `now` is due."""
+        query = select(func.min(Outbox.due_at)).where(
+            Outbox.state == OutboxState.PENDING, Outbox.due_at > now
+        )
+        return (await self._session.execute(query)).scalar_one()
+
+    async def get(self, row_id: int) -> Outbox | None:
+        """Return one row."""
+        return await self._session.get(Outbox, row_id)
+
+    async def by_event(self, event_id: str) -> Outbox | None:
+        """Return the row of which this Matrix event came."""
+        query = select(Outbox).where(Outbox.event_id == event_id).limit(1)
+        return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def in_state(self, *states: OutboxState) -> Sequence[Outbox]:
+        """Return the rows in these states, oldest first."""
+        query = select(Outbox).where(Outbox.state.in_(states)).order_by(Outbox.id)
+        return (await self._session.execute(query)).scalars().all()
+
+    async def sent_to(self, room: int) -> Sequence[str]:
+        """Return the ids of all events that were sent to a room."""
+        query = select(Outbox.event_id).where(
+            Outbox.room == room, Outbox.event_id.is_not(None), Outbox.kind != "redact"
+        )
+        return [event for event in (await self._session.execute(query)).scalars() if event is not None]

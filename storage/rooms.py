@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Named queries on rooms."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.models import Room
+from storage.sealing import Vault
+from storage.states import RoomPurpose, RoomState
+
+
+class Rooms:
+    """Rooms of queues and operators, and disposable ones."""
+
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+        self._session = session
+        self._vault = vault
+
+    async def add(self, room: Room, invited: str | None = None) -> Room:
+        """Add a room, before it is made on the homeserver."""
+        room.take_new_key(self._vault)
+        room.invited = invited
+        self._session.add(room)
+        await self._session.flush()
+        return room
+
+    async def get(self, row_id: int) -> Room | None:
+        """Return one room by the id of its row."""
+        return await self._session.get(Room, row_id)
+
+    async def by_room_id(self, room_id: str) -> Room | None:
+        """Return the room with this Matrix room id."""
+        return await self._session.scalar(select(Room).where(Room.room_id == room_id))
+
+    async def of_queue(self, queue: str) -> Room | None:
+        """Return the room in which a queue's tickets are announced."""
+        return await self._session.scalar(
+            select(Room).where(Room.purpose == RoomPurpose.QUEUE, Room.queue == queue)
+        )
+
+    async def of_operators(self) -> Room | None:
+        """Return the operators' room."""
+        return await self._session.scalar(select(Room).where(Room.purpose == RoomPurpose.OPERATORS))
+
+    async def of_ticket(self, ticket_id: int) -> Room | None:
+        """Return the disposable room of a ticket that is not closed yet."""
+        return await self._session.scalar(
+            select(Room).where(Room.ticket_id == ticket_id, Room.state != RoomState.CLOSED)
+        )
+
+    async def all_open(self) -> Sequence[Room]:
+        """Return the rooms that exist on the homeserver."""
+        return (await self._session.scalars(select(Room).where(Room.state == RoomState.OPEN))).all()
+
+    async def disposable(self) -> Sequence[Room]:
+        """Return the disposable rooms that have not been closed yet."""
+        query = select(Room).where(
+            Room.purpose == RoomPurpose.DISPOSABLE, Room.state.in_([RoomState.WANTED, RoomState.OPEN])
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def ended(self, now: dt.datetime) -> Sequence[Room]:
+        """Return the disposable rooms whose end has come."""
+        query = select(Room).where(
+            Room.purpose == RoomPurpose.DISPOSABLE, Room.state == RoomState.OPEN, Room.ends_at <= now
+        )
+        return (await self._session.scalars(query)).all()

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The words in which rows say how far they are."""
+
+from enum import StrEnum
+
+
+class TicketState(StrEnum):
+    """Where a ticket stands, as the announcement shows it."""
+
+    NEW = "new"
+    CLAIMED = "claimed"
+    ANSWERED = "answered"
+    WAITING = "waiting"
+    CLOSED = "closed"
+
+
+class Side(StrEnum):
+    """Whose public message was the last."""
+
+    USER = "user"
+    DESK = "desk"
+
+
+class MessageKind(StrEnum):
+    """What a message in a ticket is."""
+
+    IN = "in"
+    OUT = "out"
+    NOTE = "note"
+
+
+class ReplyState(StrEnum):
+    """How far an answer to a user has come."""
+
+    HELD = "held"
+    STALE = "stale"
+    LEAVING = "leaving"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNCLEAR = "unclear"
+    CANCELLED = "cancelled"
+
+
+class LetterState(StrEnum):
+    """What became of a letter; every letter ends in one of the last four."""
+
+    NEW = "new"
+    TICKET = "ticket"
+    FOLLOW_UP = "follow-up"
+    QUARANTINED = "quarantined"
+    DROPPED = "dropped"
+
+
+class OutboxState(StrEnum):
+    """How far an outbox row has come."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    PARKED = "parked"
+    DROPPED = "dropped"
+
+
+class EventState(StrEnum):
+    """How far a journalled Matrix event has come."""
+
+    NEW = "new"
+    DONE = "done"
+    FAILED = "failed"
+    UNDECRYPTABLE = "undecryptable"
+    HINTED = "hinted"
+
+
+class RoomPurpose(StrEnum):
+    """What a room is for."""
+
+    QUEUE = "queue"
+    OPERATORS = "operators"
+    DISPOSABLE = "disposable"
+
+
+class RoomState(StrEnum):
+    """How far a room has come."""
+
+    WANTED = "wanted"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+class KeyState(StrEnum):
+    """What the desk makes of a contact's public key."""
+
+    SEEN = "seen"
+    PINNED = "pinned"
+    CHANGED = "changed"

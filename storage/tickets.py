@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Named queries on tickets."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from storage.models import Link, Tag, Ticket
+from storage.sealing import Vault, address_tag
+from storage.states import Side
+
+
+@dataclass(frozen=True)
+class NewTicket:
+    """What a ticket is made of when its first letter is taken in."""
+
+    ref: str
+    queue: str
+    mailbox: str
+    language: str
+    language_confidence: float | None
+    opened_at: dt.datetime
+    confidential: bool
+    encryption: str
+    signature: str
+    kind: str
+    contact: str | None
+    subject: str
+    tails_version: str | None = None
+    whisperback_id: str | None = None
+
+
+class Tickets:
+    """Tickets with their tags and links."""
+
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+        self._session = session
+        self._vault = vault
+
+    async def add(self, new: NewTicket) -> Ticket:
+        """Add a ticket with a data key of its own and return it with its number."""
+        ticket = Ticket(
+            ref=new.ref,
+            queue=new.queue,
+            mailbox=new.mailbox,
+            language=new.language,
+            language_confidence=new.language_confidence,
+            opened_at=new.opened_at,
+            last_public=Side.USER,
+            last_public_at=new.opened_at,
+            read_up_to=0,
+            confidential=new.confidential,
+            encryption=new.encryption,
+            signature=new.signature,
+            kind=new.kind,
+            tails_version=new.tails_version,
+            whisperback_id=new.whisperback_id,
+            contact_tag=address_tag(self._vault, new.contact) if new.contact else None,
+            reply_tag=self._vault.tag("reply token", self._vault.reply_token(new.ref)),
+            tags=[],
+            links=[],
+        )
+        ticket.take_new_key(self._vault)
+        ticket.contact = new.contact
+        ticket.subject = new.subject
+        self._session.add(ticket)
+        await self._session.flush()
+        return ticket
+
+    async def get(self, number: int, *, lock: bool = False) -> Ticket | None:
+        """Return the ticket; with `lock` no other unit can change it until this one ends."""
+        query = select(Ticket).where(Ticket.id == number).options(*_WHOLE)
+        if lock:
+            query = query.with_for_update(of=Ticket)
+        return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def by_event(self, event_id: str, *, lock: bool = False) -> Ticket | None:
+        """Return the ticket whose announcement (the root of its thread) is this event."""
+        query = select(Ticket).where(Ticket.event_id == event_id).options(*_WHOLE)
+        if lock:
+            query = query.with_for_update(of=Ticket)
+        return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def by_reply_tag(self, tag: str) -> Ticket | None:
+        """Return the ticket to whose reply address a letter came."""
+        query = select(Ticket).where(Ticket.reply_tag == tag).options(*_WHOLE).with_for_update(of=Ticket)
+        return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def open_in(self, queue: str | None) -> Sequence[Ticket]:
+        """Return the tickets that are not closed, oldest first; of all queues when `queue` is None."""
+        query = select(Ticket).where(Ticket.closed_at.is_(None)).options(*_WHOLE).order_by(Ticket.id)
+        if queue is not None:
+            query = query.where(Ticket.queue == queue)
+        return (await self._session.execute(query)).scalars().all()
+
+    async def left_in(self, queue: str | None) -> Sequence[Ticket]:
+        """Return the open tickets in which the user had the last word, longest waiting first."""
+        query = select(Ticket).where(Ticket.closed_at.is_(None), Ticket.last_public == Side.USER)
+        if queue is not None:
+            query = query.where(Ticket.queue == queue)
+        query = query.options(*_WHOLE).order_by(Ticket.last_public_at, Ticket.id)
+        return (await self._session.execute(query)).scalars().all()
+
+    async def untag(self, ticket: Ticket, name: str) -> bool:
+        """Take a tag off; False when it was not there."""
+        found = next((tag for tag in ticket.tags if tag.name == name), None)
+        if found is not None:
+            ticket.tags.remove(found)
+        return found is not None
+
+    async def tag(self, ticket: Ticket, name: str) -> bool:
+        """Put a tag on; False when it was there."""
+        if any(tag.name == name for tag in ticket.tags):
+            return False
+        ticket.tags.append(Tag(name=name))
+        await self._session.flush()
+        return True
+
+
+_WHOLE = (selectinload(Ticket.tags), selectinload(Ticket.links).selectinload(Link.problem))

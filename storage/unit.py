@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The unit of work: one event, one mail, one job is one transaction, opened and committed at the edge."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from storage.contacts import Keys, Pins
+from storage.facts import Facts
+from storage.journal import Journal
+from storage.letters import Letters
+from storage.messages import Messages
+from storage.outgoing import OutboxRows
+from storage.problems import Problems
+from storage.rooms import Rooms
+from storage.sealing import Vault
+from storage.templates import Templates
+from storage.tickets import Tickets
+
+BUSY_TIMEOUT_MS = 10_000
+_PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "secure_delete": 1,
+    "busy_timeout": BUSY_TIMEOUT_MS,
+    "trusted_schema": 0,
+}
+
+
+class StorageTrouble(Exception):
+    """The database cannot be used as it is; the text is a sentence for the sysadmin."""
+
+
+class Bells:
+    """Wake-up calls for whoever waits for committed work."""
+
+    def __init__(self) -> None:
+        self.letters = asyncio.Event()
+        self.outbox = asyncio.Event()
+        self.journal = asyncio.Event()
+
+
+class Unit:
+    """One transaction with its named queries, by noun."""
+
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+        self.session = session
+        self.vault = vault
+
+    async def flush(self) -> None:
+        """Send pending rows to the database, so that they have their ids."""
+        await self.session.flush()
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        return Tickets(self.session, self.vault)
+
+    @cached_property
+    def messages(self) -> Messages:
+        return Messages(self.session, self.vault)
+
+    @cached_property
+    def letters(self) -> Letters:
+        return Letters(self.session, self.vault)
+
+    @cached_property
+    def outbox(self) -> OutboxRows:
+        return OutboxRows(self.session, self.vault)
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.session, self.vault)
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        return Rooms(self.session, self.vault)
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self.session, self.vault)
+
+    @cached_property
+    def pins(self) -> Pins:
+        return Pins(self.session)
+
+    @cached_property
+    def templates(self) -> Templates:
+        return Templates(self.session)
+
+    @cached_property
+    def problems(self) -> Problems:
+        return Problems(self.session)
+
+    @cached_property
+    def facts(self) -> Facts:
+        return Facts(self.session)
+
+
+class Units:
+    """Opens units: `async with units() as unit:` commits at the end of the block, or rolls back."""
+
+    def __init__(self, engine: AsyncEngine, vault: Vault) -> None:
+        self.engine = engine
+        self.vault = vault
+        self.bells = Bells()
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False, info={"vault": vault})
+
+    @contextlib.asynccontextmanager
+    async def __call__(self) -> AsyncIterator[Unit]:
+        """Open one transaction; on SQLite it holds the write lock from the start (BEGIN IMMEDIATE)."""
+        async with self._sessions.begin() as session:
+            unit = Unit(session, self.vault)
+            yield unit
+        self._ring(unit)
+
+    def _ring(self, unit: Unit) -> None:
+        for noun in ("letters", "outbox", "journal"):
+            queries = unit.__dict__.get(noun)
+            if queries is not None and queries.added:
+                getattr(self.bells, noun).set()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def database_url(text: str) -> URL:
+    """Return the URL with its asynchronous driver: a plain `sqlite:` or `postgresql:` URL gets ours."""
+    url = make_url(text)
+    drivers = {
+        "sqlite": "sqlite+aiosqlite",
+        "postgresql": "postgresql+asyncpg",
+        "postgres": "postgresql+asyncpg",
+    }
+    return url.set(drivername=drivers.get(url.drivername, url.drivername))
+
+
+def open_engine(text: str) -> AsyncEngine:
+    """Make the engine for a database URL.
+
+    SQLite gets one connection: its writers queue anyway, and here they queue fairly and without polling.
+    """
+    url = database_url(text)
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
+    engine = create_async_engine(
+        url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_immediate)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """Set the pragmas and read them back; the driver must not open transactions by itself."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    try:
+        for name, wanted in _PRAGMAS.items():
+            cursor.execute(f"PRAGMA {name} = {wanted}")
+            cursor.execute(f"PRAGMA {name}")
+            found = cursor.fetchone()[0]
+            if found != wanted:
+                raise StorageTrouble(f"SQLite does not take PRAGMA {name} = {wanted}; it says {found}.")
+    finally:
+        cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def trouble_of(error: SQLAlchemyError) -> str:
+    """Return a sentence on a database error, without SQL and without values."""
+    cause = str(error.__cause__ or error).splitlines()[0] if str(error.__cause__ or error) else ""
+    if "locked" in cause:
+        return "The database is locked by another process."
+    if "unable to open" in cause:
+        return "The database file cannot be opened."
+    return f"The database does not answer ({type(error.__cause__ or error).__name__})."
