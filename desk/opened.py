@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What a letter turned out to hold once it was opened: the values that `mail` hands to `desk`."""
 
+import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -91,6 +92,9 @@ class OfferedKey:
     fingerprint: str
     source: Literal["autocrypt", "attached", "report"]
     armor: bytes
+    expires_at: dt.datetime | None = None
+    problem: str = ""
+    """Why nothing can be encrypted to it ("revoked", "expired", ...); empty when it is usable."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +150,8 @@ class Opened:
     whisperback: WhisperBack | None = None
     automatic: Automatic | None = None
     language: Language | None = None
+    sessions: tuple[str, ...] = ()
+    """SHA-256 of the session keys: one that came before, from somebody else, is a stolen ciphertext sent again."""
     problems: tuple[str, ...] = ()
     """Sentences for the agent about what is odd with this letter."""
 

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Drains the outbox: each lane in its order, postponed with growing pauses, parked when it cannot leave."""
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from desk.posting import tell_operators
+from desk.receipts import delivered, refused, unclear
+from desk.world import World
+from storage.models import Outbox
+from storage.states import OutboxState
+from storage.unit import Unit, Units
+
+log = structlog.get_logger()
+
+SURPRISES_BEFORE_PARKING = 5
+"""How many failures of our own code a row may meet before it is put aside."""
+_LONGEST_PAUSE = {"mail": dt.timedelta(hours=1)}
+_USUAL_LONGEST_PAUSE = dt.timedelta(minutes=5)
+_LIFETIME = {"mail": dt.timedelta(days=3)}
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """An outbox row as its sender gets it, outside any unit."""
+
+    id: int
+    ref: str
+    """The transaction id."""
+    kind: str
+    payload: str
+    room: int | None
+    ticket: int | None
+    message: int | None
+    tries: int
+    age: dt.timedelta
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """It left; `event_id` is the Matrix event that came of it."""
+
+    event_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Later:
+    """It could not leave now; `after` is the pause the other side asked for."""
+
+    why: str
+    after: dt.timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Impossible:
+    """It will never leave as it is; `why` is a sentence for people."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """Nobody knows whether it left; trying again might double it."""
+
+    why: str
+
+
+Outcome = Delivered | Later | Impossible | Unclear
+Sender = Callable[[Parcel], Awaitable[Outcome]]
+
+
+class Delivery:
+    """The outbox and who carries what."""
+
+    def __init__(self, units: Units, world: World, senders: Mapping[str, Sender]) -> None:
+        self._units = units
+        self._world = world
+        self._senders = senders
+        self._busy: set[str] = set()
+
+    async def run(self, *, poll: float = 30.0) -> None:
+        """Deliver for ever: at once when the bell rings, and at the latest after `poll` seconds.
+
+        A lane that hangs holds up nobody but itself.
+        """
+        await self.settle_interrupted()
+        bell = self._units.bells.outbox
+        async with asyncio.TaskGroup() as together:
+            while True:
+                bell.clear()
+                for lane in await self._due_lanes():
+                    if lane not in self._busy:
+                        self._busy.add(lane)
+                        together.create_task(self._work_lane(lane))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(bell.wait(), await self._until_next(poll))
+
+    async def _work_lane(self, lane: str) -> None:
+        try:
+            await self._drain_lane(lane)
+        finally:
+            self._busy.discard(lane)
+            # A row may have come to the lane after its last look and before this line.
+            self._units.bells.outbox.set()
+
+    async def _until_next(self, poll: float) -> float:
+        async with self._units() as unit:
+            due = await unit.outbox.next_due(self._world.now())
+        if due is None:
+            return poll
+        return min(poll, max(0.0, (due - self._world.now()).total_seconds()))
+
+    async def _due_lanes(self) -> list[str]:
+        async with self._units() as unit:
+            return [row.lane for row in await unit.outbox.heads(self._world.now())]
+
+    async def drain(self) -> None:
+        """Deliver all that is due now, lanes side by side."""
+        while lanes := await self._due_lanes():
+            async with asyncio.TaskGroup() as together:
+                for lane in lanes:
+                    together.create_task(self._drain_lane(lane))
+
+    async def _drain_lane(self, lane: str) -> None:
+        while True:
+            async with self._units() as unit:
+                row = await unit.outbox.head_of(lane, self._world.now())
+                parcel = None if row is None else self._wrap(row)
+            if parcel is None or not await self._deliver(parcel):
+                return
+
+    def _wrap(self, row: Outbox) -> Parcel:
+        return Parcel(
+            id=row.id,
+            ref=row.ref,
+            kind=row.kind,
+            payload=row.payload or "",
+            room=row.room,
+            ticket=row.ticket_id,
+            message=row.message_id,
+            tries=row.tries,
+            age=self._world.now() - row.created_at,
+        )
+
+    async def _deliver(self, parcel: Parcel) -> bool:
+        """Try one row; False when its lane has to wait."""
+        outcome = await self._outcome(parcel)
+        async with self._units() as unit:
+            row = await unit.outbox.get(parcel.id)
+            if row is None:
+                return True
+            row.tries += 1
+            await self._settle(unit, row, outcome)
+            return row.state is not OutboxState.PENDING
+
+    async def _outcome(self, parcel: Parcel) -> Outcome:
+        try:
+            return await self._senders[parcel.kind](parcel)
+        except Exception as surprise:
+            if isinstance(surprise, StopDelivery):
+                raise
+            log.exception("delivery.surprise", row=parcel.id, kind=parcel.kind)
+            why = f"our own code failed ({type(surprise).__name__})"
+            return Later(why) if parcel.tries + 1 < SURPRISES_BEFORE_PARKING else Impossible(why)
+
+    async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome) -> None:
+        if isinstance(outcome, Later) and self._too_old(row):
+            outcome = Impossible(f"{outcome.why}; given up after {_LIFETIME[row.kind].days} days")
+        match outcome:
+            case Delivered(event_id):
+                self._finish(row, OutboxState.SENT)
+                row.event_id = event_id
+                await delivered(unit, self._world, row)
+            case Later(why, after):
+                row.state = OutboxState.PENDING
+                row.error = why
+                row.due_at = self._world.now() + (after or _pause(row))
+            case Impossible(why):
+                row.state, row.error = OutboxState.PARKED, why
+                log.warning("delivery.parked", row=row.id, kind=row.kind)
+                if not await refused(unit, self._world, row):
+                    await tell_operators(unit, self._world, _parked_words(row))
+            case Unclear(why):
+                row.error = why
+                self._finish(row, OutboxState.DROPPED)
+                await unclear(unit, self._world, row)
+
+    def _too_old(self, row: Outbox) -> bool:
+        life = _LIFETIME.get(row.kind)
+        return life is not None and self._world.now() - row.created_at > life
+
+    def _finish(self, row: Outbox, state: OutboxState) -> None:
+        """A finished row keeps no words: its payload goes, and the key it was sealed with."""
+        row.state = state
+        row.done_at = self._world.now()
+        row.payload_sealed = None
+        row.wrapped_key = None
+
+    async def settle_interrupted(self) -> None:
+        """After a crash: what was being handed over at that moment is unclear, and is told as such."""
+        async with self._units() as unit:
+            for row in await unit.outbox.in_state(OutboxState.SENDING):
+                await self._settle(unit, row, Unclear("Helproom stopped while it was being handed over"))
+
+
+class StopDelivery(Exception):
+    """Delivering cannot go on at all (the access token is gone, for one); stops the process."""
+
+
+def _pause(row: Outbox) -> dt.timedelta:
+    """1, 2, 4, 8 ... seconds for rooms, minutes for mail, up to a longest pause."""
+    first = dt.timedelta(minutes=1) if row.kind == "mail" else dt.timedelta(seconds=1)
+    longest = _LONGEST_PAUSE.get(row.kind, _USUAL_LONGEST_PAUSE)
+    doublings = min(row.tries - 1, 12)
+    return min(longest, first * (1 << doublings))
+
+
+def _parked_words(row: Outbox) -> str:
+    about = f" for ticket {row.ticket_id}" if row.ticket_id is not None else ""
+    return f"Parked: outbox row {row.id} ({row.kind}{about}): {row.error}. `!unpark {row.id}` tries again."

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How the desk is set up: its queues, agents, shifts and habits, as read from the config."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from desk.world import Refusal
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A language's room, mail address and OpenPGP key."""
+
+    name: str
+    language: str
+    """ISO 639-1."""
+    address: str
+    role_name: str
+    """The display name under which answers leave; never an agent's."""
+    fingerprint: str
+    """40 hexadecimal digits of the key that decrypts and signs for this queue."""
+    detect: bool = False
+    """Letters to this address go to the room of the language they are written in."""
+    fallback: tuple[str, ...] = ()
+    """Who is mentioned when nobody is on duty."""
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A weekly time of duty, in local wall time; an end at or before the start is on the next day."""
+
+    user_id: str
+    weekdays: frozenset[int]
+    """0 is Monday."""
+    start: dt.time
+    end: dt.time
+    zone: str
+    """IANA name, such as "Europe/Paris"."""
+    queues: frozenset[str] = frozenset()
+    """Names of queues; empty means all."""
+
+
+@dataclass(frozen=True)
+class House:
+    """All of it."""
+
+    queues: tuple[Queue, ...]
+    agents: frozenset[str]
+    """Matrix user ids of those who may command the bot."""
+    admins: frozenset[str] = frozenset()
+    shifts: tuple[Shift, ...] = ()
+    hold: dt.timedelta = dt.timedelta(seconds=60)
+    fallback_languages: tuple[str, ...] = ("en",)
+    """Where to look for a template's variant when the ticket's language has none."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Values for template variables beside the ones a ticket gives."""
+    room_life: dt.timedelta = dt.timedelta(hours=24)
+    """How long a disposable room lives when nobody says how long."""
+    longest_room_life: dt.timedelta = dt.timedelta(hours=72)
+
+    def queue(self, name: str) -> Queue:
+        """Return a queue by name; raise Refusal when the config has none of that name."""
+        for queue in self.queues:
+            if queue.name == name:
+                return queue
+        raise Refusal(f"There is no queue “{name}” in the config (any more).")
+
+    def queue_for_language(self, language: str) -> Queue | None:
+        """Return the queue whose room is for this language."""
+        return next((queue for queue in self.queues if queue.language == language), None)

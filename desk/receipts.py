@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What follows when an outbox row has left, was refused, or is unclear."""
+
+import json
+
+from desk.posting import react, say_in_thread, show_state
+from desk.world import World
+from storage.models import Message, Outbox
+from storage.states import ReplyState, RoomState, Side
+from storage.unit import Unit
+
+SEND_KEY = "✅"
+CANCEL_KEY = "❌"
+CLAIM_KEY = "👀"
+
+
+async def delivered(unit: Unit, world: World, row: Outbox) -> None:
+    """Note what came of a row that has left."""
+    match row.kind:
+        case "announce":
+            await _announced(unit, row)
+        case "preview":
+            await _previewed(unit, world, row)
+        case "mail":
+            await _mailed(unit, world, row)
+        case "room.open":
+            await _opened(unit, row)
+        case "room.close":
+            await _closed(unit, row)
+        case _:
+            pass
+
+
+async def _announced(unit: Unit, row: Outbox) -> None:
+    ticket = await unit.tickets.get(row.ticket_id or 0)
+    if ticket is not None:
+        ticket.event_id = row.event_id
+
+
+async def _previewed(unit: Unit, world: World, row: Outbox) -> None:
+    room = await unit.rooms.get(row.room or 0)
+    if room is not None and row.event_id is not None:
+        await react(unit, world, room, row.event_id, (SEND_KEY, CANCEL_KEY))
+
+
+async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
+    message = await unit.messages.get(row.message_id or 0, lock=True)
+    if message is None:
+        return
+    message.state = ReplyState.SENT
+    message.at = world.now()
+    ticket = message.ticket
+    overtaken = await unit.messages.newest_in(ticket) > (message.base_id or 0)
+    ticket.answered_at = world.now()
+    if not overtaken:
+        ticket.last_public, ticket.last_public_at = Side.DESK, world.now()
+    await say_in_thread(unit, world, ticket, "The answer has left.")
+    await show_state(unit, world, ticket)
+
+
+async def _opened(unit: Unit, row: Outbox) -> None:
+    room = await unit.rooms.get(row.room or 0)
+    if room is not None and room.state is RoomState.WANTED:
+        room.state = RoomState.OPEN
+
+
+async def _closed(unit: Unit, row: Outbox) -> None:
+    room = await unit.rooms.get(row.room or 0)
+    if room is not None:
+        room.state = RoomState.CLOSED
+        room.invited = None
+
+
+async def refused(unit: Unit, world: World, row: Outbox) -> bool:
+    """Tell the thread that a mail was refused; False when the row is no mail."""
+    return await _tell_end(unit, world, row, ReplyState.FAILED, f"The answer was NOT sent: {row.error}")
+
+
+async def unclear(unit: Unit, world: World, row: Outbox) -> bool:
+    """Tell the thread that nobody knows whether a mail has left; False when the row is no mail."""
+    words = (
+        f"It is UNCLEAR whether the answer has left: {row.error}. It is not sent again by itself, "
+        "so that the user does not get it twice. "
+        "If you want to be sure, ask the mail server's admin, or `!reply` again."
+    )
+    return await _tell_end(unit, world, row, ReplyState.UNCLEAR, words)
+
+
+async def _tell_end(unit: Unit, world: World, row: Outbox, state: ReplyState, words: str) -> bool:
+    message: Message | None = await unit.messages.get(row.message_id or 0, lock=True)
+    if row.kind != "mail" or message is None:
+        return False
+    message.state = state
+    await say_in_thread(unit, world, message.ticket, words)
+    await show_state(unit, world, message.ticket)
+    return True
+
+
+def reaction_of(payload: str) -> tuple[str, str]:
+    """Return event id and key of a reaction row."""
+    fields = json.loads(payload)
+    return fields["event_id"], fields["key"]

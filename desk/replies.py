@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Answers to users: shown first, held for a while, and only then on their way."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from desk.house import House
+from desk.policy import Protection, protection_of
+from desk.posting import IN_TICKET_THREAD, Say, Slot, preview, put, say_in_thread
+from desk.world import Refusal, World
+from storage.models import Message, Ticket
+from storage.states import MessageKind, ReplyState
+from storage.unit import Unit
+
+MAIL = "mail"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an agent wants to answer, and when that was said."""
+
+    agent: str
+    text: str
+    said_at: dt.datetime
+
+
+async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> Message:
+    """Hold an answer and show its preview.
+
+    Raises Refusal when it could not leave as things stand: no address, closed, another answer held, no usable
+    key, or the user wrote after the agent began.
+    """
+    await _check(unit, ticket)
+    known = await unit.messages.newest_in(ticket, until=answer.said_at)
+    newest = await unit.messages.newest_in(ticket)
+    if newest > max(known, ticket.read_up_to):
+        raise Refusal(_READ_FIRST)
+    protection = await protection_of(unit, ticket, world.now())
+    draft = Message(
+        ref=world.token(),
+        ticket=ticket,
+        kind=MessageKind.OUT,
+        at=world.now(),
+        author=answer.agent,
+        state=ReplyState.HELD,
+        hold_until=world.now() + house.hold,
+        base_id=newest,
+    )
+    draft.text = answer.text
+    draft.subject = answer_subject(ticket.subject or "")
+    await unit.messages.add(draft)
+    await preview(unit, world, ticket, draft, _preview_of(ticket, draft, protection, house))
+    return draft
+
+
+_READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first (`!show`), then `!send` or `!cancel`."
+
+
+async def _check(unit: Unit, ticket: Ticket) -> None:
+    if not ticket.contact:
+        raise Refusal("The user left no address, so no answer can be sent. `!close` the ticket when done.")
+    if ticket.closed_at is not None:
+        raise Refusal(f"Ticket {ticket.id} is closed. `!reopen` it first.")
+    if await unit.messages.open_reply(ticket) is not None:
+        raise Refusal("An answer in this ticket is still held: `!send` or `!cancel` it first.")
+
+
+def answer_subject(subject: str) -> str:
+    """Return the subject of an answer: "Re: " once (RFC 5322, 3.6.5)."""
+    bare = subject.strip()
+    while bare[:3].casefold() == "re:":
+        bare = bare[3:].strip()
+    return f"Re: {bare}" if bare else "Re: your message"
+
+
+def _preview_of(ticket: Ticket, draft: Message, protection: Protection, house: House) -> Say:
+    seconds = int(house.hold.total_seconds())
+    text = (
+        f"This is going to leave in {seconds} s. ✅ or `!send` sends it now, ❌ or `!cancel` takes it back.\n"
+        f"To: {ticket.contact}\n"
+        f"From: {house.queue(ticket.mailbox).role_name} <{house.queue(ticket.mailbox).address}>\n"
+        f"Protection: {protection.words}\n"
+        f"Subject: {draft.subject}"
+    )
+    return Say(text, quote=draft.text or "", thread=IN_TICKET_THREAD)
+
+
+async def send(unit: Unit, world: World, draft: Message) -> None:
+    """Send a held answer on its way now.
+
+    Raises Refusal when it is not held any more, when the user wrote after the answer was begun and nobody has
+    read it, or when it cannot be protected any more.
+    """
+    if draft.state not in {ReplyState.HELD, ReplyState.STALE}:
+        raise Refusal(f"This answer is {_WORDS[draft.state]}.")
+    if await _overtaken(unit, draft):
+        raise Refusal(_READ_FIRST)
+    await protection_of(unit, draft.ticket, world.now())
+    draft.state = ReplyState.LEAVING
+    slot = Slot(MAIL, f"mail:{draft.id}", ticket=draft.ticket_id, message=draft.id)
+    await put(unit, world, slot)
+
+
+async def cancel(draft: Message) -> None:
+    """Take a held answer back; raises Refusal when it has left."""
+    if draft.state not in {ReplyState.HELD, ReplyState.STALE}:
+        raise Refusal(f"Too late to take back: this answer is {_WORDS[draft.state]}.")
+    draft.state = ReplyState.CANCELLED
+
+
+async def end_hold(unit: Unit, world: World, message_id: int) -> None:
+    """Send an answer whose hold has ended, or tell the thread why it stays."""
+    draft = await unit.messages.get(message_id, lock=True)
+    if draft is None or draft.state is not ReplyState.HELD:
+        return
+    try:
+        await send(unit, world, draft)
+    except Refusal as why:
+        draft.state = ReplyState.STALE
+        await say_in_thread(unit, world, draft.ticket, str(why))
+
+
+async def _overtaken(unit: Unit, draft: Message) -> bool:
+    newest = await unit.messages.newest_in(draft.ticket)
+    return newest > max(draft.base_id or 0, draft.ticket.read_up_to)
+
+
+_WORDS: dict[ReplyState | None, str] = {
+    ReplyState.LEAVING: "on its way",
+    ReplyState.SENDING: "on its way",
+    ReplyState.SENT: "sent",
+    ReplyState.FAILED: "refused by the mail server",
+    ReplyState.UNCLEAR: "perhaps sent: the mail server did not say",
+    ReplyState.CANCELLED: "cancelled",
+    None: "no answer to a user",
+}

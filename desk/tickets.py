@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What agents decide about a ticket; each decision shows in the announcement."""
+
+import re
+
+from desk.house import House
+from desk.posting import announce, say_in_thread, show_state
+from desk.world import Refusal, World
+from storage.models import Message, Ticket
+from storage.states import MessageKind
+from storage.unit import Unit
+
+_TAG = re.compile(r"[^\W_][\w.+-]{0,39}")
+
+
+async def claim(unit: Unit, world: World, ticket: Ticket, agent: str) -> None:
+    """Make the agent the owner; of several at once one wins and the others read who.
+
+    The caller holds the ticket's lock. Raises Refusal when somebody owns it or it is closed.
+    """
+    if ticket.owner == agent:
+        raise Refusal(f"Ticket {ticket.id} is yours already.")
+    if ticket.owner is not None:
+        raise Refusal(f"Ticket {ticket.id} is claimed by {ticket.owner}.")
+    if ticket.closed_at is not None:
+        raise Refusal(f"Ticket {ticket.id} is closed. `!reopen` it first.")
+    ticket.owner = agent
+    await show_state(unit, world, ticket)
+
+
+async def release(unit: Unit, world: World, ticket: Ticket, agent: str) -> None:
+    """Give the ticket back; raises Refusal when it is not the agent's."""
+    if ticket.owner is None:
+        raise Refusal(f"Nobody has claimed ticket {ticket.id}.")
+    if ticket.owner != agent:
+        raise Refusal(
+            f"Ticket {ticket.id} is claimed by {ticket.owner}, not by you. `!assign` hands it to somebody."
+        )
+    ticket.owner = None
+    await show_state(unit, world, ticket)
+
+
+async def assign(unit: Unit, world: World, house: House, ticket: Ticket, to: str) -> None:
+    """Hand the ticket to an agent, whoever had it; raises Refusal when that is nobody of the desk."""
+    if to not in house.agents:
+        raise Refusal(f"{to} is not an agent of this desk.")
+    if ticket.closed_at is not None:
+        raise Refusal(f"Ticket {ticket.id} is closed. `!reopen` it first.")
+    ticket.owner = to
+    await show_state(unit, world, ticket)
+
+
+async def note(unit: Unit, world: World, ticket: Ticket, agent: str, text: str) -> Message:
+    """Keep a note for the team; it never leaves the house."""
+    message = Message(
+        ref=world.token(), ticket=ticket, kind=MessageKind.NOTE, at=world.now(), author=agent, state=None
+    )
+    message.text = text
+    return await unit.messages.add(message)
+
+
+def tag_name(word: str) -> str:
+    """Return a tag as it is stored; raises Refusal when the word cannot be one."""
+    name = word.removeprefix("#").casefold()
+    if not _TAG.fullmatch(name):
+        raise Refusal(f"“{word}” cannot be a tag: use letters, digits, and . + - inside, at most 40.")
+    return name
+
+
+async def tag(unit: Unit, world: World, ticket: Ticket, words: tuple[str, ...]) -> list[str]:
+    """Put tags on; return those that are new."""
+    added = [name for name in map(tag_name, words) if await unit.tickets.tag(ticket, name)]
+    if added:
+        await show_state(unit, world, ticket)
+    return added
+
+
+async def untag(unit: Unit, world: World, ticket: Ticket, words: tuple[str, ...]) -> list[str]:
+    """Take tags off; return those that were there."""
+    taken = [name for name in map(tag_name, words) if await unit.tickets.untag(ticket, name)]
+    if taken:
+        await show_state(unit, world, ticket)
+    return taken
+
+
+async def close(unit: Unit, world: World, ticket: Ticket, reason: str) -> None:
+    """Close the ticket, with a reason or without; raises Refusal when it is closed or an answer is held."""
+    if ticket.closed_at is not None:
+        raise Refusal(f"Ticket {ticket.id} is closed already.")
+    if await unit.messages.open_reply(ticket) is not None:
+        raise Refusal("An answer in this ticket has not left yet: `!send` or `!cancel` it first.")
+    ticket.closed_at = world.now()
+    ticket.close_reason = reason or None
+    await show_state(unit, world, ticket)
+
+
+async def reopen(unit: Unit, world: World, ticket: Ticket) -> None:
+    """Open a closed ticket again; raises Refusal when it is open."""
+    if ticket.closed_at is None:
+        raise Refusal(f"Ticket {ticket.id} is open.")
+    ticket.closed_at = None
+    ticket.close_reason = None
+    await show_state(unit, world, ticket)
+
+
+async def set_language(unit: Unit, world: World, house: House, ticket: Ticket, language: str) -> str | None:
+    """Set the ticket's language, and move it to that language's room when there is one.
+
+    Returns the name of the queue it moved to, or None when it stayed. A move closes the old thread with a
+    pointer and announces the ticket anew, so that its thread is in the new room.
+    """
+    ticket.language = language
+    target = house.queue_for_language(language)
+    if target is None or target.name == ticket.queue:
+        await show_state(unit, world, ticket)
+        return None
+    await say_in_thread(unit, world, ticket, f"Ticket {ticket.id} goes on in the room of “{target.name}”.")
+    ticket.queue = target.name
+    ticket.event_id = None
+    await unit.flush()
+    await announce(unit, world, ticket)
+    return target.name
