@@ -3,17 +3,8 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Stage(StrEnum):
-    """Where a ticket stands, as its announcement shows it."""
-
-    NEW = "new"
-    CLAIMED = "claimed"
-    ANSWERED = "answered"
-    WAITING = "waiting"
-    CLOSED = "closed"
+from storage.states import TicketState
 
 
 @dataclass(frozen=True)
@@ -23,7 +14,7 @@ class Announcement:
     number: int
     language: str
     """ISO 639-1, or empty when unknown."""
-    stage: Stage
+    state: TicketState
     opened_at: dt.datetime
     encryption: str
     """In words, such as "encrypted" or "not encrypted"."""

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the bot takes from a sync, as values; and which events it does not listen to."""
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Kind(StrEnum):
+    """What somebody did."""
+
+    MESSAGE = "message"
+    REACTION = "reaction"
+    REDACTION = "redaction"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One event of somebody else that may mean something to us."""
+
+    event_id: str
+    room_id: str
+    sender: str
+    kind: Kind
+    sent_at: dt.datetime
+    """Aware, UTC, as the sender's homeserver claims."""
+    body: str = ""
+    """The sender's own words: the quote that old clients put before a reply is cut off."""
+    msgtype: str = ""
+    thread_root: str | None = None
+    relates_to: str | None = None
+    """The event replied to, reacted to or redacted."""
+    key: str = ""
+    """A reaction's emoji."""
+    mentions: tuple[str, ...] = ()
+    mentions_room: bool = False
+    decrypted: bool = False
+    """False: it came in clear, as reactions and redactions always do; a message must not command then."""
+    verified: bool = False
+    """Sent by a device that its owner's pinned identity has signed."""
+    late: bool = False
+    """Its key came after it; it was an Undecryptable before."""
+
+
+@dataclass(frozen=True)
+class Undecryptable:
+    """An encrypted event we cannot read; `key_missing` tells whether a key may still come."""
+
+    event_id: str
+    room_id: str
+    sender: str
+    session_id: str
+    sent_at: dt.datetime
+    key_missing: bool = True
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """Somebody's client told us that it keeps a key from us (m.room_key.withheld), and why."""
+
+    sender: str
+    room_id: str
+    session_id: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Somebody was invited, came, left or was banned; `user_id` may be our own."""
+
+    room_id: str
+    user_id: str
+    membership: str
+    """"invite", "join", "leave", "ban" or "knock"."""
+    sender: str
+    event_id: str | None = None
+    """None for an invitation to us, which comes without one."""
+    sent_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """All that one sync brought, to be kept in one transaction with its token."""
+
+    token: str
+    heard: tuple[Heard, ...] = ()
+    undecryptable: tuple[Undecryptable, ...] = ()
+    memberships: tuple[Membership, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+    gaps: tuple[str, ...] = ()
+    """Rooms in which more happened while we were away than can be paged back."""
+    primed: bool = False
+    """The first sync of all: what happened before it is none of our business."""
+
+
+def is_heeded(source: Json, own_id: str) -> bool:
+    """Whether an event in clear text is for us: not our own words, no edit, no notice of another bot."""
+    content = source.get("content", {})
+    if source.get("sender") == own_id:
+        return False
+    if source.get("type") == "m.room.message":
+        is_edit = relation(content).get("rel_type") == "m.replace"
+        return content.get("msgtype") not in (None, "m.notice") and not is_edit
+    return source.get("type") in ("m.reaction", "m.room.redaction")
+
+
+def relation(content: Json) -> Json:
+    """The m.relates_to of an event's content; empty when there is none worth the name."""
+    found = content.get("m.relates_to")
+    return found if isinstance(found, dict) else {}
+
+
+def read_event(
+    source: Json, room_id: str, *, decrypted: bool, verified: bool, late: bool = False
+) -> Heard | None:
+    """Make a value of an event's JSON, or None when it is not shaped as it should be."""
+    content = source.get("content", {})
+    kind = {
+        "m.room.message": Kind.MESSAGE,
+        "m.reaction": Kind.REACTION,
+        "m.room.redaction": Kind.REDACTION,
+    }.get(source.get("type", ""))
+    if kind is None:
+        return None
+    target = _target(kind, source)
+    if kind is not Kind.MESSAGE and target is None:
+        return None
+    mentions = content.get("m.mentions")
+    mentions = mentions if isinstance(mentions, dict) else {}
+    return Heard(
+        event_id=source["event_id"],
+        room_id=room_id,
+        sender=source["sender"],
+        kind=kind,
+        sent_at=moment(source),
+        body=_own_words(content, target) if kind is Kind.MESSAGE else "",
+        msgtype=_text(content.get("msgtype")) if kind is Kind.MESSAGE else "",
+        thread_root=_thread_root(content),
+        relates_to=target,
+        key=_text(relation(content).get("key")) if kind is Kind.REACTION else "",
+        mentions=tuple(user for user in _list(mentions.get("user_ids")) if isinstance(user, str)),
+        mentions_room=mentions.get("room") is True,
+        decrypted=decrypted,
+        verified=verified,
+        late=late,
+    )
+
+
+def moment(source: Json) -> dt.datetime:
+    """origin_server_ts as an aware time; nonsense becomes the nearest time that exists."""
+    stamp = source.get("origin_server_ts")
+    milliseconds = stamp if isinstance(stamp, int) else 0
+    # 2^53 - 1 is JSON's largest safe integer; datetime ends in the year 9999.
+    return dt.datetime.fromtimestamp(min(max(milliseconds, 0), 253_402_300_799_000) / 1000, dt.UTC)
+
+
+def _target(kind: Kind, source: Json) -> str | None:
+    content = source.get("content", {})
+    related = relation(content)
+    if kind is Kind.REDACTION:
+        # Room version 11 moved `redacts` into the content.
+        return _text(source.get("redacts") or content.get("redacts")) or None
+    if kind is Kind.REACTION:
+        return _text(related.get("event_id")) or None
+    reply = related.get("m.in_reply_to")
+    # A thread's fallback reply is there for old clients and no reply of a person (MSC3440).
+    if not isinstance(reply, dict) or related.get("is_falling_back") is True:
+        return None
+    return _text(reply.get("event_id")) or None
+
+
+def _thread_root(content: Json) -> str | None:
+    related = relation(content)
+    return _text(related.get("event_id")) or None if related.get("rel_type") == "m.thread" else None
+
+
+def _own_words(content: Json, target: str | None) -> str:
+    body = _text(content.get("body"))
+    if target is None or not body.startswith("> "):
+        return body
+    lines = body.split("\n")
+    quoted = next((at for at, line in enumerate(lines) if not line.startswith(">")), len(lines))
+    return "\n".join(lines[quoted:]).removeprefix("\n")
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

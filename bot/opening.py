@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Decrypt single events; nothing that somebody sends can stop the bot here."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from nio import AsyncClient, Event, MegolmEvent
+
+log = structlog.get_logger()
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Clear:
+    """An event's JSON in clear, and how it came."""
+
+    source: Json
+    decrypted: bool
+    verified: bool
+
+
+@dataclass(frozen=True)
+class Closed:
+    """An event that cannot be read; with `key_missing` its key may still come."""
+
+    session_id: str
+    key_missing: bool
+
+
+def open_event(client: AsyncClient, room_id: str, source: Json) -> Clear | Closed:
+    """Decrypt an event if it is encrypted.
+
+    nio is given encrypted events one by one, here and nowhere else: within a sync response a payload of odd
+    shape raises and would take the whole response with it, again at each try.
+    """
+    if source.get("type") != "m.room.encrypted" or "state_key" in source:
+        return Clear(source, decrypted=False, verified=False)
+    content = source.get("content", {})
+    session_id = content.get("session_id") if isinstance(content.get("session_id"), str) else ""
+    try:
+        event = Event.parse_event(source)
+        if not isinstance(event, MegolmEvent):
+            return Closed(session_id, key_missing=False)
+        event.room_id = room_id
+        if client.olm.inbound_group_store.get(room_id, event.sender_key, event.session_id) is None:
+            client.olm.check_if_wedged(event)
+            return Closed(session_id, key_missing=True)
+        found = client.decrypt_event(event)
+        return Clear(found.source, decrypted=True, verified=bool(getattr(found, "verified", False)))
+    except Exception as error:  # noqa: BLE001  (any shape of payload can come from outside)
+        log.warning("event-unreadable", event=source.get("event_id"), error=type(error).__name__)
+        return Closed(session_id, key_missing=False)

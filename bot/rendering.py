@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Words for rooms, as plain text and as HTML; whatever strangers wrote is shown as mere characters."""
+
+import datetime as dt
+import html
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from desk.announcement import Announcement
+from desk.posting import ago
+from storage.states import TicketState
+
+HEAD_LINES = 20
+HEAD_CHARS = 2_000
+TOPIC_CHARS = 120
+
+# Joiners stay: Persian, Hindi and emoji need them. Everything else of these reorders, hides or deceives.
+JOINERS = "\u200c\u200d"
+KEPT_CONTROLS = "\n\t"
+LINE_BREAKS = re.compile("\r\n?|[\u0085\u2028\u2029\v\f]")
+SIGNS = {
+    TicketState.NEW: "🔵",
+    TicketState.CLAIMED: "🟡",
+    TicketState.ANSWERED: "🟢",
+    TicketState.WAITING: "🟠",
+    TicketState.CLOSED: "⚫",
+}
+STATES = {
+    TicketState.NEW: "new",
+    TicketState.CLAIMED: "claimed",
+    TicketState.ANSWERED: "answered",
+    TicketState.WAITING: "waits for an answer",
+    TicketState.CLOSED: "closed",
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    """The same words twice: a body that stands alone, and HTML, which may be missing."""
+
+    body: str
+    formatted_body: str = ""
+
+
+@dataclass(frozen=True)
+class Shortened:
+    """A text cut to what a room bears; `is_whole` when nothing was cut."""
+
+    text: str
+    is_whole: bool
+
+
+def clean(text: str) -> str:
+    """The text without controls, direction overrides, invisible characters and lone surrogates."""
+    unified = LINE_BREAKS.sub("\n", text)
+    return "".join(char for char in unified if _is_shown(char))
+
+
+def one_line(text: str, limit: int = TOPIC_CHARS) -> str:
+    """The text cleaned, on one line, cut to `limit` characters."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def plain(text: str) -> Said:
+    """Our own words, line breaks kept."""
+    words = clean(text)
+    return Said(words, _escaped(words))
+
+
+def quoting(text: str, quote: str) -> Said:
+    """Our own words above somebody else's, which are marked as quoted in both forms."""
+    words, theirs = clean(text), clean(quote).strip("\n")
+    marked = "\n".join(f"> {line}" for line in theirs.split("\n"))
+    shown = f"<blockquote><pre>{html.escape(theirs)}</pre></blockquote>"
+    if not words:
+        return Said(marked, shown)
+    return Said(f"{words}\n\n{marked}", f"{_escaped(words)}{shown}")
+
+
+def spoiler(label: str, hidden: str) -> Said:
+    """Words to be uncovered by a click; the plain body must not hold them, so it says where they are."""
+    shown = one_line(label)
+    covered = f'<span data-mx-spoiler="">{html.escape(one_line(hidden))}</span>'
+    return Said(f"{shown}: (covered; open it in a client that shows formatted text)", f"{shown}: {covered}")
+
+
+def shorten(text: str, *, lines: int = HEAD_LINES, chars: int = HEAD_CHARS) -> Shortened:
+    """The head of a long text, with a word on what is missing; the whole goes into a file."""
+    whole = clean(text).strip("\n")
+    every = whole.split("\n")
+    head = "\n".join(every[:lines])[:chars].rstrip()
+    if head == whole.rstrip():
+        return Shortened(whole, is_whole=True)
+    missing = len(whole) - len(head)
+    unit = "character" if missing == 1 else "characters"
+    return Shortened(f"{head}\n… {missing} {unit} more; full text in the file.", is_whole=False)
+
+
+def announcement(of: Announcement, now: dt.datetime) -> Said:
+    """The announcement of a ticket, as it stands at `now`."""
+    topic = one_line(of.topic)
+    title = f"#{of.number}" + (f" {topic}" if topic else "")
+    facts = [of.language or "language unknown", of.encryption]
+    if of.tails_version:
+        facts.insert(1, f"Tails {one_line(of.tails_version, 40)}")
+    facts.append(f"opened {of.opened_at:%Y-%m-%d %H:%M} UTC, {ago(of.opened_at, now)} ago")
+    detail = " · ".join(facts)
+    state = _state(of)
+    return Said(
+        f"{SIGNS[of.state]} {title}\n{state}\n{detail}",
+        f"{SIGNS[of.state]} <strong>{html.escape(title)}</strong><br>"
+        f"{html.escape(state)}<br><em>{html.escape(detail)}</em>",
+    )
+
+
+def _state(of: Announcement) -> str:
+    words = STATES[of.state]
+    agent = f" by {one_line(of.agent)}" if of.agent and of.state is TicketState.CLAIMED else ""
+    whose = f", with {one_line(of.agent)}" if of.agent and not agent else ""
+    return f"{words}{agent}{whose}" + (" · ✓ answer sent" if of.sent else "")
+
+
+def _is_shown(char: str) -> bool:
+    if char in KEPT_CONTROLS or char in JOINERS:
+        return True
+    # Cc, Cf: controls, bidi, zero width, tags. Cs: lone surrogates, which JSON may not carry. Zl, Zp: breaks.
+    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def _escaped(words: str) -> str:
+    return html.escape(words).replace("\n", "<br>")

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The bot's one login: made once, kept for ever with its device and keys."""
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TextIO
+
+from nio import AsyncClient, AsyncClientConfig
+
+from bot import secretfile
+from bot.errors import HomeserverUnreachable, LoginRefused, Rejected, SessionGone, StoreInUse, TryLater
+from bot.wire import Json, path, request
+
+SESSION = "session.json"
+PICKLE_KEY = "pickle.key"
+LOCK = "lock"
+STORE = "store"
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whose session it is and where it is kept; `user` is a full Matrix id or a local part."""
+
+    homeserver: str
+    user: str
+    folder: Path
+    device_name: str = "Helproom"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """One of the two ways in; an existing session needs neither."""
+
+    password: str | None = None
+    access_token: str | None = None
+
+
+@dataclass(frozen=True)
+class Login:
+    """What session.json holds."""
+
+    user_id: str
+    device_id: str
+    access_token: str
+
+
+class Session:
+    """A client with its keys loaded, and the lock that keeps other processes away from them."""
+
+    def __init__(self, client: AsyncClient, login: Login, lock: TextIO) -> None:
+        self.client = client
+        self.user_id = login.user_id
+        self.device_id = login.device_id
+        self._lock = lock
+
+    async def close(self) -> None:
+        """Close connections and key store, then let the lock go."""
+        await self.client.close()
+        if self.client.store:
+            self.client.store.database.close()
+        self._lock.close()
+
+
+async def open_session(account: Account, credential: Credential, *, patience: float = 60.0) -> Session:
+    """Restore the session kept in `account.folder`, or log in once and keep it there.
+
+    Sets the umask of the process to 077, since the key store makes files of its own at any time.
+    Raises HomeserverUnreachable, LoginRefused, SessionGone or StoreInUse.
+    """
+    os.umask(0o077)
+    secretfile.make_private_folder(account.folder)
+    secretfile.make_private_folder(account.folder / STORE)
+    lock = _lock(account.folder)
+    try:
+        login = _kept(account.folder) or await _log_in(account, credential, patience)
+        client = _client(account, login.device_id, _pickle_key(account.folder))
+        client.restore_login(login.user_id, login.device_id, login.access_token)
+        await _confirm(client, login, patience)
+    except BaseException:
+        lock.close()
+        raise
+    return Session(client, login, lock)
+
+
+def _client(account: Account, device_id: str, pickle_key: str) -> AsyncClient:
+    config = AsyncClientConfig(
+        store_sync_tokens=False,
+        encryption_enabled=True,
+        max_limit_exceeded=0,
+        max_timeouts=0,
+        request_timeout=60,
+        pickle_key=pickle_key,
+    )
+    store = str(account.folder / STORE)
+    return AsyncClient(account.homeserver.rstrip("/"), account.user, device_id, store, config)
+
+
+def _lock(folder: Path) -> TextIO:
+    handle = (folder / LOCK).open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        raise StoreInUse("Another Helproom uses this Matrix session already: stop it first.") from error
+    return handle
+
+
+def _kept(folder: Path) -> Login | None:
+    try:
+        found = json.loads((folder / SESSION).read_text())
+        return Login(found["user_id"], found["device_id"], found["access_token"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as error:
+        raise LoginRefused("session.json is damaged: restore it from a backup, or remove it.") from error
+
+
+def _pickle_key(folder: Path) -> str:
+    """The secret that seals nio's key store, made at first start."""
+    file = folder / PICKLE_KEY
+    if not file.exists():
+        secretfile.write_new(file, os.urandom(32).hex())
+    return file.read_text()
+
+
+async def _log_in(account: Account, credential: Credential, patience: float) -> Login:
+    client = AsyncClient(account.homeserver.rstrip("/"), account.user)
+    try:
+        login = await _asked(client, account, credential, patience)
+    except TryLater as error:
+        raise _unreachable(error) from error
+    except Rejected as error:
+        raise LoginRefused(
+            "The homeserver refuses the login: is the password right, and the user the bot's own?"
+        ) from error
+    except SessionGone as error:
+        raise LoginRefused("The homeserver does not know this access token.") from error
+    finally:
+        await client.close()
+    secretfile.replace(account.folder / SESSION, json.dumps(asdict(login)))
+    return login
+
+
+async def _asked(client: AsyncClient, account: Account, credential: Credential, patience: float) -> Login:
+    if credential.access_token is not None:
+        client.access_token = credential.access_token
+        who = await request(client, "GET", path("account", "whoami"), patience=patience)
+        return _login(who, credential.access_token)
+    if credential.password is None:
+        raise LoginRefused("There is no session yet, and neither a password nor an access token to make one.")
+    answer = await request(
+        client,
+        "POST",
+        path("login"),
+        {
+            "type": "m.login.password",
+            "identifier": {"type": "m.id.user", "user": account.user},
+            "password": credential.password,
+            "initial_device_display_name": account.device_name,
+        },
+        patience=patience,
+    )
+    return _login(answer, answer.get("access_token"))
+
+
+def _login(answer: Json, token: object) -> Login:
+    user_id, device_id = answer.get("user_id"), answer.get("device_id")
+    if not (isinstance(user_id, str) and isinstance(device_id, str) and isinstance(token, str)):
+        raise LoginRefused("The homeserver names no device for this login; encryption needs one.")
+    return Login(user_id, device_id, token)
+
+
+async def _confirm(client: AsyncClient, login: Login, patience: float) -> None:
+    """Ask whether the token still counts and belongs to the device whose keys we hold."""
+    try:
+        who = await request(client, "GET", path("account", "whoami"), patience=patience)
+    except BaseException as error:
+        await client.close()
+        if isinstance(error, TryLater):
+            raise _unreachable(error) from error
+        raise
+    if who.get("user_id") != login.user_id or who.get("device_id", login.device_id) != login.device_id:
+        await client.close()
+        raise LoginRefused("The access token belongs to another user or device than session.json says.")
+
+
+def _unreachable(error: TryLater) -> HomeserverUnreachable:
+    return HomeserverUnreachable(f"{error} Is its address in the config right, and is it running?")

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The sync loop: fetch, open, have it kept together with its token, then look after the keys."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import structlog
+from nio import AsyncClient
+
+from bot import absorbing, keyupkeep
+from bot.errors import MatrixError, Rejected, TryLater
+from bot.heard import Batch, Heard, Membership, Undecryptable, is_heeded, moment, read_event
+from bot.opening import Clear, Closed, open_event
+from bot.pause import Pause
+from bot.trust import Trust
+from bot.wire import Json, path, request
+
+log = structlog.get_logger()
+
+Keep = Callable[[Batch], Awaitable[None]]
+T = TypeVar("T")
+
+QUIET: Json = {"not_types": ["*"]}
+TIMELINE = 50
+PAGE = 100
+PAGES = 20
+FULL_STATE_PATIENCE = 300.0
+WAITING = 1000
+
+
+@dataclass(frozen=True)
+class Since:
+    """Where to go on: the token of the last kept batch, and events whose keys may still come."""
+
+    token: str | None = None
+    waiting: tuple[Undecryptable, ...] = ()
+
+
+class Syncer:
+    """Brings everything that happens in the bot's rooms to `keep`, at least once and in order."""
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        trust: Trust,
+        keep: Keep,
+        *,
+        since: Since,
+        pause: Pause,
+        long_poll: float = 30.0,
+    ) -> None:
+        """`keep` commits events and token in one transaction; raising, it gets the same batch again."""
+        self._client = client
+        self._trust = trust
+        self._keep = keep
+        self._pause = pause
+        self._long_poll = long_poll
+        self._waiting = {found.event_id: found for found in since.waiting}
+        self._new = True
+        self._last_good = time.monotonic()
+        self.token = since.token
+
+    @property
+    def silence(self) -> float:
+        """Seconds since a sync was last complete, for a watchdog."""
+        return time.monotonic() - self._last_good
+
+    async def run(self) -> None:
+        """Sync until cancelled; raises SessionGone when the homeserver has signed the bot out."""
+        while True:
+            try:
+                await self.step()
+            except TryLater as error:
+                log.warning("sync-postponed", reason=str(error), failures=self._pause.failures)
+                await self._pause.wait(error.after)
+            else:
+                self._pause.succeeded()
+
+    async def step(self) -> None:
+        """One sync with all its consequences; raises TryLater or SessionGone."""
+        try:
+            sync = await self._fetch()
+        except Rejected as error:
+            raise TryLater(str(error)) from error
+        brought = await absorbing.absorb(self._client, sync)
+        batch = await self._digest(sync, brought)
+        await self._insist(partial(self._keep, batch))
+        self.token = batch.token
+        self._remember(batch)
+        await self._look_after_keys(sync)
+        self._new = False
+        self._last_good = time.monotonic()
+
+    async def _fetch(self) -> Json:
+        limit = TIMELINE if self.token else 1
+        wanted = {
+            "presence": QUIET,
+            "account_data": QUIET,
+            "room": {"ephemeral": QUIET, "account_data": QUIET, "timeline": {"limit": limit}},
+        }
+        query = {"filter": json.dumps(wanted, separators=(",", ":")), "set_presence": "offline"}
+        if self.token:
+            query["since"] = self.token
+        if self._new:
+            # nio keeps no room state on disk: the first sync of a process has to bring it.
+            query["full_state"] = "true"
+        else:
+            query["timeout"] = str(int(self._long_poll * 1000))
+        patience = FULL_STATE_PATIENCE if self._new else self._long_poll + 30
+        sync = await request(self._client, "GET", path("sync", query=query), patience=patience)
+        if not isinstance(sync.get("next_batch"), str):
+            raise TryLater("The homeserver's answer is no sync.")
+        return sync
+
+    async def _digest(self, sync: Json, brought: absorbing.Brought) -> Batch:
+        if self.token is None:
+            invitations = absorbing.invitations(sync, self._client.user_id)
+            return Batch(sync["next_batch"], memberships=invitations, primed=True)
+        events: list[tuple[str, Json]] = []
+        gaps: list[str] = []
+        for room_id, room in absorbing.touched_rooms(sync):
+            found, whole = await self._timeline(room_id, room.get("timeline", {}))
+            events.extend((room_id, source) for source in found)
+            if not whole:
+                gaps.append(room_id)
+        heard, closed = await self._open(events)
+        return Batch(
+            sync["next_batch"],
+            heard=(*await self._late(brought.sessions), *heard),
+            undecryptable=closed,
+            memberships=(
+                *absorbing.invitations(sync, self._client.user_id),
+                *(change for room_id, source in events if (change := _membership(room_id, source))),
+            ),
+            withheld=brought.withheld,
+            gaps=tuple(gaps),
+        )
+
+    async def _timeline(self, room_id: str, timeline: Json) -> tuple[list[Json], bool]:
+        """Events since the last token in order, and whether that is all of them."""
+        recent = [source for source in timeline.get("events", []) if absorbing.is_event(source)]
+        missed: list[Json] = []
+        whole = True
+        if timeline.get("limited") and timeline.get("prev_batch") and not self._after_join(recent)[1]:
+            missed, whole = await self._insist(partial(self._page_back, room_id, timeline["prev_batch"]))
+        return self._after_join([*missed, *recent])[0], whole
+
+    def _after_join(self, events: list[Json]) -> tuple[list[Json], bool]:
+        """Events from our own last join on, and whether there was one."""
+        for at in range(len(events) - 1, -1, -1):
+            if absorbing.is_own_join(events[at], self._client.user_id):
+                return events[at:], True
+        return events, False
+
+    async def _page_back(self, room_id: str, start: str) -> tuple[list[Json], bool]:
+        found: list[Json] = []
+        for _ in range(PAGES):
+            query = {"dir": "b", "from": start, "to": str(self.token), "limit": str(PAGE)}
+            try:
+                page = await request(self._client, "GET", path("rooms", room_id, "messages", query=query))
+            except Rejected:
+                return found[::-1], False
+            chunk = [source for source in page.get("chunk", []) if absorbing.is_event(source)]
+            found.extend(chunk)
+            start = page.get("end", "")
+            joined = any(absorbing.is_own_join(source, self._client.user_id) for source in chunk)
+            if not chunk or not start or joined:
+                return found[::-1], True
+        log.warning("gap-too-long", room=room_id)
+        return found[::-1], False
+
+    async def _open(self, events: list[tuple[str, Json]]) -> tuple[list[Heard], tuple[Undecryptable, ...]]:
+        opened = [open_event(self._client, room_id, source) for room_id, source in events]
+        if self._client.should_query_keys:
+            # Somebody's devices changed: look before judging whether a command came from a signed one.
+            await self._insist(self._trust.refresh)
+            opened = [open_event(self._client, room_id, source) for room_id, source in events]
+        heard: list[Heard] = []
+        closed: list[Undecryptable] = []
+        for (room_id, source), found in zip(events, opened, strict=True):
+            if isinstance(found, Clear):
+                heard.extend(self._hear(room_id, found))
+            elif source["sender"] != self._client.user_id:
+                closed.append(_undecryptable(room_id, source, found))
+        return heard, tuple(closed)
+
+    def _hear(self, room_id: str, found: Clear, *, late: bool = False) -> tuple[Heard, ...]:
+        if not is_heeded(found.source, self._client.user_id):
+            return ()
+        heard = read_event(
+            found.source, room_id, decrypted=found.decrypted, verified=found.verified, late=late
+        )
+        return (heard,) if heard else ()
+
+    async def _late(self, sessions: frozenset[tuple[str, str]]) -> list[Heard]:
+        """What the keys that came just now open."""
+        heard: list[Heard] = []
+        for missed in [one for one in self._waiting.values() if (one.room_id, one.session_id) in sessions]:
+            where = path("rooms", missed.room_id, "event", missed.event_id)
+            try:
+                source = await self._insist(partial(request, self._client, "GET", where))
+            except Rejected:
+                continue
+            found = open_event(self._client, missed.room_id, source)
+            if isinstance(found, Clear) and found.decrypted:
+                heard.extend(self._hear(missed.room_id, found, late=True))
+        return heard
+
+    def _remember(self, batch: Batch) -> None:
+        for event in batch.heard:
+            self._waiting.pop(event.event_id, None)
+        self._waiting.update({found.event_id: found for found in batch.undecryptable if found.key_missing})
+        for oldest in list(self._waiting)[:-WAITING]:
+            del self._waiting[oldest]
+
+    async def _look_after_keys(self, sync: Json) -> None:
+        keyupkeep.note_key_count(self._client, sync)
+        await keyupkeep.upload_keys(self._client)
+        if keyupkeep.lacks_fallback_key(sync):
+            await keyupkeep.upload_fallback_key(self._client)
+        await self._trust.refresh()
+        await keyupkeep.send_waiting(self._client)
+
+    async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it works: what was fetched must not be lost, and its keys come only once."""
+        while True:
+            try:
+                return await attempt()
+            except TryLater as error:
+                log.warning("sync-retries", reason=str(error))
+                await self._pause.wait(error.after)
+            except MatrixError:
+                raise
+            except Exception as error:  # noqa: BLE001  (a database that is locked or full)
+                log.error("keeping-failed", error=type(error).__name__)  # noqa: TRY400
+                await self._pause.wait()
+
+
+def _undecryptable(room_id: str, source: Json, found: Closed) -> Undecryptable:
+    return Undecryptable(
+        source["event_id"], room_id, source["sender"], found.session_id, moment(source), found.key_missing
+    )
+
+
+def _membership(room_id: str, source: Json) -> Membership | None:
+    if source.get("type") != "m.room.member" or not isinstance(source.get("state_key"), str):
+        return None
+    membership = source.get("content", {}).get("membership")
+    if not isinstance(membership, str) or absorbing.was(source) == membership:
+        return None
+    return Membership(
+        room_id, source["state_key"], membership, source["sender"], source["event_id"], moment(source)
+    )

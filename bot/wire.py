@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""One request to the homeserver: what it answered, or one of three errors."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from nio import AsyncClient
+
+from bot.errors import Rejected, SessionGone, TryLater
+
+Json = dict[str, Any]
+
+UNREACHABLE = "The homeserver does not answer."
+SIGNED_OUT = (
+    "The homeserver no longer accepts this session: the device was signed out or its account closed. "
+    "Remove session.json and start again to log in anew."
+)
+REJECTIONS = {
+    "M_FORBIDDEN": "The homeserver forbids it: the bot lacks the right or is not in the room.",
+    "M_NOT_FOUND": "The homeserver does not know it: the room, event or user does not exist.",
+    "M_TOO_LARGE": "It is larger than the homeserver accepts.",
+    "M_UNSUPPORTED_ROOM_VERSION": "The homeserver does not know this room version.",
+    "M_INVITE_BLOCKED": "This user does not accept invitations.",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: HTTP status, JSON object (empty when it was none), seconds to wait if asked."""
+
+    status: int
+    body: Json
+    retry_after: float | None = None
+
+    @property
+    def code(self) -> str:
+        """Matrix's errcode, or an empty text."""
+        return str(self.body.get("errcode", ""))
+
+
+def path(*parts: str, query: Mapping[str, str] | None = None) -> str:
+    """A path below /_matrix/client/v3 with every part quoted."""
+    tail = "/".join(quote(part, safe="") for part in parts)
+    return f"/_matrix/client/v3/{tail}" + (f"?{urlencode(query)}" if query else "")
+
+
+async def exchange(
+    client: AsyncClient, method: str, where: str, body: Json | bytes | None = None, *, patience: float = 60.0
+) -> Answer:
+    """Make one request and return any answer; TryLater when none came within `patience` seconds."""
+    raw = isinstance(body, bytes)
+    headers = {"Content-Type": "application/octet-stream" if raw else "application/json"}
+    if client.access_token:
+        headers["Authorization"] = f"Bearer {client.access_token}"
+    data = body if raw or body is None else json.dumps(body)
+    try:
+        response = await client.send(method, where, data, headers, timeout=patience)
+        text = await response.read()
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise TryLater(UNREACHABLE) from error
+    found = _parsed(text)
+    return Answer(response.status, found, _pause(response.headers.get("Retry-After"), found))
+
+
+async def request(
+    client: AsyncClient, method: str, where: str, body: Json | bytes | None = None, *, patience: float = 60.0
+) -> Json:
+    """Make one request and return its JSON object.
+
+    Raises SessionGone, TryLater (429, 5xx, no answer) or Rejected (any other refusal).
+    """
+    answer = await exchange(client, method, where, body, patience=patience)
+    raise_for(answer)
+    return answer.body
+
+
+def raise_for(answer: Answer) -> None:
+    """Turn an answer that is no success into the error it means."""
+    if answer.code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_USER_DEACTIVATED"):
+        raise SessionGone(SIGNED_OUT)
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise TryLater("The homeserver asks for a pause.", answer.retry_after)
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise TryLater(f"The homeserver has trouble of its own (HTTP {answer.status}).", answer.retry_after)
+    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        sentence = REJECTIONS.get(answer.code) or f"The homeserver refuses it (HTTP {answer.status})."
+        raise Rejected(sentence, answer.code)
+
+
+def _parsed(text: bytes) -> Json:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _pause(header: str | None, body: Json) -> float | None:
+    """Seconds to wait: the longer one of the header (RFC 9110, 10.2.3) and retry_after_ms."""
+    asked = [float(header)] if header and header.strip().isdecimal() else []
+    milliseconds = body.get("retry_after_ms")
+    if isinstance(milliseconds, int | float) and milliseconds >= 0:
+        asked.append(milliseconds / 1000)
+    return max(asked, default=None)

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Those who take part in the tests of the Matrix edge: the bot, and a second client that is plain nio."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nio import AsyncClient, AsyncClientConfig, MegolmEvent, SyncResponse
+
+from bot.crosssigning import Identity, ensure_signed
+from bot.heard import Batch, Heard, Undecryptable
+from bot.pause import Pause
+from bot.rooms import Rooms
+from bot.sending import Sender
+from bot.session import Account, Credential, Session, open_session
+from bot.syncing import Since, Syncer
+from bot.trust import Judgement, Pin, Policy, Trust
+
+PASSWORD = "test-only"  # noqa: S105
+
+
+@dataclass
+class Journal:
+    """Stands for the database: what was kept, by event id, with the last token."""
+
+    token: str | None = None
+    heard: dict[str, Heard] = field(default_factory=dict)
+    undecryptable: dict[str, Undecryptable] = field(default_factory=dict)
+    batches: list[Batch] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
+    """Raised, one at a time, instead of keeping a batch."""
+
+    async def keep(self, batch: Batch) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.batches.append(batch)
+        self.token = batch.token
+        for event in batch.heard:
+            self.heard.setdefault(event.event_id, event)
+        for found in batch.undecryptable:
+            self.undecryptable.setdefault(found.event_id, found)
+
+    @property
+    def bodies(self) -> list[str]:
+        return [event.body for event in self.heard.values()]
+
+
+@dataclass
+class Bot:
+    """All parts of the edge, wired as the process wires them."""
+
+    session: Session
+    trust: Trust
+    sender: Sender
+    rooms: Rooms
+    syncer: Syncer
+    journal: Journal
+    identity: Identity
+    pins: dict[str, str]
+    reports: list[Judgement]
+    slept: list[float]
+
+    @property
+    def client(self) -> AsyncClient:
+        return self.session.client
+
+    async def meet(self, room_id: str) -> None:
+        """Sync until nio knows the room."""
+        for _ in range(20):
+            await self.syncer.step()
+            if room_id in self.client.rooms:
+                return
+        raise AssertionError("the room never came")
+
+
+@dataclass
+class Memory:
+    """What outlives a bot's process."""
+
+    account: Account
+    journal: Journal = field(default_factory=Journal)
+    pins: dict[str, str] = field(default_factory=dict)
+    policy: Policy = Policy.SIGNED
+
+
+@contextlib.asynccontextmanager
+async def running(memory: Memory) -> AsyncIterator[Bot]:
+    """A bot's process, from start to stop."""
+    session = await open_session(memory.account, Credential(password=PASSWORD))
+    reports: list[Judgement] = []
+    slept: list[float] = []
+
+    async def keep_pins(fresh: tuple[Pin, ...]) -> None:
+        memory.pins.update({pin.user_id: pin.master_key for pin in fresh})
+
+    async def report(judgement: Judgement) -> None:
+        reports.append(judgement)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.sleep(0)
+
+    try:
+        identity = await ensure_signed(session.client, memory.account.folder, PASSWORD)
+        trust = Trust(session.client, memory.pins, policy=memory.policy, keep=keep_pins, report=report)
+        journal = memory.journal
+        waiting = tuple(journal.undecryptable.values())
+        pause = Pause(jitter=lambda: 0.0, sleep=sleep)
+        syncer = Syncer(
+            session.client,
+            trust,
+            journal.keep,
+            since=Since(journal.token, waiting),
+            pause=pause,
+            long_poll=0.5,
+        )
+        sender = Sender(session.client, trust)
+        rooms = Rooms(session.client)
+        yield Bot(session, trust, sender, rooms, syncer, journal, identity, memory.pins, reports, slept)
+    finally:
+        await session.close()
+
+
+class Peer:
+    """A person with a plain nio client that knows nothing of our code but how to sign its device."""
+
+    def __init__(self, url: str, user_id: str, folder: Path) -> None:
+        config = AsyncClientConfig(store_sync_tokens=False, encryption_enabled=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.client = AsyncClient(url, user_id, store_path=str(folder), config=config)
+        self.events: dict[str, Any] = {}
+
+    async def begin(self, *, signed: bool = True) -> None:
+        await self.client.login(PASSWORD)
+        if signed:
+            await ensure_signed(self.client, self.folder, PASSWORD)
+        await self.look()
+
+    async def look(self) -> None:
+        """One sync, with all that encryption needs."""
+        client = self.client
+        response = await client.sync(timeout=200, full_state=not client.next_batch)
+        assert isinstance(response, SyncResponse), response
+        for room in response.rooms.join.values():
+            for event in room.timeline.events:
+                self.events[event.event_id] = event
+        await client.send_to_device_messages()
+        if client.should_upload_keys:
+            await client.keys_upload()
+        if client.should_query_keys:
+            await client.keys_query()
+
+    async def see(self, event_id: str) -> Any:
+        """The event, as soon as it is there."""
+        for _ in range(20):
+            if event_id in self.events:
+                return self.events[event_id]
+            await self.look()
+        raise AssertionError("the event never came")
+
+    async def join(self, room_id: str) -> None:
+        await self.client.join(room_id)
+        for _ in range(20):
+            await self.look()
+            room = self.client.rooms.get(room_id)
+            if room is not None and room.encrypted:
+                return
+        raise AssertionError("the room never came")
+
+    async def say(self, room_id: str, text: str, **more: Any) -> str:
+        """Say something, encrypted for all devices there are."""
+        await self.look()
+        content = {"msgtype": "m.text", "body": text, **more}
+        response = await self.client.room_send(
+            room_id, "m.room.message", content, ignore_unverified_devices=True
+        )
+        return str(response.event_id)
+
+    def could_read(self, event_id: str) -> bool:
+        return not isinstance(self.events[event_id], MegolmEvent)
+
+    async def end(self) -> None:
+        await self.client.close()
+        if self.client.store:
+            self.client.store.database.close()
