@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The only reader of a letter's header fields."""
+
+import codecs
+import re
+from collections.abc import Iterable
+from email.errors import HeaderParseError
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesHeaderParser
+from email.policy import compat32
+from email.utils import getaddresses
+
+from mail.limits import ADDRESSES, HEADER_VALUE
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\\s]+")
+_DECEIVING = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_ANGLED = re.compile(r"<[^<>\s]{1,900}>")
+_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,200}@[^\s@<>()\[\],;:\\\"]{1,255}")
+_BROKEN = (HeaderParseError, LookupError, RecursionError, TypeError, ValueError)
+"""What the standard library raises for hostile headers (RecursionError: a thousand nested comments)."""
+
+
+_UNFIT = frozenset({"idna", "punycode", "undefined", "unicode-escape", "unicode_escape"})
+"""Codecs that are no charsets of mail; the first two take quadratic time."""
+
+
+def safe_text_line(text: str) -> str:
+    """One line of shown text: control characters collapsed to a blank, invisible and bidi ones escaped."""
+    plain = text.encode("utf-8", "replace").decode("utf-8")
+    return _DECEIVING.sub(lambda sign: f"<U+{ord(sign[0]):04X}>", _CONTROLS.sub(" ", plain)).strip()
+
+
+def safe_header(value: str) -> str:
+    """Decode a raw header value (RFC 2047, RFC 6532) to one harmless line; never raises.
+
+    `value` holds undecodable bytes as surrogates, as the standard library's parser leaves them.
+    """
+    return safe_text_line(_decoded(value[:HEADER_VALUE]))
+
+
+def _decoded(value: str) -> str:
+    text = decode_bytes(value.encode("utf-8", "surrogateescape"), "utf-8")[0]
+    if "=?" not in text:
+        return text
+    try:
+        chunks = decode_header(text)
+    except _BROKEN:
+        return text
+    # The library hands unencoded stretches over as raw-unicode-escape, without a charset.
+    return "".join(
+        chunk if isinstance(chunk, str) else decode_bytes(chunk, charset or "raw-unicode-escape")[0]
+        for chunk, charset in chunks
+    )
+
+
+def decode_bytes(content: bytes, charset: str) -> tuple[str, bool]:
+    """Decode by `charset`, else UTF-8, Windows-1252, Latin-1; the flag tells that it was a guess."""
+    for guess, candidate in enumerate((charset, "utf-8", "cp1252")):
+        try:
+            if codecs.lookup(candidate).name not in _UNFIT:
+                return content.decode(candidate), bool(guess)
+        except _BROKEN:
+            continue
+    return content.decode("latin-1"), True
+
+
+class HeaderBlock:
+    """The header fields of a letter or of one of its parts."""
+
+    def __init__(self, raw: bytes) -> None:
+        """Read `raw`, the header lines without the empty line that ends them."""
+        self._message = BytesHeaderParser(policy=compat32).parsebytes(raw)
+        self._fields: dict[str, list[str]] = {}
+        for name, value in self._message.raw_items():
+            self._fields.setdefault(name.lower(), []).append(str(value))
+
+    def raw(self, name: str) -> list[str]:
+        """Return all values of a field as they came, each cut to 8 KB."""
+        return [value[:HEADER_VALUE] for value in self._fields.get(name.lower(), [])]
+
+    def whole(self, name: str) -> list[str]:
+        """Return all values of a field as they came, uncut."""
+        return list(self._fields.get(name.lower(), []))
+
+    def all(self, name: str) -> list[str]:
+        """Return all values of a field, decoded and harmless."""
+        return [safe_header(value) for value in self.raw(name)]
+
+    def one(self, name: str) -> str:
+        """Return the first value of a field, decoded and harmless; empty when there is none."""
+        return next(iter(self.all(name)), "")
+
+    def token(self, name: str) -> str:
+        """Return the first word of a field in lower case, without parameters."""
+        return self.one(name).partition(";")[0].strip().lower()
+
+    def addresses(self, name: str) -> list[tuple[str, str]]:
+        """Return (display name, address in lower case) of the first 100 mailboxes of a field."""
+        return read_addresses(self.raw(name))
+
+    def message_ids(self, name: str) -> tuple[str, ...]:
+        """Return the message ids of a field, with their angle brackets, oldest first."""
+        return tuple(_ANGLED.findall(" ".join(self.all(name))))
+
+    def params(self, name: str) -> dict[str, str]:
+        """Return the parameters of a field by lower-case name (RFC 2231 decoded), values as they came."""
+        field = Message(policy=compat32)
+        field["x"] = next(iter(self.raw(name)), "").replace("\r", " ").replace("\n", " ")
+        try:
+            found = field.get_params(failobj=[], header="x")
+        except _BROKEN:
+            return {}
+        params: dict[str, str] = {}
+        for key, value in found[1:]:
+            params.setdefault(key.lower(), _parameter(value))
+        return params
+
+
+def _parameter(value: str | tuple[str | None, str | None, str]) -> str:
+    if isinstance(value, str):
+        return value
+    charset, _, encoded = value
+    return decode_bytes(encoded.encode("latin-1", "replace"), charset or "utf-8")[0]
+
+
+def read_addresses(values: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (display name, address) of the first 100 mailboxes in raw header values (RFC 5322, 3.4)."""
+    found: list[tuple[str, str]] = []
+    for value in values:
+        text = _CONTROLS.sub(" ", value[:HEADER_VALUE])
+        if text.count(",") > ADDRESSES:
+            text = ",".join(text.split(",")[:ADDRESSES])
+        try:
+            pairs = getaddresses([text])
+        except (*_BROKEN, IndexError):
+            continue
+        found += [(safe_header(name), safe_header(address).lower()) for name, address in pairs]
+    return [(name, address) for name, address in found if _ADDRESS.fullmatch(address)][:ADDRESSES]

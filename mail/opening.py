@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Opening a letter: bytes in, a frozen `Opened` out; pure apart from the runs of GnuPG."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from desk.opened import Attachment, OfferedKey, Opened, WhisperBack
+from mail.automatic import why_automatic
+from mail.language import detect
+from mail.layers import take_off
+from mail.mime import Content, as_attachment, read_content
+from mail.offers import autocrypt_block, key_blocks, read_offers
+from mail.openpgp import Keyring
+from mail.parts import Part, read_parts
+from mail.protected import choose_headers, protected_fields
+from mail.senders import bind_sender, odd_senders
+from mail.whisperback import read_report, told_words
+
+_UNPROTECTED = (
+    "Words that were not encrypted or signed stand beside the protected part; anybody may have added them."
+)
+
+
+def open_letter(
+    raw: bytes, keyring: Keyring, *, signers: Sequence[bytes] = (), mail_from: str | None = None
+) -> Opened:
+    """Open one letter. It blocks for as long as GnuPG runs, so call it in a thread.
+
+    `signers` are armored public keys whose signatures are worth something; `mail_from` is the envelope sender
+    ("" for the null sender, None if it is not known).
+    Raises Unopenable for what is in the bytes, KeyringUnusable when the desk's own GnuPG fails.
+    """
+    letter = read_parts(raw)
+    layers = take_off(letter, keyring, signers)
+    inner = protected_fields(layers.payload)
+    signatures = tuple(
+        bind_sender(one, inner or letter.headers, keyring, signers) for one in layers.signatures
+    )
+    headers = choose_headers(letter.headers, inner, layers.encryption, signatures)
+    inside = Content() if layers.payload is None else read_content(layers.payload)
+    outside = [read_content(tree, left_out=hole) for tree, hole in layers.outside]
+    text = inside.text if layers.text is None else layers.text
+    beside = "\n\n".join(words for words in (layers.outside_text, *(one.text for one in outside)) if words)
+    report = read_report(text, headers.outer_subject)
+    offers = _read_keys(keyring, letter, [inside, *outside], report, text)
+    problems = (*layers.problems, *inside.problems, *odd_senders(letter.headers), *offers.problems)
+    return Opened(
+        form=layers.form,
+        encryption=layers.encryption,
+        headers=headers,
+        text=text,
+        signatures=signatures,
+        unprotected_text=beside,
+        attachments=tuple(one for content in (inside, *outside) for one in content.attachments)
+        + offers.refused,
+        keys=offers.keys,
+        whisperback=report,
+        automatic=None if report else why_automatic(letter, mail_from),
+        language=detect(report.user_text if report else text),
+        sessions=layers.sessions,
+        problems=tuple(dict.fromkeys((*problems, *([_UNPROTECTED] if beside else [])))),
+    )
+
+
+@dataclass(frozen=True)
+class _Offers:
+    keys: tuple[OfferedKey, ...]
+    refused: tuple[Attachment, ...]
+    problems: tuple[str, ...]
+
+
+def _read_keys(
+    keyring: Keyring, letter: Part, contents: list[Content], report: WhisperBack | None, text: str
+) -> _Offers:
+    """Read what keys the letter offers; an attached one that is not usable stays an attachment."""
+    problems: list[str] = []
+    keys: list[OfferedKey] = []
+    refused: list[Attachment] = []
+    if report is not None and report.openpgp_key == "block":
+        keys += read_offers(keyring, list(key_blocks(told_words(text).encode()))[-1:], "report", problems)
+    for part in (part for content in contents for part in content.key_parts):
+        found = read_offers(keyring, list(key_blocks(part.content())), "attached", problems)
+        keys += found
+        refused += [] if found else [as_attachment(part)]
+    block = autocrypt_block(letter)
+    keys += read_offers(keyring, [block], "autocrypt", problems) if block else []
+    unique = {key.fingerprint: key for key in reversed(keys)}
+    return _Offers(tuple(reversed(unique.values())), tuple(refused), tuple(problems))

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The tree of a letter's parts as slices of its exact bytes (RFC 2046); signatures need them unchanged."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.message import Message
+from email.policy import compat32
+
+from mail.headers import HeaderBlock, safe_header
+from mail.limits import Allowance, check_size
+
+_HEADER_LINE = re.compile(rb"(?:From |[!-9;-~]*:|[ \t])")
+_AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
+_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
+_TRANSFER_ENCODINGS = ("base64", "quoted-printable", "x-uuencode", "uuencode", "uue", "x-uue")
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One part; `begin`, `body` and `end` are offsets into `source`, the last line end left out."""
+
+    source: bytes = field(repr=False)
+    begin: int
+    body_begin: int
+    end: int
+    headers: HeaderBlock = field(repr=False)
+    type: str
+    children: tuple["Part", ...] = ()
+    closed: bool = True
+    """False when the closing boundary is missing."""
+
+    @property
+    def raw(self) -> bytes:
+        """The part with its headers, byte for byte."""
+        return self.source[self.begin : self.end]
+
+    @property
+    def body(self) -> bytes:
+        """What follows the headers, still transfer-encoded."""
+        return self.source[self.body_begin : self.end]
+
+    @property
+    def params(self) -> dict[str, str]:
+        """Parameters of Content-Type."""
+        return self.headers.params("content-type")
+
+    @property
+    def name(self) -> str:
+        """The file name a sender gave, made harmless: no folders, no control characters; may be empty."""
+        given = self.headers.params("content-disposition").get("filename") or self.params.get("name") or ""
+        name = safe_header(given).replace("\\", "/").rpartition("/")[2]
+        return name.lstrip(".")[:120].strip()
+
+    def walk(self) -> Iterator["Part"]:
+        """Yield the part and all below it, in the order of the letter."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def content(self) -> bytes:
+        """Undo the transfer encoding (RFC 2045, 6); broken encodings give what can be had."""
+        encoding = self.headers.token("content-transfer-encoding")
+        if encoding not in _TRANSFER_ENCODINGS:
+            return self.body
+        carrier = Message(policy=compat32)
+        carrier["Content-Transfer-Encoding"] = encoding
+        carrier.set_payload(self.body.decode("ascii", "surrogateescape"))
+        decoded = carrier.get_payload(decode=True)
+        return decoded if isinstance(decoded, bytes) else self.body
+
+
+def read_parts(raw: bytes) -> Part:
+    """Read the structure of a letter or of a decrypted payload, in time linear to its size.
+
+    Raises Unopenable past a limit of `mail.limits`.
+    """
+    check_size(raw)
+    return _read(raw, 0, len(raw), 0, Allowance())
+
+
+def _read(source: bytes, begin: int, end: int, depth: int, allowance: Allowance) -> Part:
+    allowance.spend_part(depth)
+    headers_end, body = _find_body(source, begin, end, allowance)
+    headers = HeaderBlock(source[begin:headers_end])
+    type_ = headers.token("content-type")
+    type_ = type_ if _TYPE.fullmatch(type_) else "text/plain"
+    boundary = headers.params("content-type").get("boundary", "").rstrip()
+    if not type_.startswith("multipart/") or not boundary:
+        return Part(source, begin, body, end, headers, type_)
+    delimiter = b"--" + boundary.encode("utf-8", "surrogateescape")
+    spans, closed = _split(source, body, end, delimiter, allowance)
+    children = tuple(_read(source, start, stop, depth + 1, allowance) for start, stop in spans)
+    return Part(source, begin, body, end, headers, type_, children, closed)
+
+
+def _find_body(source: bytes, begin: int, end: int, allowance: Allowance) -> tuple[int, int]:
+    """Return the ends of the header lines and of the empty line after them."""
+    at = begin
+    while at < end:
+        newline = source.find(b"\n", at, min(end, at + allowance.header_bytes + 1))
+        if not _HEADER_LINE.match(source, at, end):
+            is_empty = source[at : min(at + 2, end)] == b"\r\n" or source[at : at + 1] == b"\n"
+            return at, newline + 1 if is_empty else at
+        line_end = newline + 1 if newline >= 0 else end
+        allowance.spend_headers(line_end - at)
+        at = line_end
+    return at, at
+
+
+def _split(
+    source: bytes, begin: int, end: int, delimiter: bytes, allowance: Allowance
+) -> tuple[list[tuple[int, int]], bool]:
+    """Return the spans between the delimiter lines, and whether the closing one is there.
+
+    `begin` always follows a line end, so that every delimiter line is found by the line end before it.
+    """
+    needle = b"\n" + delimiter
+    spans: list[tuple[int, int]] = []
+    opened: int | None = None
+    at = source.find(needle, begin - 1, end)
+    while at >= 0:
+        tail = _AFTER_BOUNDARY.match(source, at + len(needle), end)
+        if tail is None:
+            allowance.spend_false_boundary()
+            at = source.find(needle, at + 1, end)
+            continue
+        if opened is not None:
+            # The line end before a boundary belongs to the boundary (RFC 2046, 5.1.1).
+            stop = at - 1 if source[at - 1 : at] == b"\r" else at
+            spans.append((opened, max(opened, stop)))
+        if tail[1]:
+            return spans, True
+        opened = tail.end()
+        at = source.find(needle, opened - 1, end)
+    if opened is not None:
+        spans.append((opened, end))
+    return spans, False

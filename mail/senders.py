@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Whether a signature is by the one whom the letter names as its sender."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from desk.opened import Signature, SignatureState
+from mail.headers import HeaderBlock, read_addresses
+from mail.openpgp import KeyRefused, Keyring
+
+_OTHER = "The signature is good, but its key belongs to another address than the letter's sender."
+_NONE = "The letter names no sender."
+_SEVERAL = "The letter names more than one sender; the first is taken."
+_DISGUISED = "The sender's display name holds another address than the one the letter comes from."
+
+
+def bind_sender(
+    signature: Signature, fields: HeaderBlock, keyring: Keyring, signers: Sequence[bytes]
+) -> Signature:
+    """Leave a good signature good only if every address of the one From field is in the signer's key."""
+    if signature.state is not SignatureState.GOOD:
+        return signature
+    senders = {address for _, address in fields.addresses("from")}
+    if (
+        senders
+        and len(fields.raw("from")) == 1
+        and senders <= _addresses_of(signature.fingerprint, keyring, signers)
+    ):
+        return signature
+    return replace(signature, state=SignatureState.GOOD_OTHER_SENDER, detail=_OTHER)
+
+
+def _addresses_of(fingerprint: str | None, keyring: Keyring, signers: Sequence[bytes]) -> set[str]:
+    for armor in signers:
+        try:
+            keys = keyring.read_public_keys(armor)
+        except KeyRefused:
+            continue
+        for key in keys:
+            if key.fingerprint == fingerprint:
+                return set(key.addresses)
+    return set()
+
+
+def odd_senders(fields: HeaderBlock) -> tuple[str, ...]:
+    """Say what is odd about the From of a letter, in sentences without addresses."""
+    senders = fields.addresses("from")
+    if not senders:
+        return (_NONE,)
+    odd = (_SEVERAL,) if len(senders) > 1 or len(fields.raw("from")) > 1 else ()
+    name, address = senders[0]
+    named = [other for _, other in read_addresses([name.replace('"', " ")])]
+    return (*odd, _DISGUISED) if any(other != address for other in named) else odd

