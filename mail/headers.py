@@ -108,7 +108,8 @@ class HeaderBlock:
     def params(self, name: str) -> dict[str, str]:
         """Return the parameters of a field by lower-case name (RFC 2231 decoded), values as they came."""
         field = Message(policy=compat32)
-        field["x"] = next(iter(self.raw(name)), "").replace("\r", " ").replace("\n", " ")
+        given = next(iter(self.raw(name)), "").encode("utf-8", "surrogateescape")
+        field["x"] = _CONTROLS.sub(" ", decode_bytes(given, "utf-8")[0])
         try:
             found = field.get_params(failobj=[], header="x")
         except _BROKEN:

@@ -49,6 +49,10 @@ _BLOCKS = frozenset(
     )
 )
 _APART = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "pre"})
+_OPENING = re.compile(r"<[a-zA-Z]")
+_TAG = re.compile(r"<[^<>]{0,2000}>")
+_UNCLOSED = 5000
+"""Elements left open, past which parsing takes quadratic time and the tags are only cut out."""
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 _MANY_LINES = re.compile(r"\n{3,}")
 
@@ -58,10 +62,13 @@ def html_to_text(html: str) -> str:
 
     A link whose text is not its target is followed by its target; images and scripts are dropped.
     """
+    html = html[:HTML_CHARS]
+    if len(_OPENING.findall(html)) - html.count("</") > _UNCLOSED:
+        return _BLANKS.sub(" ", _TAG.sub(" ", html)).strip()
     # Imported here: a desk that gets no HTML mail need not hold the parser in memory.
     from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415
 
-    root = LexborHTMLParser(html[:HTML_CHARS]).root
+    root = LexborHTMLParser(html).root
     words = "".join(_words(root)) if root is not None else ""
     lines = (line.strip(" ") for line in words.split("\n"))
     return _MANY_LINES.sub("\n\n", "\n".join(lines)).strip()

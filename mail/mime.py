@@ -14,8 +14,11 @@ _LEGACY_LINES = re.compile(
     r"\A(?:(?:Subject|From|To|Cc|Date|Reply-To|Followup-To): [^\n]*\n(?:[ \t][^\n]*\n)*)+\n"
 )
 """Headers repeated at the head of a text, which RFC 9788, 5.2.2, wants hidden."""
-GUESSED = "The letter does not say truly in which charset it is written; some letters may be wrong."
-CUT_HTML = "The letter is HTML only; what is shown is its text."
+_GUESSED = "The letter does not say truly in which charset it is written; some letters may be wrong."
+_SHAPELESS = (
+    "The letter says that it has several parts, but they cannot be told apart; it is shown as it came."
+)
+_HTML_ONLY = "The letter is HTML only; what is shown is its text."
 
 
 @dataclass
@@ -101,16 +104,19 @@ def _collect_leaf(part: Part, content: Content) -> None:
     is_file = part.headers.token("content-disposition") == "attachment" or bool(part.name)
     if part.type == "application/pgp-keys":
         content.key_parts.append(part)
+    elif part.type.startswith("multipart/"):
+        content.texts.append(safe_text(part)[0])
+        content.note(_SHAPELESS)
     elif part.type == "text/plain" and not is_file:
         text, guessed = safe_text(part)
         if part.params.get("hp-legacy-display") == "1":
             text = _LEGACY_LINES.sub("", text, count=1)
         content.texts.append(text)
         if guessed:
-            content.note(GUESSED)
+            content.note(_GUESSED)
     elif part.type == "text/html" and not is_file:
         content.texts.append(html_to_text(safe_text(part)[0]))
-        content.note(CUT_HTML)
+        content.note(_HTML_ONLY)
     else:
         content.attachments.append(as_attachment(part))
 

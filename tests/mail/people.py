@@ -75,7 +75,12 @@ def desk(home: Path) -> Iterator[Desk]:
 
 def headers(sender: str, subject: str = "A question", *more: str) -> bytes:
     """Make outer headers."""
-    lines = [f"From: {sender}", "To: help@desk.example", f"Subject: {subject}", "Message-ID: <m1@user.example>"]
+    lines = [
+        f"From: {sender}",
+        "To: help@desk.example",
+        f"Subject: {subject}",
+        "Message-ID: <m1@user.example>",
+    ]
     return CRLF.join([*lines, *more, "MIME-Version: 1.0", ""]).encode()
 
 

@@ -164,7 +164,9 @@ def test_plain_packets_sent_as_encrypted_are_not_told_as_encrypted(desk: Desk, a
 
 
 def test_nothing_is_shown_of_a_message_without_integrity_protection(desk: Desk, alice: Person) -> None:
-    weak = alice.encrypt(entity("SECRET"), desk.public, "--rfc2440", "--disable-mdc", "--cipher-algo", "CAST5")
+    weak = alice.encrypt(
+        entity("SECRET"), desk.public, "--rfc2440", "--disable-mdc", "--cipher-algo", "CAST5"
+    )
     opened = open_letter(headers(alice.address) + encrypted(weak), desk.keyring)
     assert opened.encryption.state is EncryptionState.BROKEN
     assert "SECRET" not in repr(opened)
