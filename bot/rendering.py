@@ -65,8 +65,7 @@ def one_line(text: str, limit: int = TOPIC_CHARS) -> str:
 
 def plain(text: str) -> Said:
     """Our own words, line breaks kept."""
-    words = clean(text)
-    return Said(words, _escaped(words))
+    return Said(clean(text))
 
 
 def quoting(text: str, quote: str) -> Said:

@@ -42,6 +42,11 @@ class Rooms:
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
+    @property
+    def own_id(self) -> str:
+        """The bot's full Matrix user id."""
+        return str(self._client.user_id)
+
     async def open_room(self, plan: RoomPlan) -> str:
         """The room of this plan: the one an earlier, crashed try has made, or a new one."""
         return await self.find_room(plan.ref) or await self.create_room(plan)
@@ -66,10 +71,19 @@ class Rooms:
         answer = await request(self._client, "GET", path("joined_rooms"))
         return tuple(answer.get("joined_rooms", ()))
 
-    async def members(self, room_id: str) -> tuple[str, ...]:
-        """User ids of those who are in the room."""
-        answer = await request(self._client, "GET", path("rooms", room_id, "joined_members"))
-        return tuple(answer.get("joined", ()))
+    async def present(self, room_id: str) -> tuple[str, ...]:
+        """User ids of those who are in the room or invited to it."""
+        where = path("rooms", room_id, "members", query={"not_membership": "leave"})
+        answer = await request(self._client, "GET", where)
+        return tuple(
+            member["state_key"]
+            for member in answer.get("chunk", ())
+            if member.get("content", {}).get("membership") in ("invite", "join")
+        )
+
+    async def join(self, room_id: str) -> None:
+        """Join a room to which we are invited, or stay in it."""
+        await request(self._client, "POST", path("rooms", room_id, "join"), {})
 
     async def invite(self, room_id: str, user_id: str) -> None:
         """Invite a user; one who is invited or there already is left as is."""
@@ -97,7 +111,7 @@ class Rooms:
         if sender not in allowed:
             await self.leave(room_id)
             return False
-        await request(self._client, "POST", path("rooms", room_id, "join"), {})
+        await self.join(room_id)
         return True
 
     async def leave(self, room_id: str) -> None:

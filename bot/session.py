@@ -77,7 +77,7 @@ async def open_session(account: Account, credential: Credential, *, patience: fl
     try:
         login = _kept(account.folder) or await _log_in(account, credential, patience)
         client = _client(account, login.device_id, _pickle_key(account.folder))
-        client.restore_login(login.user_id, login.device_id, login.access_token)
+        _load_keys(client, login)
         await _confirm(client, login, patience)
     except BaseException:
         lock.close()
@@ -96,6 +96,18 @@ def _client(account: Account, device_id: str, pickle_key: str) -> AsyncClient:
     )
     store = str(account.folder / STORE)
     return AsyncClient(account.homeserver.rstrip("/"), account.user, device_id, store, config)
+
+
+def _load_keys(client: AsyncClient, login: Login) -> None:
+    try:
+        client.restore_login(login.user_id, login.device_id, login.access_token)
+    except Exception as error:  # whatever the store's libraries raise
+        if client.store:
+            client.store.database.close()
+        raise LoginRefused(
+            "The key store does not open: pickle.key is not the one it was sealed with, or the store is "
+            "damaged. Restore the whole session folder from one backup."
+        ) from error
 
 
 def _lock(folder: Path) -> TextIO:

@@ -19,7 +19,7 @@ from bot.session import Account, Credential, Session, open_session
 from bot.syncing import Since, Syncer
 from bot.trust import Judgement, Pin, Policy, Trust
 
-PASSWORD = "test-only"  # noqa: S105
+PASSWORD = "test-only"
 
 
 @dataclass
@@ -32,6 +32,7 @@ class Journal:
     batches: list[Batch] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
     """Raised, one at a time, instead of keeping a batch."""
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def keep(self, batch: Batch) -> None:
         if self.failures:
@@ -42,6 +43,13 @@ class Journal:
             self.heard.setdefault(event.event_id, event)
         for found in batch.undecryptable:
             self.undecryptable.setdefault(found.event_id, found)
+        async with self.news:
+            self.news.notify_all()
+
+    async def hears(self, bodies: list[str]) -> None:
+        """Wait until these have been heard and nothing else."""
+        async with self.news:
+            await self.news.wait_for(lambda: self.bodies == bodies)
 
     @property
     def bodies(self) -> list[str]:
@@ -136,8 +144,11 @@ class Peer:
 
     async def begin(self, *, signed: bool = True) -> None:
         await self.client.login(PASSWORD)
-        if signed:
-            await ensure_signed(self.client, self.folder, PASSWORD)
+        await (self.begin_signed() if signed else self.look())
+
+    async def begin_signed(self) -> None:
+        """Sign the device after all, with the seeds in the folder."""
+        await ensure_signed(self.client, self.folder, PASSWORD)
         await self.look()
 
     async def look(self) -> None:
