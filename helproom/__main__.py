@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The console script: reads the command line and hands over; each command imports only what it needs."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+_EPILOG = "The config is the first of: --config, $HELPROOM_CONFIG, ./config.yaml, /etc/helproom/config.yaml."
+_CONFIG_HELP = "the config file"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with the codes of sysexits.h; a mail server that calls `deliver` wrongly must keep its letter."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        is_delivery = self.prog.endswith(" deliver")
+        self.exit(os.EX_TEMPFAIL if is_delivery else os.EX_USAGE, f"{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return int(asked.work(asked))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return os.EX_IOERR
+    except Exception as error:  # noqa: BLE001 - a traceback would show words that are not for the terminal
+        code: int = import_module("helproom.troubles").report(error)
+        return os.EX_TEMPFAIL if asked.command == "deliver" else code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="helproom", description="A help desk in encrypted Matrix rooms.", epilog=_EPILOG)
+    parser.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG_HELP)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_simple, _add_init, _add_check, _add_deliver, _add_demo, _add_keys):
+        add(commands)
+    return parser
+
+
+def _command(
+    commands: Any, name: str, text: str, work: Callable[[argparse.Namespace], int]
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=f"{text}.")
+    # So that it may stand before and after the command.
+    parser.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help=_CONFIG_HELP)
+    parser.set_defaults(work=work)
+    return parser
+
+
+def _add_simple(commands: Any) -> None:
+    _command(commands, "run", "Run the help desk until it is told to stop", _in("running", "run"))
+    _command(commands, "migrate", "Bring the database to this version's shape", _in("running", "migrate"))
+
+
+def _add_init(commands: Any) -> None:
+    parser = _command(commands, "init", "Write the first config and keys", _in("initialising", "init"))
+    parser.add_argument("--folder", type=Path, default=Path(), help="where to write (default: here)")
+    parser.add_argument("--yes", action="store_true", help="ask nothing; what is not given gets its default")
+    parser.add_argument("--domain", help="your mail domain, such as example.org")
+    parser.add_argument("--homeserver", help="web address of the bot's homeserver")
+    parser.add_argument("--user-id", help="the bot's Matrix user id")
+    parser.add_argument("--queue", action="append", metavar="LANGUAGE:ADDRESS", help="one or more")
+    parser.add_argument("--role-name", help="the name under which answers leave")
+    parser.add_argument("--admin", action="append", metavar="USER_ID", help="who runs it; one or more")
+    parser.add_argument("--agent", action="append", metavar="USER_ID", help="who answers; one or more")
+    parser.add_argument("--submission", metavar="HOST:PORT", help="the mail server that takes answers")
+    parser.add_argument("--submission-user", help="the account there")
+
+
+def _add_check(commands: Any) -> None:
+    parser = _command(commands, "check", "Try every part and say what to mend", _in("checking", "check"))
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
+
+
+def _add_deliver(commands: Any) -> None:
+    parser = _command(commands, "deliver", "Keep the letter on standard input", _in("delivering", "deliver"))
+    parser.add_argument("--recipient", required=True, help="the address it is for")
+    parser.add_argument("--sender", required=True, help="the envelope sender; empty or <> for none")
+
+
+def _add_demo(commands: Any) -> None:
+    parser = _command(commands, "demo", "Show a whole help desk on this machine alone", _in("demo", "demo"))
+    parser.add_argument("--stay", action="store_true", help="keep it running and say how to log in")
+
+
+def _add_keys(commands: Any) -> None:
+    keys = _command(commands, "keys", "OpenPGP keys of contacts and queues", _in("keys", "list_keys"))
+    actions = keys.add_subparsers(dest="action", required=True, metavar="ACTION")
+    parser = _command(actions, "import", "Store a contact's public key", _in("keys", "import_key"))
+    parser.add_argument("file", type=Path, help="a file with one public key")
+    parser.add_argument("--address", required=True, help="the contact's mail address")
+    _command(actions, "list", "Show the desk's keys and how many contacts have one", _in("keys", "list_keys"))
+    parser = _command(actions, "export", "Write a queue's public key", _in("keys", "export_key"))
+    parser.add_argument("queue", help="the queue's name")
+
+
+def _in(module: str, function: str) -> Callable[[argparse.Namespace], int]:
+    def work(asked: argparse.Namespace) -> int:
+        chosen: Callable[[argparse.Namespace], int] = getattr(import_module(f"helproom.{module}"), function)
+        return chosen(asked)
+
+    return work
+
+
+if __name__ == "__main__":
+    sys.exit(main())

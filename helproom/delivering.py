@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`helproom deliver`: a letter from a mail server's pipe, kept before the exit code says so."""
+
+import argparse
+import asyncio
+import os
+import sys
+
+from helproom import handover, logs
+from helproom.keeping import keeper
+from helproom.settings import Settings, find_config, read_settings
+from helproom.world import real_world
+from mail import pipe
+from mail.addresses import queues_by_address
+
+
+def deliver(asked: argparse.Namespace) -> int:
+    """Keep the letter on standard input: 0 kept, 75 try later, 65 unusable, 67 no such address."""
+    settings = read_settings(find_config(asked.config))
+    logs.set_up(settings.log)
+    os.umask(0o077)
+    return asyncio.run(_deliver(settings, asked.recipient, asked.sender))
+
+
+async def _deliver(settings: Settings, recipient: str, sender: str) -> int:
+    units = handover.open_units(settings)
+    try:
+        return await pipe.deliver(
+            sys.stdin.buffer,
+            keeper(units, real_world(), "pipe"),
+            queue_of=queues_by_address(handover.queue_addresses(settings)),
+            recipient=recipient,
+            mail_from=sender,
+        )
+    finally:
+        await units.close()

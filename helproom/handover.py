@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the settings say, as the values that desk and storage want."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from desk.house import House, Queue, Shift
+from helproom import databases
+from helproom.credentials import SecretUnusable, read_master_key
+from helproom.sections import QueueSection, ShiftSection
+from helproom.settings import Settings
+from storage.sealing import MASTER_KEY_BYTES, Vault
+from storage.unit import Units, open_engine
+
+
+@dataclass(frozen=True)
+class RoomWish:
+    """A room the desk works in: one that exists, or the name under which one is made."""
+
+    queue: str | None
+    """None for the operators' room."""
+    room_id: str | None
+    name: str
+
+
+def house_of(settings: Settings) -> House:
+    """Return how the desk is set up."""
+    admins = frozenset(settings.operators.admins)
+    return House(
+        queues=tuple(_queue(section) for section in settings.queues),
+        agents=frozenset(settings.agents) | admins,
+        admins=admins,
+        shifts=tuple(_shift(section) for section in settings.shifts),
+        hold=settings.replies.hold,
+        fallback_languages=settings.replies.fallback_languages,
+        variables=settings.replies.variables,
+        room_life=settings.rooms.life,
+        longest_room_life=settings.rooms.longest,
+    )
+
+
+def _queue(section: QueueSection) -> Queue:
+    return Queue(
+        name=section.name,
+        language=section.language,
+        address=section.address.lower(),
+        role_name=section.role_name,
+        fingerprint=section.fingerprint,
+        detect=section.detect,
+        fallback=section.fallback,
+    )
+
+
+def _shift(section: ShiftSection) -> Shift:
+    return Shift(
+        user_id=section.who,
+        weekdays=section.days,
+        start=section.start,
+        end=section.end,
+        zone=section.zone,
+        queues=frozenset(section.queues),
+    )
+
+
+def queue_addresses(settings: Settings) -> dict[str, str]:
+    """Return the queues' names by their addresses, for the doors of `mail`."""
+    return {queue.address: queue.name for queue in settings.queues}
+
+
+def room_wishes(settings: Settings) -> tuple[RoomWish, ...]:
+    """Return the operators' room and one for each queue."""
+    operators = RoomWish(None, settings.operators.room, settings.operators.room_name)
+    queues = (
+        RoomWish(queue.name, queue.room, queue.room_name or queue.role_name) for queue in settings.queues
+    )
+    return (operators, *queues)
+
+
+def database_url(settings: Settings) -> str:
+    """Return the database's URL with its password, if it has one. Raises SecretUnusable."""
+    url = settings.database or databases.sqlite_url(settings.data_dir / databases.FILE)
+    if settings.database_password_file is None:
+        return url
+    try:
+        return databases.with_password(url, settings.database_password_file.read_text())
+    except ValueError:
+        raise SecretUnusable("The database URL names no user, so its password belongs to nobody.") from None
+
+
+def open_units(settings: Settings) -> Units:
+    """Return the database, not connected yet, with the vault that opens its seals. Raises SecretUnusable."""
+    vault = Vault(read_master_key(settings.master_key_file, MASTER_KEY_BYTES))
+    return Units(open_engine(database_url(settings)), vault)
+
+
+def session_folder(settings: Settings) -> Path:
+    """Return where the bot keeps its login and keys."""
+    return settings.data_dir / "matrix"

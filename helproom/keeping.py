@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Letters from the doors of `mail` into the database: one unit each, synced before the door says so."""
+
+from desk.world import World
+from mail.lmtp import Arrival, Keep
+from storage.letters import NewLetter
+from storage.unit import Units
+
+
+def keeper(units: Units, world: World, source: str) -> Keep:
+    """Return what a door calls for each letter; `source` is the door's name in the database."""
+
+    async def keep(arrival: Arrival) -> None:
+        letter = NewLetter(
+            ref=world.token(),
+            received_at=world.now(),
+            queue=arrival.queue,
+            source=source,
+            raw=arrival.raw,
+            mail_from=arrival.mail_from,
+            token=arrival.token,
+        )
+        async with units() as unit:
+            await unit.letters.keep(letter)
+
+    return keep

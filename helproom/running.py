@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`helproom run` and `helproom migrate`."""
+
+import argparse
+import asyncio
+import os
+from importlib import import_module
+
+from helproom import handover, logs
+from helproom.settings import find_config, read_settings
+from helproom.terminal import say
+from storage.migrating import migrate as migrate_database
+from storage.unit import Units
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Run the help desk until it is told to stop."""
+    settings = read_settings(find_config(asked.config))
+    logs.set_up(settings.log)
+    # Not at the top: `migrate` needs neither Matrix nor mail.
+    wiring = import_module("helproom.wiring")
+    asyncio.run(wiring.run(settings))
+    return os.EX_OK
+
+
+def migrate(asked: argparse.Namespace) -> int:
+    """Bring the database to the newest revision."""
+    settings = read_settings(find_config(asked.config))
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    asyncio.run(_migrate(handover.open_units(settings)))
+    say("The database has the shape that this Helproom wants.")
+    return os.EX_OK
+
+
+async def _migrate(units: Units) -> None:
+    try:
+        await migrate_database(units.engine)
+    finally:
+        await units.close()

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The sections of config.yaml; each field is one key there, and its description says what is missing."""
+
+import datetime as dt
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+
+from helproom.values import (
+    Address,
+    Clock,
+    Days,
+    Duration,
+    Fingerprint,
+    Language,
+    Listen,
+    ListenAt,
+    Name,
+    PathOf,
+    RoomId,
+    SecretFile,
+    Size,
+    UserId,
+    WebAddress,
+    Zone,
+    is_loopback,
+)
+
+LARGEST_LETTER = 25_000_000
+"""What `mail` opens at most."""
+LONGEST_HOLD = dt.timedelta(hours=1)
+
+Line = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+
+
+class Section(BaseModel):
+    """What all sections share: unknown keys are errors, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Matrix(Section):
+    """The bot's account."""
+
+    homeserver: WebAddress = Field(description="the web address of the bot's homeserver")
+    user_id: UserId = Field(description="the bot's own Matrix user id")
+    password_file: SecretFile | None = None
+    access_token_file: SecretFile | None = None
+    device_id: Line | None = None
+    room_version: Line = "11"
+    share_keys_with: Literal["signed", "all"] = "signed"
+    federate: StrictBool = True
+    ca_file: PathOf | None = None
+
+    @model_validator(mode="after")
+    def _has_one_way_in(self) -> Self:
+        if (self.password_file is None) == (self.access_token_file is None):
+            raise ValueError("Give password_file or access_token_file: the bot logs in with one of them.")
+        if self.device_id is not None and self.access_token_file is None:
+            raise ValueError("device_id goes with access_token_file; a login by password makes its own.")
+        return self
+
+
+class QueueSection(Section):
+    """A language's room, mail address and OpenPGP key."""
+
+    name: Name = Field(description="a short name, such as en")
+    language: Language = Field(description="the language as two letters, such as en")
+    address: Address = Field(description="the mail address people write to")
+    role_name: Line = Field(description="the name under which answers leave, such as Example help desk")
+    fingerprint: Fingerprint = Field(description="the fingerprint of the queue's OpenPGP key")
+    detect: StrictBool = False
+    fallback: tuple[UserId, ...] = ()
+    room: RoomId | None = None
+    room_name: Line | None = None
+
+
+class Operators(Section):
+    """The room that hears first what is wrong."""
+
+    room: RoomId | None = None
+    room_name: Line = "Helproom operators"
+    admins: tuple[UserId, ...] = Field(min_length=1, description="the user ids of those who run Helproom")
+
+
+class ShiftSection(Section):
+    """A weekly time of duty."""
+
+    who: UserId = Field(description="the user id of whoever is on duty")
+    days: Days = Field(description="the days, such as mon-fri")
+    start: Clock = Field(alias="from", description="the time at which the shift begins")
+    end: Clock = Field(alias="to", description="the time at which the shift ends")
+    zone: Zone = Field(description="the time zone, such as Europe/Paris")
+    queues: tuple[Name, ...] = ()
+
+
+class Lmtp(Section):
+    """Where the mail server hands letters over."""
+
+    listen: ListenAt = Listen(host="127.0.0.1", port=2525)
+    max_size: Annotated[Size, Field(ge=10_000, le=LARGEST_LETTER)] = LARGEST_LETTER
+
+
+class Submission(Section):
+    """The server that takes our answers."""
+
+    host: Line = Field(description="the name of the mail server that takes answers")
+    port: Port = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: Line | None = None
+    password_file: SecretFile | None = None
+    ca_file: PathOf | None = None
+
+    @model_validator(mode="after")
+    def _keeps_secrets(self) -> Self:
+        if self.security == "none" and not is_loopback(self.host):
+            raise ValueError("security: none is only for a mail server on this machine: use starttls or tls.")
+        if (self.user is None) != (self.password_file is None):
+            raise ValueError("user and password_file go together: give both or neither.")
+        return self
+
+
+class MailSection(Section):
+    """Mail in and out, and the keys for it."""
+
+    gnupg_home: PathOf = Field(description="the folder with the queues' OpenPGP keys")
+    passphrase_file: SecretFile = Field(description="the file with the passphrase of these keys")
+    lmtp: Lmtp | None = Lmtp()
+    submission: Submission = Field(description="the section that names the mail server for answers")
+    workers: Annotated[int, Field(ge=1, le=32, strict=True)] = 2
+
+
+class Replies(Section):
+    """How answers leave."""
+
+    hold: Annotated[Duration, Field(ge=dt.timedelta(0), le=LONGEST_HOLD)] = dt.timedelta(seconds=60)
+    fallback_languages: tuple[Language, ...] = ("en",)
+    variables: dict[Name, str] = Field(default_factory=dict)
+
+
+class DisposableRooms(Section):
+    """Rooms for one tricky case."""
+
+    life: Duration = dt.timedelta(hours=24)
+    longest: Duration = dt.timedelta(hours=72)
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        if not dt.timedelta(0) < self.life <= self.longest:
+            raise ValueError("life is longer than longest, or nothing: a room must end.")
+        return self
+
+
+class RedmineSection(Section):
+    """The issue tracker."""
+
+    url: WebAddress = Field(description="the web address of Redmine")
+    api_key_file: SecretFile = Field(description="the file with the API key of Helproom's Redmine account")
+    ca_file: PathOf | None = None
+
+
+class Log(Section):
+    """What is written to standard error; ids only, at every level."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    form: Literal["auto", "json", "console"] = "auto"

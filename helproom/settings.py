@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The whole config: read from a file, checked at once, never changed afterwards."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo
+
+from helproom.complaints import explain
+from helproom.configfile import ConfigText, ConfigTrouble, Place, Problem, read_config_text
+from helproom.databases import check_database
+from helproom.sections import (
+    DisposableRooms,
+    Log,
+    MailSection,
+    Matrix,
+    Operators,
+    QueueSection,
+    RedmineSection,
+    Replies,
+    Section,
+    ShiftSection,
+)
+from helproom.values import FOLDER, PathOf, SecretFile, UserId
+
+VARIABLE = "HELPROOM_CONFIG"
+USUAL_PLACES = (Path("config.yaml"), Path("/etc/helproom/config.yaml"))
+
+
+def _read_database(value: Any, info: ValidationInfo) -> str:
+    return check_database(value, info.context[FOLDER] if info.context else Path())
+
+
+class Settings(Section):
+    """config.yaml."""
+
+    data_dir: PathOf = Field(description="the folder for the database and the bot's session")
+    database: Annotated[str, BeforeValidator(_read_database)] | None = None
+    database_password_file: SecretFile | None = None
+    master_key_file: SecretFile = Field(description="the file with the key that seals the database")
+    matrix: Matrix = Field(description="the section with the bot's Matrix account")
+    queues: tuple[QueueSection, ...] = Field(
+        min_length=1, description="the list of languages with their rooms, addresses and keys"
+    )
+    operators: Operators = Field(description="the section that names those who run Helproom")
+    agents: tuple[UserId, ...] = Field(min_length=1, description="the user ids of those who answer")
+    shifts: tuple[ShiftSection, ...] = ()
+    mail: MailSection = Field(description="the section on mail in and out")
+    replies: Replies = Replies()
+    rooms: DisposableRooms = DisposableRooms()
+    redmine: RedmineSection | None = None
+    log: Log = Log()
+
+
+def find_config(asked: Path | None) -> Path:
+    """Return the config file that was asked for, or the first that exists in the usual places."""
+    if asked is not None:
+        return asked
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    return next((place for place in USUAL_PLACES if place.is_file()), USUAL_PLACES[0])
+
+
+def read_settings(file: Path) -> Settings:
+    """Read the config. Raises ConfigTrouble that names every problem with its file, line and key."""
+    text = read_config_text(file)
+    settings = _validate(text)
+    if settings is not None:
+        for place, sentence in _contradictions(settings):
+            text.complain(place, sentence)
+    if text.problems or settings is None:
+        raise ConfigTrouble(file, tuple(text.problems))
+    return settings
+
+
+def _validate(text: ConfigText) -> Settings | None:
+    folder = text.file.absolute().parent
+    try:
+        return Settings.model_validate(text.values, context={FOLDER: folder})
+    except ValidationError as trouble:
+        text.problems += explain(trouble, text, Settings)
+        return None
+
+
+def _contradictions(settings: Settings) -> Iterator[tuple[Place, str]]:
+    """Sentences on values that are right alone and wrong together."""
+    yield from _doubles(settings)
+    yield from _strangers(settings)
+    for place, people in (("agents",), settings.agents), (("operators", "admins"), settings.operators.admins):
+        if settings.matrix.user_id in people:
+            yield place, "The bot itself stands among them; it cannot command itself."
+    if settings.database_password_file and not (settings.database or "").startswith("postgresql"):
+        yield ("database_password_file",), "Only a postgresql database has a password."
+
+
+def _doubles(settings: Settings) -> Iterator[tuple[Place, str]]:
+    for key in ("name", "address", "fingerprint"):
+        seen: dict[str, int] = {}
+        for number, queue in enumerate(settings.queues):
+            value = str(getattr(queue, key)).lower()
+            if value in seen:
+                yield ("queues", number, key), f"Queue number {seen[value] + 1} has the same {key}."
+            seen.setdefault(value, number)
+
+
+def _strangers(settings: Settings) -> Iterator[tuple[Place, str]]:
+    """What shifts name and nobody has introduced."""
+    names = {queue.name for queue in settings.queues}
+    for number, shift in enumerate(settings.shifts):
+        for position, name in enumerate(shift.queues):
+            if name not in names:
+                yield ("shifts", number, "queues", position), "There is no queue of this name."
+        if shift.who not in (*settings.agents, *settings.operators.admins):
+            yield ("shifts", number, "who"), "Whoever is on duty must stand among the agents or admins."
+
+
+__all__ = ["ConfigTrouble", "Problem", "Settings", "find_config", "read_settings"]
