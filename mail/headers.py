@@ -72,9 +72,10 @@ class HeaderBlock:
 
     def __init__(self, raw: bytes) -> None:
         """Read `raw`, the header lines without the empty line that ends them."""
-        self._message = BytesHeaderParser(policy=compat32).parsebytes(raw)
+        message = BytesHeaderParser(policy=compat32).parsebytes(raw)
         self._fields: dict[str, list[str]] = {}
-        for name, value in self._message.raw_items():
+        self._params: dict[str, dict[str, str]] = {}
+        for name, value in message.raw_items():
             self._fields.setdefault(name.lower(), []).append(str(value))
 
     def raw(self, name: str) -> list[str]:
@@ -107,6 +108,12 @@ class HeaderBlock:
 
     def params(self, name: str) -> dict[str, str]:
         """Return the parameters of a field by lower-case name (RFC 2231 decoded), values as they came."""
+        key = name.lower()
+        if key not in self._params:
+            self._params[key] = self._read_params(key)
+        return self._params[key]
+
+    def _read_params(self, name: str) -> dict[str, str]:
         field = Message(policy=compat32)
         given = next(iter(self.raw(name)), "").encode("utf-8", "surrogateescape")
         field["x"] = _CONTROLS.sub(" ", decode_bytes(given, "utf-8")[0])

@@ -10,6 +10,8 @@ from mail.html import html_to_text
 from mail.parts import Part
 
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROLS = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})
+_LATE_CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
 _LEGACY_LINES = re.compile(
     r"\A(?:(?:Subject|From|To|Cc|Date|Reply-To|Followup-To): [^\n]*\n(?:[ \t][^\n]*\n)*)+\n"
 )
@@ -52,8 +54,11 @@ def clean_text(content: bytes, charset: str) -> tuple[str, bool]:
     """Decode bytes by `charset` or a guess; control characters become U+FFFD, line ends LF."""
     text, guessed = decode_bytes(content, charset.strip() or "utf-8")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    return _UNSHOWN.sub("\ufffd", text), guessed
+    plain = text.encode("utf-8", "replace")
+    # Looking for them in the bytes takes a tenth of the time that replacing them does.
+    if len(plain.translate(None, _CONTROLS)) != len(plain) or _LATE_CONTROL.search(plain):
+        return _UNSHOWN.sub("\ufffd", plain.decode("utf-8")), guessed
+    return plain.decode("utf-8"), guessed
 
 
 def read_content(root: Part, *, left_out: Part | None = None) -> Content:

@@ -12,7 +12,7 @@ from mail.openpgp import KeyRefused, Keyring, PublicKey
 from mail.parts import Part
 
 MOST_KEYS = 5
-"""Keys read from one letter; each costs a run of GnuPG."""
+"""Attachments with keys, and blocks in each, that are read; each costs two runs of GnuPG."""
 _AUTOCRYPT_CHARS = 10 * 1024
 _ARMOR_BEGIN = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _ARMOR_END = b"-----END PGP PUBLIC KEY BLOCK-----"

@@ -9,7 +9,7 @@ from mail.automatic import why_automatic
 from mail.language import detect
 from mail.layers import take_off
 from mail.mime import Content, as_attachment, read_content
-from mail.offers import autocrypt_block, key_blocks, read_offers
+from mail.offers import MOST_KEYS, autocrypt_block, key_blocks, read_offers
 from mail.openpgp import Keyring
 from mail.parts import Part, read_parts
 from mail.protected import choose_headers, protected_fields
@@ -78,10 +78,12 @@ def _read_keys(
     refused: list[Attachment] = []
     if report is not None and report.openpgp_key == "block":
         keys += read_offers(keyring, list(key_blocks(told_words(text).encode()))[-1:], "report", problems)
-    for part in (part for content in contents for part in content.key_parts):
+    parts = [part for content in contents for part in content.key_parts]
+    for part in parts[:MOST_KEYS]:
         found = read_offers(keyring, list(key_blocks(part.content())), "attached", problems)
         keys += found
         refused += [] if found else [as_attachment(part)]
+    refused += [as_attachment(part) for part in parts[MOST_KEYS:]]
     block = autocrypt_block(letter)
     keys += read_offers(keyring, [block], "autocrypt", problems) if block else []
     unique = {key.fingerprint: key for key in reversed(keys)}

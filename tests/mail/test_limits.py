@@ -54,7 +54,8 @@ def test_attached_letters_do_not_nest() -> None:
     assert read_content(read_parts(raw)).attachments[0].type == "message/rfc822"
 
 
-SECTIONS = "Subject: x\n\n======= content of /proc/cmdline =======\n\n======= content of /usr/bin/lspci -nn =======\n"
+SECTIONS = "Subject: x\n\n======= content of /proc/cmdline =======\n\n"
+SECTIONS += "======= content of /usr/bin/lspci -nn =======\n"
 HOSTILE_HEADERS = {
     "20,000 addresses": "To: " + ", ".join(f"a{n}@b.example" for n in range(20_000)),
     "50,000 encoded words": "From: " + "=?utf-8?q?a?= " * 10_000,
