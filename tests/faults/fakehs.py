@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
+from tests.faults.fakekeys import KeyStore
 from tests.faults.faults import Fault, Rule, faulty
 
 __all__ = ["FakeHomeserver", "Fault"]
@@ -46,9 +47,7 @@ class FakeHomeserver:
         self.requests: list[tuple[str, str]] = []
         """Method and path of every request, also of those that met a fault."""
         self.log: list[Entry] = []
-        self.devices: dict[tuple[str, str], Json] = {}
-        self.one_time_keys: dict[tuple[str, str], dict[str, Json]] = {}
-        self.identities: dict[str, Json] = {}
+        self.keys = KeyStore()
         self.state: dict[str, dict[tuple[str, str], Json]] = {}
         self._rules: list[Rule] = []
         self._tokens: dict[str, tuple[str, str]] = {}
@@ -237,9 +236,7 @@ class FakeHomeserver:
                     ]
                 },
                 "device_lists": {"changed": sorted({e.where for e in news if e.kind == "keys"}), "left": []},
-                "device_one_time_keys_count": {
-                    "signed_curve25519": len(self.one_time_keys.get((user_id, device_id), {}))
-                },
+                "device_one_time_keys_count": {"signed_curve25519": self.keys.count((user_id, device_id))},
                 "device_unused_fallback_key_types": ["signed_curve25519"],
             }
         )
@@ -275,47 +272,25 @@ class FakeHomeserver:
 
     async def _keys_upload(self, request: web.Request) -> web.Response:
         who = self._who(request)
-        body = await request.json()
-        if "device_keys" in body:
-            self.devices[who] = body["device_keys"]
+        if self.keys.upload(who, await request.json()):
             await self._note(Entry("keys", who[0]))
-        mine = self.one_time_keys.setdefault(who, {})
-        mine.update(body.get("one_time_keys", {}))
-        return web.json_response({"one_time_key_counts": {"signed_curve25519": len(mine)}})
+        return web.json_response({"one_time_key_counts": {"signed_curve25519": self.keys.count(who)}})
 
     async def _keys_query(self, request: web.Request) -> web.Response:
-        answer: Json = {"device_keys": {}, "master_keys": {}, "self_signing_keys": {}, "failures": {}}
-        for user_id in (await request.json())["device_keys"]:
-            answer["device_keys"][user_id] = {
-                device: keys for (owner, device), keys in self.devices.items() if owner == user_id
-            }
-            for name in ("master_key", "self_signing_key"):
-                if user_id in self.identities:
-                    answer[f"{name}s"][user_id] = self.identities[user_id][name]
-        return web.json_response(answer)
+        return web.json_response(self.keys.query(list((await request.json())["device_keys"])))
 
     async def _keys_claim(self, request: web.Request) -> web.Response:
-        claimed: Json = {}
-        for user_id, devices in (await request.json())["one_time_keys"].items():
-            for device_id in devices:
-                left = self.one_time_keys.get((user_id, device_id), {})
-                if left:
-                    name = next(iter(left))
-                    claimed.setdefault(user_id, {})[device_id] = {name: left.pop(name)}
-        return web.json_response({"one_time_keys": claimed, "failures": {}})
+        return web.json_response(self.keys.claim((await request.json())["one_time_keys"]))
 
     async def _identity_upload(self, request: web.Request) -> web.Response:
         user_id, _ = self._who(request)
-        self.identities[user_id] = await request.json()
+        self.keys.identities[user_id] = await request.json()
         await self._note(Entry("keys", user_id))
         return web.json_response({})
 
     async def _signatures_upload(self, request: web.Request) -> web.Response:
-        for user_id, objects in (await request.json()).items():
-            for device_id, signed in objects.items():
-                known = self.devices[user_id, device_id]
-                known["signatures"].setdefault(user_id, {}).update(signed["signatures"][user_id])
-            await self._note(Entry("keys", user_id))
+        self.keys.sign(await request.json())
+        await self._note(Entry("keys", self._who(request)[0]))
         return web.json_response({"failures": {}})
 
     async def _to_device(self, request: web.Request) -> web.Response:
