@@ -271,5 +271,7 @@ class _Speaker(LMTP):
         if rest:
             # The reader is empty: all there was has just been read, so these pipelined commands come next.
             self._reader.feed_data(rest)
-        letter = bytes(held.replace(b"\r\n.", b"\r\n")[2:])
-        return None if is_too_large or len(letter) > LETTER_BYTES else letter
+        held = held.replace(b"\r\n.", b"\r\n")
+        if is_too_large or len(held) - 2 > LETTER_BYTES:
+            return None
+        return bytes(memoryview(held)[2:])

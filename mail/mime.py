@@ -20,7 +20,7 @@ _GUESSED = "The letter does not say truly in which charset it is written; some l
 _SHAPELESS = (
     "The letter says that it has several parts, but they cannot be told apart; it is shown as it came."
 )
-_HTML_ONLY = "The letter is HTML only; what is shown is its text."
+_HTML_ONLY = "Words of the letter are HTML only; what is shown is their text."
 
 
 @dataclass
@@ -120,8 +120,10 @@ def _collect_leaf(part: Part, content: Content) -> None:
         if guessed:
             content.note(_GUESSED)
     elif part.type == "text/html" and not is_file:
-        content.texts.append(html_to_text(safe_text(part)[0]))
-        content.note(_HTML_ONLY)
+        text = html_to_text(safe_text(part)[0])
+        content.texts.append(text)
+        if text:
+            content.note(_HTML_ONLY)
     else:
         content.attachments.append(as_attachment(part))
 

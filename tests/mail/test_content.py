@@ -111,6 +111,14 @@ def test_an_attached_secret_key_is_refused_and_told(desk: Desk, alice: Person) -
     assert any("private key" in problem for problem in opened.problems)
 
 
+def test_of_many_attached_keys_only_five_cost_time(desk: Desk, alice: Person) -> None:
+    part = entity(alice.public.decode() * 9, type_="application/pgp-keys; name=key.asc")
+    opened = open_from_alice(desk, multipart("multipart/mixed", entity("keys"), *[part] * 9))
+    assert [key.fingerprint for key in opened.keys] == [alice.fingerprint]
+    assert [one.name for one in opened.attachments] == ["key.asc"] * 4
+    assert "The letter offers 9 keys; only the first 5 were read." in opened.problems
+
+
 def autocrypt(person: Person, attributes: str) -> str:
     key = base64.b64encode(person.gpg("--export", "--export-options", "export-minimal")).decode()
     return f"Autocrypt: {attributes} keydata=\r\n " + "\r\n ".join(

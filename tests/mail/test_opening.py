@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from desk.opened import EncryptionState, Opened, SignatureState
+from desk.opened import EncryptionState, Opened, SignatureState, Unopenable
+from mail.limits import DEPTH
 from mail.opening import open_letter
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person, signed
 
@@ -214,3 +215,35 @@ def test_layers_end_somewhere(desk: Desk, alice: Person) -> None:
     opened = open_letter(headers(alice.address) + letter, desk.keyring)
     assert any("too many layers" in problem for problem in opened.problems)
     assert "deep" not in opened.text
+
+
+def test_of_two_messages_in_one_text_only_the_first_is_opened(desk: Desk, alice: Person) -> None:
+    first, second = (alice.encrypt(words, desk.public).decode() for words in (b"ONE", b"TWO"))
+    opened = open_letter(headers(alice.address) + entity(first + second), desk.keyring)
+    assert (opened.encryption.state, opened.text) == (PARTIAL, "ONE")
+    assert "BEGIN PGP MESSAGE" in opened.unprotected_text
+
+
+def test_a_ciphertext_sent_again_by_another_is_recognisable(desk: Desk, alice: Person) -> None:
+    sealed = alice.encrypt(b"SECRET", desk.public)
+    one = open_letter(headers(alice.address) + encrypted(sealed), desk.keyring)
+    again = open_letter(headers("mallory@user.example") + entity(sealed.decode()), desk.keyring)
+    other = open_letter(
+        headers(alice.address) + encrypted(alice.encrypt(b"SECRET", desk.public)), desk.keyring
+    )
+    assert one.sessions == again.sessions != other.sessions
+
+
+def test_the_limits_hold_for_what_was_decrypted_too(desk: Desk, alice: Person) -> None:
+    deep = entity("bottom")
+    for level in range(DEPTH + 1):
+        deep = multipart("multipart/mixed", deep, boundary=f"b{level}")
+    with pytest.raises(Unopenable, match="nested"):
+        open_letter(headers(alice.address) + encrypted(alice.encrypt(deep, desk.public)), desk.keyring)
+
+
+def test_what_unpacks_to_too_much_is_not_shown(desk: Desk, alice: Person) -> None:
+    bomb = alice.encrypt(entity("A" * 60_000_000), desk.public, "--compress-algo", "bzip2")
+    assert len(bomb) < 10_000
+    opened = open_letter(headers(alice.address) + encrypted(bomb), desk.keyring)
+    assert (opened.encryption.state, opened.text) == (EncryptionState.BROKEN, "")
