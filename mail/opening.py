@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from desk.opened import Attachment, OfferedKey, Opened, WhisperBack
 from mail.automatic import why_automatic
 from mail.language import detect
-from mail.layers import take_off
 from mail.mime import Content, as_attachment, read_content
 from mail.offers import MOST_KEYS, autocrypt_block, key_blocks, read_offers
 from mail.openpgp import Keyring
 from mail.parts import Part, read_parts
 from mail.protected import choose_headers, protected_fields
 from mail.senders import bind_sender, odd_senders
+from mail.unwrapping import take_off
 from mail.whisperback import read_report, told_words
 
 _UNPROTECTED = (

@@ -8,8 +8,8 @@ from typing import BinaryIO
 import structlog
 
 from mail.addresses import split_token
+from mail.arrival import Arrival, Keep
 from mail.limits import LETTER_BYTES
-from mail.lmtp import Arrival, Keep
 
 log = structlog.get_logger()
 

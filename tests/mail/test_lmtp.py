@@ -12,8 +12,9 @@ import pytest
 import structlog
 
 from mail.addresses import queues_by_address
+from mail.arrival import Arrival
 from mail.limits import LETTER_BYTES
-from mail.lmtp import Arrival, LmtpDoor
+from mail.lmtp import LmtpDoor
 
 LETTER = b"From: a@user.example\r\nSubject: hi\r\n\r\n.one dot\r\n..two\r\nbare\n.\nlf\r\nlast"
 QUEUES = queues_by_address({"help-en@desk.example": "en", "Help-FR@desk.example": "fr"})

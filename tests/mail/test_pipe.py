@@ -7,8 +7,8 @@ import pytest
 import structlog
 
 from mail.addresses import queues_by_address
+from mail.arrival import Arrival
 from mail.limits import LETTER_BYTES
-from mail.lmtp import Arrival
 from mail.pipe import deliver
 
 QUEUES = queues_by_address({"help@desk.example": "en"})
