@@ -29,6 +29,7 @@ def open_letter(
     `signers` are armored public keys whose signatures are worth something; `mail_from` is the envelope sender
     ("" for the null sender, None if it is not known).
     Raises Unopenable for what is in the bytes, KeyringUnusable when the desk's own GnuPG fails.
+    KeyRefused means that one of `signers` is no public key.
     """
     letter = read_parts(raw)
     layers = take_off(letter, keyring, signers)

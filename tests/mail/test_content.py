@@ -4,6 +4,7 @@
 import base64
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -119,6 +120,26 @@ def test_of_many_attached_keys_only_five_cost_time(desk: Desk, alice: Person) ->
     assert "The letter offers 9 keys; only the first 5 were read." in opened.problems
 
 
+@pytest.mark.parametrize("problem", ["revoked", "expired", "not made for encryption"])
+def test_what_is_wrong_with_an_offered_key_is_told(desk: Desk, tmp_path: Path, problem: str) -> None:
+    with person("old@user.example", tmp_path / "old") as old:
+        name = old.address
+        if problem == "revoked":
+            certificate = (old.home / "openpgp-revocs.d" / f"{old.fingerprint}.rev").read_bytes()
+            old.gpg("--import", data=certificate.replace(b"\n:-----", b"\n-----"))
+        elif problem == "expired":
+            name = "past@user.example"
+            past = ["--faked-system-time", "20200101T000000", "--quick-generate-key", name]
+            old.gpg(*past, "future-default", "default", "1d")
+        else:
+            name = "signer@user.example"
+            old.gpg("--quick-generate-key", name, "ed25519", "sign", "1y")
+        key = old.gpg("--armor", "--export", name).decode()
+    part = entity(key, type_="application/pgp-keys")
+    opened = open_from_alice(desk, multipart("multipart/mixed", entity("my key"), part))
+    assert [one.problem for one in opened.keys] == [problem]
+
+
 def autocrypt(person: Person, attributes: str) -> str:
     key = base64.b64encode(person.gpg("--export", "--export-options", "export-minimal")).decode()
     return f"Autocrypt: {attributes} keydata=\r\n " + "\r\n ".join(
@@ -133,6 +154,7 @@ def autocrypt(person: Person, attributes: str) -> str:
         ("addr=Alice@User.example; prefer-encrypt=mutual; _note=x;", True),
         ("addr=other@user.example;", False),
         ("addr=alice@user.example; critical=x;", False),
+        ("addr=alice@user.example; keydata=!!!!; _x=", False),
         (f"addr=alice@user.example; _pad={'x' * 11_000};", False),
     ],
 )

@@ -312,6 +312,33 @@ async def test_no_command_ends_the_conversation(dialogue: Dialogue, line: str) -
     await begin(dialogue, "help-en@desk.example")
 
 
+async def test_a_hundred_recipients_are_enough(dialogue: Dialogue) -> None:
+    lines = ["MAIL FROM:<>", *(f"RCPT TO:<help-en+{number}@desk.example>" for number in range(101))]
+    answers = await dialogue.say(*lines)
+    assert {answer[:9] for answer in answers[1:-1]} == {"250 2.1.5"}
+    assert answers[-1].startswith("452 4.5.3")
+
+
+async def test_a_client_that_leaves_within_its_letter_leaves_nothing(
+    dialogue: Dialogue, tcp: LmtpDoor, shelf: Shelf
+) -> None:
+    await begin(dialogue, "help-en@desk.example")
+    dialogue.writer.write(b"half a letter\r\n")
+    dialogue.writer.close()
+    again = Dialogue(*await asyncio.open_connection("127.0.0.1", tcp.port))
+    await again.hear()
+    await again.say("LHLO x")
+    await begin(again, "help-en@desk.example")
+    assert (await again.send(b"whole\r\n.\r\n"))[0].startswith("250 ")
+    again.writer.close()
+    assert [one.raw for one in shelf.kept] == [b"whole\r\n"]
+
+
+async def test_data_without_recipients_or_with_words_is_refused(dialogue: Dialogue) -> None:
+    answers = await dialogue.say("DATA", "MAIL FROM:<>", "RCPT TO:<help-en@desk.example>", "DATA now")
+    assert [answer[:3] for answer in answers] == ["503", "250", "250", "501"]
+
+
 def test_a_token_stands_after_the_plus_in_any_address() -> None:
     look_up: Callable[[str], str | None] = QUEUES
     assert look_up("help-fr+abc@DESK.example") == "fr"

@@ -98,6 +98,39 @@ def test_a_signature_by_another_than_the_sender_is_not_green(desk: Desk, alice: 
     assert states(opened) == [(SignatureState.GOOD_OTHER_SENDER, "all")]
 
 
+def test_the_signers_key_is_found_among_others(desk: Desk, alice: Person) -> None:
+    raw = headers(alice.address) + signed(alice, entity("hi"))
+    opened = open_letter(raw, desk.keyring, signers=[desk.public, alice.public])
+    assert states(opened) == [(SignatureState.GOOD, "all")]
+
+
+def test_a_signed_form_without_a_signature_is_bad(desk: Desk, alice: Person) -> None:
+    letter = multipart(
+        'multipart/signed; protocol="application/pgp-signature"', entity("hi"), entity("there")
+    )
+    opened = open_letter(headers(alice.address) + letter, desk.keyring, signers=[alice.public])
+    assert (opened.text, states(opened)) == ("hi\n\nthere", [(SignatureState.BAD, "all")])
+    cut = (headers(alice.address) + signed(alice, entity("hi"))).removesuffix(b"--\r\n")
+    assert states(open_letter(cut, desk.keyring, signers=[alice.public])) == [(SignatureState.BAD, "all")]
+
+
+def test_an_encrypted_form_without_its_version_is_malformed(desk: Desk, alice: Person) -> None:
+    raw = headers(alice.address) + encrypted(alice.encrypt(b"SECRET", desk.public))
+    opened = open_letter(raw.replace(b"Version: 1", b"Version: 2"), desk.keyring)
+    assert (opened.encryption.state, opened.text) == (EncryptionState.BROKEN, "")
+
+
+def test_of_several_encrypted_parts_only_the_first_is_opened(desk: Desk, alice: Person) -> None:
+    parts = [
+        encrypted(alice.encrypt(entity(words), desk.public), boundary=f"=-{words}")
+        for words in ("ONE", "TWO")
+    ]
+    opened = open_letter(headers(alice.address) + multipart("multipart/mixed", *parts), desk.keyring)
+    assert (opened.encryption.state, opened.text) == (PARTIAL, "ONE")
+    assert "TWO" not in repr(opened)
+    assert any("several encrypted" in problem for problem in opened.problems)
+
+
 def test_a_display_name_that_holds_another_address_is_told(desk: Desk) -> None:
     opened = open_letter(headers('"boss@desk.example" <mallory@user.example>') + entity("hi"), desk.keyring)
     assert opened.headers.sender == "mallory@user.example"
