@@ -3,7 +3,9 @@
 
 import fcntl
 import json
+import logging
 import os
+import ssl
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
@@ -28,6 +30,18 @@ class Account:
     user: str
     folder: Path
     device_name: str = "Helproom"
+    ca_file: Path | None = None
+    """Certificates to trust instead of the system's."""
+
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        """What nio is given; None for the usual checks. Raises LoginRefused."""
+        if self.ca_file is None:
+            return None
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            raise LoginRefused("The file with the homeserver's certificates cannot be read.") from error
 
 
 @dataclass(frozen=True)
@@ -67,10 +81,13 @@ class Session:
 async def open_session(account: Account, credential: Credential, *, patience: float = 60.0) -> Session:
     """Restore the session kept in `account.folder`, or log in once and keep it there.
 
-    Sets the umask of the process to 077, since the key store makes files of its own at any time.
+    Sets the umask of the process to 077, since the key store makes files of its own at any time, and
+    silences nio's log.
     Raises HomeserverUnreachable, LoginRefused, SessionGone or StoreInUse.
     """
     os.umask(0o077)
+    # nio logs events it finds odd, words and all.
+    logging.getLogger("nio").setLevel(logging.CRITICAL)
     secretfile.make_private_folder(account.folder)
     secretfile.make_private_folder(account.folder / STORE)
     lock = _lock(account.folder)
@@ -95,7 +112,8 @@ def _client(account: Account, device_id: str, pickle_key: str) -> AsyncClient:
         pickle_key=pickle_key,
     )
     store = str(account.folder / STORE)
-    return AsyncClient(account.homeserver.rstrip("/"), account.user, device_id, store, config)
+    homeserver = account.homeserver.rstrip("/")
+    return AsyncClient(homeserver, account.user, device_id, store, config, ssl=account.tls)
 
 
 def _load_keys(client: AsyncClient, login: Login) -> None:
@@ -139,7 +157,7 @@ def _pickle_key(folder: Path) -> str:
 
 
 async def _log_in(account: Account, credential: Credential, patience: float) -> Login:
-    client = AsyncClient(account.homeserver.rstrip("/"), account.user)
+    client = AsyncClient(account.homeserver.rstrip("/"), account.user, ssl=account.tls)
     try:
         login = await _asked(client, account, credential, patience)
     except TryLater as error:

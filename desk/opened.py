@@ -90,7 +90,7 @@ class OfferedKey:
     """A public key that came with the letter; `armor` is one minimal armored key without secrets."""
 
     fingerprint: str
-    source: Literal["autocrypt", "attached", "report"]
+    source: Literal["autocrypt", "attached", "report", "imported"]
     armor: bytes
     expires_at: dt.datetime | None = None
     problem: str = ""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the settings say, as the values that desk and storage want."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from desk.house import House, Queue, Shift
@@ -11,16 +10,6 @@ from helproom.sections import QueueSection, ShiftSection
 from helproom.settings import Settings
 from storage.sealing import MASTER_KEY_BYTES, Vault
 from storage.unit import Units, open_engine
-
-
-@dataclass(frozen=True)
-class RoomWish:
-    """A room the desk works in: one that exists, or the name under which one is made."""
-
-    queue: str | None
-    """None for the operators' room."""
-    room_id: str | None
-    name: str
 
 
 def house_of(settings: Settings) -> House:
@@ -65,15 +54,6 @@ def _shift(section: ShiftSection) -> Shift:
 def queue_addresses(settings: Settings) -> dict[str, str]:
     """Return the queues' names by their addresses, for the doors of `mail`."""
     return {queue.address: queue.name for queue in settings.queues}
-
-
-def room_wishes(settings: Settings) -> tuple[RoomWish, ...]:
-    """Return the operators' room and one for each queue."""
-    operators = RoomWish(None, settings.operators.room, settings.operators.room_name)
-    queues = (
-        RoomWish(queue.name, queue.room, queue.room_name or queue.role_name) for queue in settings.queues
-    )
-    return (operators, *queues)
 
 
 def database_url(settings: Settings) -> str:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the settings say, as the values that bot, mail and trackers want."""
 
+from bot.homes import Home
 from bot.session import Account, Credential
 from bot.trust import Policy
 from helproom.handover import session_folder
@@ -12,7 +13,8 @@ from trackers.redmine import Redmine, RedmineAccount
 
 def bot_account(settings: Settings) -> Account:
     """Return whose Matrix session it is and where it is kept."""
-    return Account(settings.matrix.homeserver, settings.matrix.user_id, session_folder(settings))
+    matrix = settings.matrix
+    return Account(matrix.homeserver, matrix.user_id, session_folder(settings), ca_file=matrix.ca_file)
 
 
 def bot_credential(settings: Settings) -> Credential:
@@ -22,6 +24,17 @@ def bot_credential(settings: Settings) -> Credential:
         password=matrix.password_file.read_text() if matrix.password_file else None,
         access_token=matrix.access_token_file.read_text() if matrix.access_token_file else None,
     )
+
+
+def homes(settings: Settings) -> tuple[Home, ...]:
+    """Return the operators' room and one for each queue; admins are members of all."""
+    admins = settings.operators.admins
+    agents = tuple(dict.fromkeys((*settings.agents, *admins)))
+    operators = Home(None, settings.operators.room_name, admins, settings.operators.room)
+    queues = (
+        Home(queue.name, queue.room_name or queue.role_name, agents, queue.room) for queue in settings.queues
+    )
+    return (operators, *queues)
 
 
 def key_policy(settings: Settings) -> Policy:

@@ -47,7 +47,6 @@ class Matrix(Section):
     user_id: UserId = Field(description="the bot's own Matrix user id")
     password_file: SecretFile | None = None
     access_token_file: SecretFile | None = None
-    device_id: Line | None = None
     room_version: Line = "11"
     share_keys_with: Literal["signed", "all"] = "signed"
     federate: StrictBool = True
@@ -55,10 +54,8 @@ class Matrix(Section):
 
     @model_validator(mode="after")
     def _has_one_way_in(self) -> Self:
-        if (self.password_file is None) == (self.access_token_file is None):
-            raise ValueError("Give password_file or access_token_file: the bot logs in with one of them.")
-        if self.device_id is not None and self.access_token_file is None:
-            raise ValueError("device_id goes with access_token_file; a login by password makes its own.")
+        if self.password_file is None and self.access_token_file is None:
+            raise ValueError("The bot needs a way to log in: give password_file or access_token_file.")
         return self
 
 

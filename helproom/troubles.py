@@ -21,6 +21,7 @@ _CODES = (
     ("helproom.configfile", "ConfigTrouble", os.EX_CONFIG),
     ("helproom.credentials", "SecretUnusable", os.EX_CONFIG),
     ("helproom.initialising", "CannotInitialise", os.EX_CANTCREAT),
+    ("helproom.answers", "BadAnswer", os.EX_USAGE),
     ("helproom.homeserver", "HomeserverError", os.EX_UNAVAILABLE),
     ("desk.world", "Refusal", os.EX_DATAERR),
     ("storage.unit", "StorageTrouble", os.EX_UNAVAILABLE),

@@ -103,9 +103,7 @@ def _read_zone(value: Any) -> str:
 def _read_fingerprint(value: Any) -> str:
     compact = value.replace(" ", "").upper() if isinstance(value, str) else ""
     if not _FINGERPRINT.fullmatch(compact):
-        raise ValueError(
-            "A fingerprint has 40 hexadecimal digits; `gpg --list-secret-keys` shows it."
-        )
+        raise ValueError("A fingerprint has 40 hexadecimal digits; `gpg --list-secret-keys` shows it.")
     return compact
 
 

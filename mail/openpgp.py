@@ -107,12 +107,14 @@ class Keyring:
             self._gpg = GuardedGpg(home, self._limits)
         except (OSError, ValueError):
             raise KeyringUnusable("GnuPG cannot be started in the OpenPGP home.") from None
+        self._found_agent = self._agent.answers()
         self._own: tuple[SecretKey, ...] | None = None
         self._changing = threading.Lock()
 
     def close(self) -> None:
-        """Stop the agent."""
-        self._agent.stop()
+        """Stop the agent, unless another process has started it: it may be in use there."""
+        if not self._found_agent:
+            self._agent.stop()
 
     # Opening
 
@@ -255,6 +257,8 @@ class Keyring:
     def secret_keys(self) -> tuple[SecretKey, ...]:
         """The desk's own keys."""
         if self._own is None:
+            # Without its agent GnuPG lists no secret key, and says nothing of it.
+            self._agent.awake()
             self._own = secret_keys(self._gpg)
         return self._own
 

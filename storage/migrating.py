@@ -2,7 +2,9 @@
 """Brings the database to the shape this code wants, and tells when it is newer than the code."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -14,6 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.unit import StorageTrouble, trouble_of
+
+T = TypeVar("T")
 
 
 def _config() -> Config:
@@ -42,16 +46,22 @@ def _known(scripts: ScriptDirectory, revision: str) -> bool:
         return False
 
 
-def _check(connection: Connection) -> None:
+class Shape(StrEnum):
+    """How a database compares with what this code wants."""
+
+    CURRENT = "current"
+    EMPTY = "empty"
+    OLDER = "older"
+
+
+def _shape(connection: Connection) -> Shape:
     scripts = ScriptDirectory.from_config(_config())
     found = MigrationContext.configure(connection).get_current_revision()
-    if found == scripts.get_current_head():
-        return
     if found is None:
-        raise StorageTrouble("The database is empty: `helproom migrate` or `helproom run` prepares it.")
-    if _known(scripts, found):
-        raise StorageTrouble("The database is older than this Helproom: `helproom migrate` brings it up.")
-    raise _newer(found)
+        return Shape.EMPTY
+    if not _known(scripts, found):
+        raise _newer(found)
+    return Shape.CURRENT if found == scripts.get_current_head() else Shape.OLDER
 
 
 def _newer(found: str) -> StorageTrouble:
@@ -69,18 +79,15 @@ async def migrate(engine: AsyncEngine) -> None:
     await _in_transaction(engine, _upgrade)
 
 
-async def check_revision(engine: AsyncEngine) -> None:
-    """Return when the database has the newest revision; changes nothing.
-
-    Raises StorageTrouble with a sentence as `migrate` does, and when the database is older or empty.
-    """
-    await _in_transaction(engine, _check)
+async def shape_of(engine: AsyncEngine) -> Shape:
+    """Return how the database compares with this code. Raises StorageTrouble as `migrate` does."""
+    return await _in_transaction(engine, _shape)
 
 
-async def _in_transaction(engine: AsyncEngine, work: Callable[[Connection], None]) -> None:
+async def _in_transaction(engine: AsyncEngine, work: Callable[[Connection], T]) -> T:
     try:
         async with engine.begin() as connection:
-            await connection.run_sync(work)
+            return await connection.run_sync(work)
     except SQLAlchemyError as error:
         raise StorageTrouble(trouble_of(error)) from None
     except OSError as error:

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Checks on the bot: its login, its signed device, and what it may do in its rooms."""
+
+from collections.abc import AsyncIterator
+
+from bot.crosssigning import ensure_signed
+from bot.errors import MatrixError, StoreInUse
+from bot.homes import Home
+from bot.rooms import Rooms
+from bot.session import Session, open_session
+from helproom import databases, handover
+from helproom.checks.findings import Finding, ok, problem, warning
+from helproom.outside import bot_account, bot_credential, homes
+from helproom.settings import Settings
+from storage.migrating import Shape, shape_of
+from storage.unit import Units
+
+_PATIENCE = 8.0
+PART = "Matrix"
+
+
+async def check_matrix(settings: Settings) -> AsyncIterator[Finding]:
+    """Log in as `helproom run` would (the login is kept for it), and look at device and rooms."""
+    credential = bot_credential(settings)
+    try:
+        session = await open_session(bot_account(settings), credential, patience=_PATIENCE)
+    except StoreInUse:
+        yield ok(PART, "A running Helproom uses the bot's session, so it is not tried now.")
+        return
+    try:
+        yield ok(PART, f"The homeserver answers, and the bot is logged in as device {session.device_id}.")
+        try:
+            await ensure_signed(session.client, bot_account(settings).folder, credential.password)
+        except MatrixError as error:
+            yield problem("Matrix device", str(error))
+        else:
+            yield ok("Matrix device", "The bot's device is signed by its own identity.")
+        for finding in await _look_at_rooms(settings, session):
+            yield finding
+    finally:
+        await session.close()
+
+
+async def _look_at_rooms(settings: Settings, session: Session) -> list[Finding]:
+    known = await _known_rooms(settings)
+    return [await _room(home, known.get(home.queue), session) for home in homes(settings)]
+
+
+async def _room(home: Home, made: str | None, session: Session) -> Finding:
+    part = f"room of {home.queue}" if home.queue else "operators' room"
+    room_id = home.room_id or made
+    if room_id is None:
+        return warning(part, "There is none yet: `helproom run` makes it.")
+    missing = await Rooms(session.client).missing_rights(room_id)
+    if missing:
+        return problem(part, " ".join(missing))
+    return ok(part, "It is encrypted, and the bot may do its work there.")
+
+
+async def _known_rooms(settings: Settings) -> dict[str | None, str | None]:
+    """The rooms that the bot has made, by queue."""
+    file = databases.file_of(handover.database_url(settings))
+    if file is not None and not file.exists():
+        return {}
+    units = handover.open_units(settings)
+    try:
+        return await _read_rooms(units, settings)
+    finally:
+        await units.close()
+
+
+async def _read_rooms(units: Units, settings: Settings) -> dict[str | None, str | None]:
+    if await shape_of(units.engine) is not Shape.CURRENT:
+        return {}
+    async with units() as unit:
+        rows = {queue.name: await unit.rooms.of_queue(queue.name) for queue in settings.queues}
+        operators = await unit.rooms.of_operators()
+    return {name: row.room_id if row else None for name, row in (*rows.items(), (None, operators))}

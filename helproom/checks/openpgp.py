@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Checks on the queues' OpenPGP keys: there, not expiring, and able to decrypt and sign."""
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Iterator
+
+from desk.opened import EncryptionState
+from helproom.checks.findings import Finding, ok, problem, warning
+from helproom.outside import open_keyring
+from helproom.sections import QueueSection
+from helproom.settings import Settings
+from helproom.world import real_world
+from mail.openpgp import KeyRefused, Keyring, KeyringUnusable, SealRefused, SecretKey
+
+_SOON = dt.timedelta(days=60)
+_SAMPLE = b"Helproom tries its key.\n"
+
+
+async def check_openpgp(settings: Settings) -> AsyncIterator[Finding]:
+    """Encrypt a text to each queue's key, signed by it, and open it again."""
+    if not settings.mail.gnupg_home.is_dir():
+        yield problem("OpenPGP", f"The folder {settings.mail.gnupg_home} does not exist.")
+        return
+    keyring = await asyncio.to_thread(open_keyring, settings)
+    try:
+        for queue in settings.queues:
+            for finding in await asyncio.to_thread(_findings, keyring, queue):
+                yield finding
+    finally:
+        await asyncio.to_thread(keyring.close)
+
+
+def _findings(keyring: Keyring, queue: QueueSection) -> list[Finding]:
+    return list(_look(keyring, queue))
+
+
+def _look(keyring: Keyring, queue: QueueSection) -> Iterator[Finding]:
+    part = f"OpenPGP key of {queue.name}"
+    key = next((key for key in keyring.secret_keys() if key.fingerprint == queue.fingerprint), None)
+    if key is None:
+        yield problem(part, "The secret key of this fingerprint is not in gnupg_home: import it there.")
+        return
+    yield _expiry(part, key)
+    if not any(queue.address.lower() in user_id.lower() for user_id in key.user_ids):
+        yield warning(part, "The key does not name the queue's address: mail programs will not find it.")
+    if trouble := _trial(keyring, key):
+        yield problem(part, trouble)
+    else:
+        yield ok(part, "It decrypts and signs.")
+
+
+def _expiry(part: str, key: SecretKey) -> Finding:
+    if key.revoked:
+        return problem(part, "It is revoked: make a new key for the queue.")
+    if key.expired:
+        return problem(part, "It has expired: extend it with `gpg --quick-set-expire` and publish it.")
+    if key.expires is not None and key.expires - real_world().now() < _SOON:
+        day = key.expires.date().isoformat()
+        return warning(part, f"It expires on {day}: extend it with `gpg --quick-set-expire` and publish it.")
+    return ok(part, f"It is valid until {key.expires.date().isoformat()}." if key.expires else "It is valid.")
+
+
+def _trial(keyring: Keyring, key: SecretKey) -> str | None:
+    try:
+        public = keyring.export_public_key(key.fingerprint)
+        sealed = keyring.encrypt_and_sign(_SAMPLE, to=[public], signer=key.fingerprint)
+        opened = keyring.decrypt(sealed.armor, [public])
+    except (KeyRefused, SealRefused, KeyringUnusable) as error:
+        return str(error)
+    if opened.encryption.state is not EncryptionState.OK or opened.data != _SAMPLE:
+        return f"It does not open what was encrypted to it. {opened.encryption.detail}"
+    return None

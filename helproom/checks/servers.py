@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Checks on servers elsewhere: the one that takes answers, and Redmine."""
+
+from collections.abc import AsyncIterator
+
+from helproom.checks.findings import Finding, ok, problem
+from helproom.outside import open_tracker, submission_settings
+from helproom.settings import Settings
+from mail.submission import NotSubmitted, knock
+from trackers.tracker import TrackerTrouble
+
+
+async def check_submission(settings: Settings) -> AsyncIterator[Finding]:
+    """Connect, secure the line and log in; nothing is sent."""
+    part = "answers out"
+    where = f"{settings.mail.submission.host}:{settings.mail.submission.port}"
+    try:
+        await knock(submission_settings(settings))
+    except (NotSubmitted, OSError) as error:
+        # OSError: a ca_file that is not there or no certificate.
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        yield problem(part, f"{reason} Look at mail.submission: it says {where}.")
+    else:
+        yield ok(part, f"The mail server at {where} lets Helproom in.")
+
+
+async def check_redmine(settings: Settings) -> AsyncIterator[Finding]:
+    """Ask Redmine who we are."""
+    part = "Redmine"
+    tracker = open_tracker(settings)
+    if tracker is None:
+        yield ok(part, "There is none in the config; `!link` keeps numbers only.")
+        return
+    try:
+        await tracker.log_in()
+    except TrackerTrouble as error:
+        yield problem(part, str(error))
+    else:
+        yield ok(part, "Redmine answers and accepts the API key.")
+    finally:
+        tracker.close()
