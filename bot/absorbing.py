@@ -9,7 +9,7 @@ import structlog
 from nio import AsyncClient, ForwardedRoomKeyEvent, RoomKeyEvent, SyncResponse, ToDeviceEvent
 
 from bot.errors import TryLater
-from bot.heard import Membership, Withheld
+from bot.heard import Membership, Withheld, is_event
 
 log = structlog.get_logger()
 
@@ -38,15 +38,6 @@ async def absorb(client: AsyncClient, sync: Json) -> Brought:
     client.next_batch = ""  # otherwise nio skips a response whose token it has seen
     await client.receive_response(response)
     return brought
-
-
-def is_event(source: object) -> bool:
-    """Whether it has what every event must have (client-server API, "Room event format")."""
-    return (
-        isinstance(source, dict)
-        and all(isinstance(source.get(name), str) for name in ("event_id", "sender", "type"))
-        and isinstance(source.get("content"), dict)
-    )
 
 
 def was(source: Json) -> str | None:

@@ -96,6 +96,15 @@ class Batch:
     """The first sync of all: what happened before it is none of our business."""
 
 
+def is_event(source: object) -> bool:
+    """Whether it has what every event must have (client-server API, "Room event format")."""
+    return (
+        isinstance(source, dict)
+        and all(isinstance(source.get(name), str) for name in ("event_id", "sender", "type"))
+        and isinstance(source.get("content"), dict)
+    )
+
+
 def is_heeded(source: Json, own_id: str) -> bool:
     """Whether an event in clear text is for us: not our own words, no edit, no notice of another bot."""
     content = source.get("content", {})

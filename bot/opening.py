@@ -7,6 +7,8 @@ from typing import Any
 import structlog
 from nio import AsyncClient, Event, MegolmEvent
 
+from bot.heard import is_event
+
 log = structlog.get_logger()
 
 Json = dict[str, Any]
@@ -49,7 +51,9 @@ def open_event(client: AsyncClient, room_id: str, source: Json) -> Clear | Close
             client.olm.check_if_wedged(event)
             return Closed(session_id, key_missing=True)
         found = client.decrypt_event(event)
+        if not is_event(found.source):
+            return Closed(session_id, key_missing=False)
         return Clear(found.source, decrypted=True, verified=bool(getattr(found, "verified", False)))
     except Exception as error:  # noqa: BLE001  (any shape of payload can come from outside)
-        log.warning("event-unreadable", event=source.get("event_id"), error=type(error).__name__)
+        log.warning("event-unreadable", event_id=source.get("event_id"), error=type(error).__name__)
         return Closed(session_id, key_missing=False)

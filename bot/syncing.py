@@ -13,7 +13,7 @@ from nio import AsyncClient
 
 from bot import absorbing, keyupkeep
 from bot.errors import MatrixError, Rejected, TryLater
-from bot.heard import Batch, Heard, Membership, Undecryptable, is_heeded, moment, read_event
+from bot.heard import Batch, Heard, Membership, Undecryptable, is_event, is_heeded, moment, read_event
 from bot.opening import Clear, Closed, open_event
 from bot.pause import Pause
 from bot.trust import Trust
@@ -142,7 +142,7 @@ class Syncer:
 
     async def _timeline(self, room_id: str, timeline: Json) -> tuple[list[Json], bool]:
         """Events since the last token in order, and whether that is all of them."""
-        recent = [source for source in timeline.get("events", []) if absorbing.is_event(source)]
+        recent = [source for source in timeline.get("events", []) if is_event(source)]
         missed: list[Json] = []
         whole = True
         if timeline.get("limited") and timeline.get("prev_batch") and not self._after_join(recent)[1]:
@@ -164,7 +164,7 @@ class Syncer:
                 page = await request(self._client, "GET", path("rooms", room_id, "messages", query=query))
             except Rejected:
                 return found[::-1], False
-            chunk = [source for source in page.get("chunk", []) if absorbing.is_event(source)]
+            chunk = [source for source in page.get("chunk", []) if is_event(source)]
             found.extend(chunk)
             start = page.get("end", "")
             joined = any(absorbing.is_own_join(source, self._client.user_id) for source in chunk)
@@ -204,6 +204,8 @@ class Syncer:
             try:
                 source = await self._insist(partial(request, self._client, "GET", where))
             except Rejected:
+                continue
+            if not is_event(source):
                 continue
             found = open_event(self._client, missed.room_id, source)
             if isinstance(found, Clear) and found.decrypted:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import structlog
 from nio import AsyncClient, KeysQueryResponse
+from nio.crypto import OlmDevice
 
 from bot.errors import TryLater
 from bot.signing import is_signed, only_key
@@ -188,11 +189,23 @@ class Trust:
                 continue
             found = by_id.get(known.id)
             if found is not None and found.signed:
-                self._client.verify_device(known)
+                self._set(known, self._client.olm.is_device_verified, self._client.verify_device)
             elif found is not None and found.receives:
-                self._client.ignore_device(known)  # nio's word for "gets keys although unverified"
+                # nio's "ignored" gets keys although it is not verified.
+                self._set(known, self._client.olm.is_device_ignored, self._client.ignore_device)
             else:
-                self._client.blacklist_device(known)
+                self._set(known, self._client.olm.is_device_blacklisted, self._client.blacklist_device)
+
+    def _set(
+        self, known: OlmDevice, has: Callable[[OlmDevice], bool], give: Callable[[OlmDevice], bool]
+    ) -> None:
+        """Change a device's mark only when it differs.
+
+        nio's lists take the same device twice but remove it once: it would be verified and blacklisted at
+        the same time. Each change also makes a new room key necessary.
+        """
+        if not has(known):
+            give(known)
 
     async def _tell(self, judged: tuple[Judgement, ...]) -> None:
         for judgement in judged:
@@ -203,5 +216,5 @@ class Trust:
                 judgement.master_key,
             )
             if judgement.standing is Standing.CHANGED and not known:
-                log.warning("identity-changed", user=judgement.user_id)
+                log.warning("identity-changed")
                 await self._report(judgement)

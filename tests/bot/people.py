@@ -75,6 +75,11 @@ class Bot:
     def client(self) -> AsyncClient:
         return self.session.client
 
+    async def syncing_stumbles(self) -> None:
+        """Wait until a sync has failed."""
+        while not self.slept:  # noqa: ASYNC110  (its own sleep is what is waited for)
+            await asyncio.sleep(0.01)
+
     async def meet(self, room_id: str) -> None:
         """Sync until nio knows the room."""
         for _ in range(20):
@@ -109,7 +114,7 @@ async def running(memory: Memory) -> AsyncIterator[Bot]:
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
 
     try:
         identity = await ensure_signed(session.client, memory.account.folder, PASSWORD)

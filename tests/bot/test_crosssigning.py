@@ -2,13 +2,14 @@
 """The bot's device is signed by the account's own identity, made once and never replaced."""
 
 import hashlib
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import signing
-from bot.crosssigning import SEEDS, Standing, ensure_signed
+from bot.crosssigning import ROLES, SEEDS, Standing, ensure_signed
 from bot.errors import ForeignIdentity, MatrixError
 from bot.session import Credential, open_session
 from bot.wire import path, request
@@ -65,6 +66,11 @@ async def test_an_identity_of_somebody_else_is_refused_and_kept(memory: Memory) 
         async with running(memory):
             pass
     assert not seeds.exists()
+    other = {role: signing.encode(role.encode().ljust(32)) for role in ROLES}
+    seeds.write_text(json.dumps(other))
+    with pytest.raises(ForeignIdentity, match="not replaced"):
+        async with running(memory):
+            pass
     seeds.write_text(ours)
     async with running(memory) as bot:
         assert bot.identity == type(first)(first.master_key, Standing.ALREADY_SIGNED)

@@ -6,6 +6,7 @@ from nio import MegolmEvent
 from nio.crypto.attachments import decrypt_attachment
 
 from bot import contents
+from bot.crosssigning import SEEDS
 from bot.errors import Rejected, TryLater
 from bot.rendering import plain
 from bot.rooms import RoomPlan
@@ -200,6 +201,21 @@ async def test_a_newcomer_reads_what_is_said_from_now_on(bot: Bot, enter: Enter,
     sent = await bot.sender.send_event(room_id, contents.notice(plain("after")), "r2")
     await ben.see(sent)
     assert ben.could_read(sent)
+
+
+async def test_a_device_of_which_no_sync_was_finished_yet_is_looked_up_before_sending(
+    bot: Bot, enter: Enter, gather: Gather
+) -> None:
+    ana = await enter("ana")
+    room_id = await gather(bot, ana)
+    await bot.sender.send_event(room_id, contents.notice(plain("before")), "r1")
+    phone = await enter("ana", signed=False, user_id=ana.client.user_id)
+    (phone.folder / SEEDS).write_text((ana.folder / SEEDS).read_text())
+    await phone.begin_signed()
+    bot.client.olm.add_changed_users({ana.client.user_id})
+    sent = await bot.sender.send_event(room_id, contents.notice(plain("after")), "r2")
+    await phone.see(sent)
+    assert phone.could_read(sent)
 
 
 async def test_who_has_left_reads_nothing_more(bot: Bot, enter: Enter, gather: Gather) -> None:

@@ -115,6 +115,22 @@ async def test_a_changed_identity_is_blocked_and_told_until_pinned_again(
         assert bot.pins[ana_id] == accepted.master_key != pinned
 
 
+async def test_looking_again_and_again_changes_nothing(bot: Bot, enter: Enter, gather: Gather) -> None:
+    ana = await enter("ana")
+    ana_id, device_id = ana.client.user_id, ana.client.device_id
+    room_id = await gather(bot, ana)
+    await say(bot, room_id, "r1")
+    session = bot.client.olm.outbound_group_sessions[room_id].id
+    for _ in range(3):
+        await bot.trust.refresh([ana_id])
+    assert bot.client.olm.outbound_group_sessions[room_id].id == session
+    await reset_identity(ana)
+    await bot.trust.refresh([ana_id])
+    device = bot.client.device_store[ana_id][device_id]
+    assert not bot.client.olm.is_device_verified(device)
+    assert bot.client.olm.is_device_blacklisted(device)
+
+
 async def test_pins_outlive_the_process(memory: Memory, enter: Enter, gather: Gather) -> None:
     ana = await enter("ana")
     async with running(memory) as bot:
