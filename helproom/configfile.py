@@ -14,6 +14,7 @@ Place = tuple[str | int, ...]
 """The way to a value: keys and positions of lists."""
 
 _TAG = "tag:yaml.org,2002:"
+_PLAIN = frozenset(("str", "int", "float", "bool", "null", "timestamp"))
 _DEEPEST = 20
 
 
@@ -138,7 +139,7 @@ class _Reading:
     def _scalar(self, node: Node, place: Place) -> Any:
         tag = str(node.tag)
         text = str(node.value)
-        if not tag.startswith(_TAG):
+        if tag.removeprefix(_TAG) not in _PLAIN:
             self._text.complain(place, "Tags with an exclamation mark are not understood here.")
             return None
         match tag.removeprefix(_TAG):

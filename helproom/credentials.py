@@ -45,9 +45,11 @@ class Secret:
             raise SecretUnusable(f"The secret file {file} does not exist.") from None
         except OSError as error:
             raise SecretUnusable(f"The secret file {file} cannot be read: {error.strerror}.") from None
-        with os.fdopen(handle, "rb") as stream:
+        try:
             self._check(os.fstat(handle), file)
-            held = stream.read(_LARGEST + 1)
+            held = os.read(handle, _LARGEST + 1)
+        finally:
+            os.close(handle)
         if not held.strip() or len(held) > _LARGEST:
             raise SecretUnusable(f"The secret file {file} is empty or larger than 64 KB.")
         return held

@@ -4,7 +4,7 @@
 import datetime as dt
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from helproom.values import (
     Address,
@@ -32,6 +32,12 @@ LONGEST_HOLD = dt.timedelta(hours=1)
 
 Line = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
+
+
+def _short(hold: dt.timedelta) -> dt.timedelta:
+    if hold > LONGEST_HOLD:
+        raise ValueError("An answer waits for an hour at most.")
+    return hold
 
 
 class Section(BaseModel):
@@ -131,7 +137,7 @@ class MailSection(Section):
 class Replies(Section):
     """How answers leave."""
 
-    hold: Annotated[Duration, Field(ge=dt.timedelta(0), le=LONGEST_HOLD)] = dt.timedelta(seconds=60)
+    hold: Annotated[Duration, AfterValidator(_short)] = dt.timedelta(seconds=60)
     fallback_languages: tuple[Language, ...] = ("en",)
     variables: dict[Name, str] = Field(default_factory=dict)
 

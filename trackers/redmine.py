@@ -112,7 +112,7 @@ def _answer(question: Callable[[], T]) -> T:
         raise TrackerRefused(_NO_KEY) from None
     except (exceptions.BaseRedmineError, requests.RequestException) as error:
         raise TrackerDown(_why(error)) from None
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise TrackerDown("Redmine answers, but not with what was asked for.") from None
 
 
