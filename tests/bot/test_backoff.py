@@ -12,7 +12,7 @@ from bot.errors import HomeserverUnreachable, LoginRefused, Rejected, SessionGon
 from bot.pause import Pause
 from bot.session import Account, Credential, open_session
 from bot.wire import path, request
-from tests.bot.people import Bot, Memory, running
+from tests.bot.people import Bot, Memory, Peer, running
 from tests.faults.fakehs import FakeHomeserver, Fault
 
 ANA = "@ana:fake.test"
@@ -203,3 +203,21 @@ async def test_a_refused_login_is_told_in_a_sentence(server: FakeHomeserver, tmp
     with pytest.raises(LoginRefused, match="password"):
         await open_session(account, Credential(password="x"))
     assert not (account.folder / "session.json").exists()
+
+
+async def test_a_room_key_that_did_not_arrive_is_sent_again_before_anything_is_said(
+    server: FakeHomeserver, bot: Bot, tmp_path: Path
+) -> None:
+    ana = Peer(server.url, ANA, tmp_path / "ana")
+    try:
+        await ana.begin()
+        await bot.syncer.step()
+        server.script(Fault.ERROR, "PUT", "/sendToDevice/")
+        with pytest.raises(TryLater):
+            await bot.sender.send_event(ROOM, NOTE, "ref-1")
+        assert server.sent(ROOM) == []
+        said = await bot.sender.send_event(ROOM, NOTE, "ref-1")
+        await ana.see(said)
+        assert ana.could_read(said)
+    finally:
+        await ana.end()
