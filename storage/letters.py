@@ -79,4 +79,4 @@ class Letters:
     async def counts(self) -> dict[LetterState, int]:
         """Return how many letters there are in each state."""
         query = select(Letter.state, func.count()).group_by(Letter.state)
-        return dict((await self._session.execute(query)).tuples())
+        return {row[0]: row[1] for row in await self._session.execute(query)}
