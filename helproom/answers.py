@@ -66,7 +66,10 @@ def gather(asked: argparse.Namespace) -> Answers:
 
 
 def _ask(question: str, default: str) -> str:
-    return Prompt.ask(question, default=default, console=_CONSOLE)
+    try:
+        return Prompt.ask(question, default=default, console=_CONSOLE)
+    except EOFError:
+        raise BadAnswer("There is nobody to ask: give the flags, or --yes for the defaults.") from None
 
 
 def _default(_question: str, default: str) -> str:

@@ -116,14 +116,13 @@ class _FromLibraries(logging.Handler):
 
 def _route_libraries() -> None:
     root = logging.getLogger()
-    root.handlers[:] = [_FromLibraries()]
+    # The handler's level too: a library may have set a lower one for its own loggers.
+    root.handlers[:] = [_FromLibraries(logging.WARNING)]
     root.setLevel(logging.WARNING)
-    for name, logger in logging.root.manager.loggerDict.items():
+    for logger in logging.root.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
             logger.handlers.clear()
             logger.propagate = True
-            # A library that asked for more silence keeps it, such as aiosmtpd's "mail.log".
-            logger.setLevel(max(logging.getLogger(name).level, logging.NOTSET))
     logging.captureWarnings(capture=True)
 
 

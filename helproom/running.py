@@ -26,6 +26,7 @@ def run(asked: argparse.Namespace) -> int:
 def migrate(asked: argparse.Namespace) -> int:
     """Bring the database to the newest revision."""
     settings = read_settings(find_config(asked.config))
+    os.umask(0o077)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     asyncio.run(_migrate(handover.open_units(settings)))
     say("The database has the shape that this Helproom wants.")

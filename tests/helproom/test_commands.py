@@ -125,6 +125,21 @@ def test_init_writes_private_files_and_says_what_comes_next(tmp_path: Path) -> N
     keyring.close()
 
 
+def test_init_asks_for_what_no_flag_says(tmp_path: Path) -> None:
+    answers = b"example.net\nen:desk@example.net fr\n" + b"\n" * 8
+    done = helproom("init", "--folder", tmp_path / "d", data=answers)
+    assert done.code == 0, done.err
+    assert "Your mail domain (example.org)" in done.err
+    queues = read_settings(tmp_path / "d" / "config.yaml").queues
+    assert [queue.address for queue in queues] == ["desk@example.net", "help-fr@example.net"]
+
+
+def test_init_with_nobody_to_ask_is_told(tmp_path: Path) -> None:
+    done = helproom("init", "--folder", tmp_path / "d")
+    assert done.code == os.EX_USAGE
+    assert "There is nobody to ask" in done.err
+
+
 def test_init_overwrites_nothing(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("precious")
     done = make(tmp_path)

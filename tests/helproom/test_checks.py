@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Single checks beside the services they ask."""
+
+import base64
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from helproom import handover
+from helproom.checks.database import check_database
+from helproom.checks.findings import State
+from helproom.checks.machine import check_code
+from helproom.checks.servers import check_redmine
+from helproom.settings import Settings, read_settings
+from helproom.troubles import explain
+from storage.migrating import migrate
+from storage.models import Room
+from storage.states import RoomPurpose, RoomState
+from tests.helproom.configs import write_config
+from tests.services.postgres import Cluster
+from tests.services.redmine import Redmine
+
+
+def with_redmine(folder: Path, url: str, key: str) -> Settings:
+    """A config that names this Redmine."""
+    file = folder / "redmine.key"
+    file.touch(mode=0o600)
+    file.write_text(key)
+    section = f"redmine: {{url: '{url}', api_key_file: redmine.key}}\ndata_dir: data"
+    return read_settings(write_config(folder, "data_dir: data", section))
+
+
+@pytest.mark.parametrize(("key", "state"), [(Redmine.desk_key, State.OK), ("c" * 40, State.PROBLEM)])
+async def test_redmine_is_asked_who_we_are(tmp_path: Path, redmine: Redmine, key: str, state: State) -> None:
+    [finding] = [found async for found in check_redmine(with_redmine(tmp_path, redmine.url, key))]
+    assert finding.state is state
+
+
+async def test_a_redmine_that_is_away_is_told(tmp_path: Path) -> None:
+    [finding] = [
+        found async for found in check_redmine(with_redmine(tmp_path, "http://127.0.0.1:9", "c" * 40))
+    ]
+    assert (finding.state, finding.sentence) == (State.PROBLEM, "Redmine does not answer.")
+
+
+def with_postgres(folder: Path, url: str, *, password: str | None = None, key: bytes = bytes(32)) -> Settings:
+    """A config that names this database."""
+    parts = urlsplit(url)
+    for name, secret in (("p", password or parts.password or ""), ("k", base64.b64encode(key).decode())):
+        file = folder / name
+        file.touch(mode=0o600)
+        file.write_text(secret)
+    where = f"postgresql://{parts.username}@{parts.hostname}:{parts.port}{parts.path}"
+    lines = f"database: {where}\ndatabase_password_file: p\ndata_dir: data\nmaster_key_file: k\n"
+    return read_settings(write_config(folder, "data_dir: data\nmaster_key_file: secrets/master.key\n", lines))
+
+
+async def test_a_postgresql_database_is_looked_at(tmp_path: Path, postgres: Cluster) -> None:
+    settings = with_postgres(tmp_path, postgres.fresh())
+    [empty] = [found async for found in check_database(settings)]
+    assert (empty.state, empty.sentence) == (State.WARNING, "It is empty: `helproom run` prepares it.")
+    units = handover.open_units(settings)
+    await migrate(units.engine)
+    async with units() as unit:
+        row = Room(ref="r", purpose=RoomPurpose.OPERATORS, queue=None, ticket_id=None, state=RoomState.OPEN)
+        await unit.rooms.add(row)
+    await units.close()
+    [ready] = [found async for found in check_database(settings)]
+    assert (ready.state, ready.sentence) == (State.OK, "It answers and has the right shape.")
+    (tmp_path / "k").write_text(base64.b64encode(bytes(range(32))).decode())
+    [sealed] = [found async for found in check_database(settings)]
+    assert sealed.state is State.PROBLEM
+    assert sealed.sentence.startswith("The master key does not open it")
+
+
+@pytest.mark.parametrize("path", ["/nowhere", ""])
+async def test_a_database_that_does_not_let_us_in_is_told(
+    tmp_path: Path, postgres: Cluster, path: str
+) -> None:
+    url = postgres.fresh()
+    settings = with_postgres(
+        tmp_path, urlsplit(url)._replace(path=path or urlsplit(url).path).geturl(), password="hunter2"
+    )
+    with pytest.raises(Exception, match=r"^The database") as caught:
+        [found async for found in check_database(settings)]
+    trouble = explain(caught.value)
+    assert trouble is not None
+    assert "hunter2" not in trouble.sentence
+
+
+async def test_a_database_that_is_away_is_told(tmp_path: Path) -> None:
+    settings = with_postgres(tmp_path, "postgresql://a:b@127.0.0.1:9/a")
+    with pytest.raises(Exception, match=r"^The database does not answer") as caught:
+        [found async for found in check_database(settings)]
+    assert explain(caught.value) is not None
+
+
+async def test_the_folders_of_the_code_lie_side_by_side(tmp_path: Path) -> None:
+    settings = read_settings(write_config(tmp_path))
+    [finding] = [found async for found in check_code(settings)]
+    assert finding.state is State.OK
