@@ -74,18 +74,23 @@ async def test_a_postgresql_database_is_looked_at(tmp_path: Path, postgres: Clus
     assert sealed.sentence.startswith("The master key does not open it")
 
 
-@pytest.mark.parametrize("path", ["/nowhere", ""])
+@pytest.mark.parametrize(
+    ("path", "password", "sentence"),
+    [
+        ("/nowhere", None, "no database, or no user, of this name"),
+        ("", "hunter2", "does not accept the user"),
+    ],
+)
 async def test_a_database_that_does_not_let_us_in_is_told(
-    tmp_path: Path, postgres: Cluster, path: str
+    tmp_path: Path, postgres: Cluster, path: str, password: str | None, sentence: str
 ) -> None:
-    url = postgres.fresh()
-    settings = with_postgres(
-        tmp_path, urlsplit(url)._replace(path=path or urlsplit(url).path).geturl(), password="hunter2"
-    )
+    url = urlsplit(postgres.fresh())
+    settings = with_postgres(tmp_path, url._replace(path=path or url.path).geturl(), password=password)
     with pytest.raises(Exception, match=r"^The database") as caught:
         [found async for found in check_database(settings)]
     trouble = explain(caught.value)
     assert trouble is not None
+    assert sentence in trouble.sentence
     assert "hunter2" not in trouble.sentence
 
 
