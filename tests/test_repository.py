@@ -30,7 +30,9 @@ MACHINES = [f"/{folder}/" for folder in ("work", "root", "opt" + "/pypi", "opt" 
 
 def list_files(*patterns: str) -> list[Path]:
     """Return the files that git has, and those that it would take."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    # the folder may belong to somebody else, as it does where a container is handed a checkout
+    git = ["git", "-c", f"safe.directory={ROOT}"]
+    command = [*git, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *patterns]
     names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return sorted(path for name in names.split("\0") if name and (path := ROOT / name).is_file())
 
