@@ -48,7 +48,8 @@ def prepare() -> Path:
 
 def _copy_application(app: Path) -> None:
     shutil.copytree(DEBIAN, app, symlinks=True)
-    for link in ("Gemfile.lock", "instances"):
+    # links out of the copy: what is written here must not reach the machine's own Redmine
+    for link in ("Gemfile.lock", "instances", "config/database.yml"):
         (app / link).unlink(missing_ok=True)
     for folder in ("instances", "log", "tmp/pids", "files", "plugins", "public/plugin_assets"):
         (app / folder).mkdir(parents=True, exist_ok=True)
