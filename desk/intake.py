@@ -65,11 +65,24 @@ async def _tell_quarantine(desk: Desk, letter: Letter, reason: str) -> None:
         await say_in(desk.unit, desk.world, room, Say(f"Letter {letter.id} is in quarantine: {reason}"))
 
 
-async def _drop_loop(_desk: Desk, arrival: Arrival) -> Verdict | None:
+async def _drop_loop(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Our own mail come back is dropped and counted."""
-    if arrival.opened.automatic is Automatic.LOOP:
+    looped = arrival.opened.automatic is Automatic.LOOP or _is_from_us(desk.house, arrival.opened)
+    if looped or await _is_our_mail(desk, arrival.opened.headers.message_id):
         return LetterState.DROPPED, "our own mail came back"
     return None
+
+
+def _is_from_us(house: House, opened: Opened) -> bool:
+    # WhisperBack may put the desk's own address into From.
+    by_whisperback = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
+    return not by_whisperback and opened.headers.sender in {each.address.lower() for each in house.queues}
+
+
+async def _is_our_mail(desk: Desk, message_id: str) -> bool:
+    if not message_id:
+        return False
+    return await desk.unit.messages.by_message_id([message_id], kind=MessageKind.OUT) is not None
 
 
 async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:

@@ -6,8 +6,8 @@ import datetime as dt
 import email.utils
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -76,6 +76,10 @@ class OutgoingLetter:
     """The queue's public key, to offer it."""
     automatic: bool = False
     """Nobody wrote it: it says so, and is not to be answered by programs (RFC 3834)."""
+
+    def offering(self, key: bytes) -> "OutgoingLetter":
+        """Return the same letter with the queue's public key to offer."""
+        return replace(self, autocrypt_key=key)
 
 
 @dataclass(frozen=True)
@@ -196,6 +200,12 @@ def _address(address: str) -> str:
     if not address.isascii() or one_line(address) != address or not parsed.username or not parsed.domain:
         raise Uncomposable("One of the addresses is not valid.")
     return parsed.addr_spec
+
+
+def fit_ids(message_ids: Iterable[str | None]) -> tuple[str, ...]:
+    """Return those that can stand in a header, without repetitions; strangers make odd ones."""
+    fit = [each for each in message_ids if each is not None and _MESSAGE_ID.fullmatch(each)]
+    return tuple(dict.fromkeys(fit))
 
 
 def _id(message_id: str) -> str:

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Carries answers from the outbox to the submission server, protected as the policy says or not at all."""
+
+import re
+from dataclasses import dataclass, field
+
+import structlog
+
+from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel, Unclear
+from desk.house import House, Queue
+from desk.policy import Protection, protection_of
+from desk.world import Refusal, World
+from mail import submission
+from mail.composing import Encrypting, OutgoingLetter, Signing, Uncomposable, compose, fit_ids
+from mail.openpgp import KeyRefused, Keyring, KeyringUnusable, SealRefused, Workshop
+from mail.submission import SubmissionSettings, submit
+from storage.models import Message, Ticket
+from storage.states import MessageKind, OutboxState, ReplyState
+from storage.unit import Unit, Units
+
+log = structlog.get_logger()
+
+_LEAVING = frozenset({ReplyState.LEAVING, ReplyState.SENDING, ReplyState.FAILED, ReplyState.UNCLEAR})
+_SAID = frozenset({ReplyState.SENDING, ReplyState.SENT, ReplyState.UNCLEAR})
+_CHANGED = "meanwhile it changed how this mail must be protected"
+
+
+class _Withdrawn(Exception):
+    """At the last moment the mail must not leave; the text says why."""
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """All that is needed outside the unit."""
+
+    letter: OutgoingLetter = field(repr=False)
+    protection: Protection = field(repr=False)
+    queue: Queue
+
+
+class MailSender:
+    """The sender of outbox rows of the kind "mail"."""
+
+    def __init__(
+        self,
+        units: Units,
+        world: World,
+        house: House,
+        keyring: Keyring,
+        workshop: Workshop,
+        submission_settings: SubmissionSettings,
+    ) -> None:
+        """Remember what is needed; nothing is opened yet."""
+        self._units = units
+        self._world = world
+        self._house = house
+        self._keyring = keyring
+        self._workshop = workshop
+        self._settings = submission_settings
+
+    async def __call__(self, parcel: Parcel) -> Outcome:
+        """Send one answer, and say what became of it; no sentence holds an address."""
+        try:
+            draft = await self._prepare(parcel)
+            mail = await self._workshop.run(self._compose, draft)
+        except (Refusal, SealRefused, KeyRefused, Uncomposable) as why:
+            return Impossible(str(why))
+        except KeyringUnusable as why:
+            return Later(str(why))
+        return await self._submit(parcel, draft, mail)
+
+    async def _prepare(self, parcel: Parcel) -> _Draft:
+        async with self._units() as unit:
+            message = await unit.messages.get(parcel.message or 0, lock=True)
+            if message is None or message.kind is not MessageKind.OUT or message.state not in _LEAVING:
+                raise Refusal("There is no answer that may leave.")
+            ticket = message.ticket
+            if not ticket.contact:
+                raise Refusal("The user left no address.")
+            protection = await protection_of(unit, ticket, self._world.now())
+            queue = self._house.queue(ticket.mailbox)
+            message.message_id = f"<{parcel.ref}@{queue.address.rpartition('@')[2]}>"
+            message.message_id_tag = unit.messages.message_id_tag(message.message_id)
+            return _Draft(await self._letter(unit, message, ticket, queue), protection, queue)
+
+    async def _letter(self, unit: Unit, message: Message, ticket: Ticket, queue: Queue) -> OutgoingLetter:
+        said = [each for each in await unit.messages.of(ticket) if each.id != message.id]
+        heard = fit_ids([each.message_id for each in said if each.kind is MessageKind.IN])
+        public = [each for each in said if each.kind is MessageKind.IN or each.state in _SAID]
+        return OutgoingLetter(
+            sender=queue.address,
+            sender_name=queue.role_name,
+            recipient=ticket.contact or "",
+            subject=message.subject or "",
+            text=message.text or "",
+            message_id=message.message_id or "",
+            date=self._world.now(),
+            in_reply_to=heard[-1] if heard else "",
+            references=fit_ids([each.message_id for each in public]),
+            reply_to=_with_token(queue.address, unit.vault.reply_token(ticket.ref)),
+        )
+
+    def _compose(self, draft: _Draft) -> bytes:
+        """Build the mail; there is no way from here to one that is neither signed nor encrypted."""
+        signer, key = draft.queue.fingerprint, draft.protection.key
+        letter = draft.letter.offering(self._keyring.export_public_key(signer))
+        if key is None:
+            return compose(letter, Signing(self._keyring, signer))
+        return compose(letter, Encrypting(self._keyring, signer, (key,)))
+
+    async def _submit(self, parcel: Parcel, draft: _Draft, mail: bytes) -> Outcome:
+        begun = False
+
+        async def about_to_send_data() -> None:
+            nonlocal begun
+            await self._mark_sending(parcel, draft.protection)
+            begun = True
+
+        sender, recipient = draft.letter.sender, draft.letter.recipient
+        try:
+            await submit(mail, sender, recipient, self._settings, about_to_send_data)
+        except submission.TryLater as why:
+            return Later(_without(recipient, str(why)))
+        except submission.Refused as why:
+            return Impossible(_without(recipient, str(why)))
+        except submission.Unclear as why:
+            return Unclear(_without(recipient, str(why)))
+        except (_Withdrawn, Refusal) as why:
+            return Impossible(str(why))
+        except Exception:
+            if not begun:
+                raise
+            log.exception("outgoing.surprise", row=parcel.id)
+            return Unclear("our own code failed while it was being handed over")
+        return Delivered()
+
+    async def _mark_sending(self, parcel: Parcel, protection: Protection) -> None:
+        """Commit that the mail is being handed over; a crash from here on leaves it unclear."""
+        async with self._units() as unit:
+            row = await unit.outbox.get(parcel.id)
+            message = await unit.messages.get(parcel.message or 0, lock=True)
+            if row is None or message is None or row.state is not OutboxState.PENDING:
+                raise _Withdrawn("it was taken out of the outbox meanwhile")
+            if await protection_of(unit, message.ticket, self._world.now()) != protection:
+                raise submission.TryLater(_CHANGED)
+            row.state = OutboxState.SENDING
+            message.state = ReplyState.SENDING
+
+
+def _with_token(address: str, token: str) -> str:
+    local, _, domain = address.rpartition("@")
+    return f"{local}+{token}@{domain}"
+
+
+def _without(recipient: str, sentence: str) -> str:
+    """Take the recipient out of what a server said, also when it names only what stands before the @."""
+    local = re.escape(recipient.rpartition("@")[0])
+    return re.sub(rf"(?<!\w){local}(?!\w)", "<address>", sentence, flags=re.IGNORECASE)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A desk with a real database and a real keyring, for letters that come and answers that leave."""
+
+import datetime as dt
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from desk.house import House, Queue
+from desk.world import World
+from mail.openpgp import Keyring, Workshop
+from mail.worker import LetterWorker
+from storage.letters import NewLetter
+from storage.migrating import migrate
+from storage.models import Letter, Room
+from storage.sealing import Vault
+from storage.states import RoomPurpose, RoomState
+from storage.unit import Units, open_engine
+
+AGENT = "@agent:desk.example"
+
+
+@dataclass
+class Clock:
+    """A time that only tests move."""
+
+    at: dt.datetime = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
+    tokens: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def world(self) -> World:
+        """Return the world that this clock shows."""
+        return World(lambda: self.at, lambda: f"token{next(self.tokens)}")
+
+
+@dataclass
+class Office:
+    """All parts together."""
+
+    units: Units
+    clock: Clock
+    world: World
+    house: House
+    keyring: Keyring
+    workshop: Workshop
+
+    def worker(self) -> LetterWorker:
+        """Make a worker."""
+        return LetterWorker(self.units, self.world, self.house, self.keyring, self.workshop, parallel=2)
+
+    async def keep(
+        self, raw: bytes, *, mail_from: str = "user@user.example", token: str | None = None
+    ) -> int:
+        """Keep a letter and return its id."""
+        async with self.units() as unit:
+            new = NewLetter(self.world.token(), self.world.now(), "help", "lmtp", raw, mail_from, token)
+            assert await unit.letters.keep(new)
+        async with self.units() as unit:
+            return max(await unit.letters.due(self.world.now(), 100))
+
+    async def take_in(self, raw: bytes, *, token: str | None = None) -> Letter:
+        """Keep a letter, have it worked on, and return what became of it."""
+        letter_id = await self.keep(raw, token=token)
+        await self.worker().work(letter_id)
+        return await self.letter(letter_id)
+
+    async def letter(self, letter_id: int) -> Letter:
+        """Return a letter as it is now."""
+        async with self.units() as unit:
+            letter = await unit.letters.get(letter_id)
+            assert letter is not None
+            return letter
+
+
+@asynccontextmanager
+async def open_office(folder: Path, keyring: Keyring) -> AsyncIterator[Office]:
+    """Open a desk with one queue, its room and the operators' room."""
+    engine = open_engine(f"sqlite:///{folder / 'desk.db'}")
+    await migrate(engine)
+    clock = Clock()
+    world = clock.world()
+    fingerprint = keyring.secret_keys()[0].fingerprint
+    house = House((Queue("help", "en", "help@desk.example", "Help Desk", fingerprint),), frozenset({AGENT}))
+    office = Office(Units(engine, Vault(b"k" * 32)), clock, world, house, keyring, Workshop(2))
+    async with office.units() as unit:
+        for purpose, queue, ref in ((RoomPurpose.QUEUE, "help", "r1"), (RoomPurpose.OPERATORS, None, "r2")):
+            room = Room(purpose=purpose, queue=queue, state=RoomState.OPEN, room_id=f"!{ref}:x", ref=ref)
+            await unit.rooms.add(room)
+    try:
+        yield office
+    finally:
+        office.workshop.close()
+        await office.units.close()
