@@ -151,7 +151,7 @@ class Opened:
     automatic: Automatic | None = None
     language: Language | None = None
     sessions: tuple[str, ...] = ()
-    """SHA-256 of the session keys: one that came before, from somebody else, is a stolen ciphertext sent again."""
+    """SHA-256 of the session keys: one that came before, from somebody else, is a ciphertext replayed."""
     problems: tuple[str, ...] = ()
     """Sentences for the agent about what is odd with this letter."""
 

@@ -4,7 +4,7 @@
 import datetime as dt
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from desk.house import House
 from desk.shifts import on_duty
@@ -87,16 +87,20 @@ async def put(unit: Unit, world: World, slot: Slot, payload: str | None = None) 
     return await unit.outbox.add(row, payload)
 
 
-async def say_in(unit: Unit, world: World, room: Room, say: Say, *, ticket: Ticket | None = None) -> Outbox:
-    """Say something in a room."""
-    slot = Slot("say", lane_of(room), room=room.id, ticket=ticket.id if ticket else None)
-    return await put(unit, world, slot, say_to_json(say))
+async def say_in(unit: Unit, world: World, room: Room, say: Say, *, ticket: Ticket | None = None) -> None:
+    """Say something in a room; a file follows as an event of its own."""
+    number = ticket.id if ticket else None
+    words = replace(say, file=None)
+    await put(unit, world, Slot("say", lane_of(room), room=room.id, ticket=number), say_to_json(words))
+    if say.file is not None:
+        await put(unit, world, Slot("file", lane_of(room), room=room.id, ticket=number), say_to_json(say))
 
 
 async def say_in_thread(unit: Unit, world: World, ticket: Ticket, text: str, *, quote: str = "") -> None:
     """Say something in a ticket's thread."""
     room = await home_of(unit, ticket)
-    await say_in(unit, world, room, Say(text, quote=quote, thread=IN_TICKET_THREAD), ticket=ticket)
+    thread = ticket.event_id or IN_TICKET_THREAD
+    await say_in(unit, world, room, Say(text, quote=quote, thread=thread), ticket=ticket)
 
 
 async def react(unit: Unit, world: World, room: Room, event_id: str, keys: Sequence[str]) -> None:

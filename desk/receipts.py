@@ -6,7 +6,7 @@ import json
 from desk.posting import react, say_in_thread, show_state
 from desk.world import World
 from storage.models import Message, Outbox
-from storage.states import ReplyState, RoomState, Side
+from storage.states import ReplyState, Side
 from storage.unit import Unit
 
 SEND_KEY = "✅"
@@ -23,10 +23,6 @@ async def delivered(unit: Unit, world: World, row: Outbox) -> None:
             await _previewed(unit, world, row)
         case "mail":
             await _mailed(unit, world, row)
-        case "room.open":
-            await _opened(unit, row)
-        case "room.close":
-            await _closed(unit, row)
         case _:
             pass
 
@@ -56,19 +52,6 @@ async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
         ticket.last_public, ticket.last_public_at = Side.DESK, world.now()
     await say_in_thread(unit, world, ticket, "The answer has left.")
     await show_state(unit, world, ticket)
-
-
-async def _opened(unit: Unit, row: Outbox) -> None:
-    room = await unit.rooms.get(row.room or 0)
-    if room is not None and room.state is RoomState.WANTED:
-        room.state = RoomState.OPEN
-
-
-async def _closed(unit: Unit, row: Outbox) -> None:
-    room = await unit.rooms.get(row.room or 0)
-    if room is not None:
-        room.state = RoomState.CLOSED
-        room.invited = None
 
 
 async def refused(unit: Unit, world: World, row: Outbox) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -116,10 +116,16 @@ class Units:
 
     @contextlib.asynccontextmanager
     async def __call__(self) -> AsyncIterator[Unit]:
-        """Open one transaction; on SQLite it holds the write lock from the start (BEGIN IMMEDIATE)."""
-        async with self._sessions.begin() as session:
-            unit = Unit(session, self.vault)
-            yield unit
+        """Open one transaction; on SQLite it holds the write lock from the start (BEGIN IMMEDIATE).
+
+        Raises StorageTrouble when the database cannot do its work, as when it is locked, full or gone.
+        """
+        try:
+            async with self._sessions.begin() as session:
+                unit = Unit(session, self.vault)
+                yield unit
+        except (OperationalError, InterfaceError) as error:
+            raise StorageTrouble(trouble_of(error)) from error
         self._ring(unit)
 
     def _ring(self, unit: Unit) -> None:
@@ -186,4 +192,8 @@ def trouble_of(error: SQLAlchemyError) -> str:
         return "The database is locked by another process."
     if "unable to open" in cause:
         return "The database file cannot be opened."
+    if "password authentication failed" in cause:
+        return "The database does not accept the user or the password."
+    if "does not exist" in cause:
+        return "The database server has no database, or no user, of this name."
     return f"The database does not answer ({type(error.__cause__ or error).__name__})."

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Reactions that are buttons: each does what a command does."""
+
+from commands.context import Context, Reply
+from desk import replies, tickets
+from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
+from storage.models import Message
+
+
+async def react(context: Context, event_id: str, key: str) -> Reply | None:
+    """Act on a reaction to one of our events; None when it is no button or the person is no agent.
+
+    Raises Refusal with a sentence for the person.
+    """
+    if context.agent not in context.house.agents:
+        return None
+    if key == CLAIM_KEY:
+        return await _claim(context, event_id)
+    draft = await _draft(context, event_id)
+    if draft is None:
+        return None
+    if key == SEND_KEY:
+        await replies.send(context.unit, context.world, draft)
+        return None
+    if key == CANCEL_KEY:
+        await replies.cancel(draft)
+        return Reply(f"Taken back by {context.agent}: the answer does not leave.")
+    return None
+
+
+async def _claim(context: Context, event_id: str) -> Reply | None:
+    ticket = await context.unit.tickets.by_event(event_id, lock=True)
+    if ticket is None:
+        return None
+    await tickets.claim(context.unit, context.world, ticket, context.agent)
+    return Reply(f"Ticket {ticket.id} is claimed by {context.agent}.")
+
+
+async def _draft(context: Context, event_id: str) -> Message | None:
+    row = await context.unit.outbox.by_event(event_id)
+    if row is None or row.kind != "preview" or row.message_id is None:
+        return None
+    return await context.unit.messages.get(row.message_id, lock=True)

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a command gets and what it gives back. A command cannot send."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from desk.house import House
+from desk.posting import File
+from desk.world import World
+from storage.models import Room, Ticket
+from storage.unit import Unit
+
+
+@dataclass(frozen=True)
+class Context:
+    """Who speaks, where, and in which unit of work."""
+
+    agent: str
+    """Matrix user id."""
+    room: Room
+    ticket_in_thread: Ticket | None
+    thread: str | None
+    said_at: dt.datetime
+    unit: Unit
+    world: World
+    house: House
+    verified: bool = False
+    """The device that sent this was signed by its owner's pinned identity."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer: `text` is ours, `quote` somebody else's words."""
+
+    text: str
+    quote: str = ""
+    file: File | None = None

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""How a command is declared: its signature is the parser, its docstring the help."""
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from commands.context import Context, Reply
+from commands.words import CONVERTERS, Remaining, Rest, Unfit, Words
+from desk.world import Refusal
+from storage.models import Ticket
+
+Body = Callable[..., Awaitable[Reply | None]]
+
+
+class Who(StrEnum):
+    """Who may say a command."""
+
+    AGENTS = "agents"
+    ADMINS = "admins"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One argument: its name as shown, its type, and its default where it may be left out."""
+
+    name: str
+    type: Any
+    optional: bool
+    default: Any
+
+    @property
+    def shown(self) -> str:
+        """How it looks in the usage line."""
+        if self.type is Ticket:
+            return "[#ticket]"
+        name = f"{self.name}…" if self.type in {Rest, Words} else self.name
+        return f"[{name}]" if self.optional else f"<{name}>"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command as it was declared."""
+
+    name: str
+    """One word, or two such as "template add"."""
+    aliases: tuple[str, ...]
+    who: Who
+    summary: str
+    examples: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    body: Body
+
+    @property
+    def usage(self) -> str:
+        """The line that shows how to say it."""
+        return " ".join((f"!{self.name}", *(each.shown for each in self.parameters)))
+
+    async def say(self, context: Context, text: str) -> Reply | None:
+        """Parse `text`, what follows the name, and run; raises Refusal with usage and an example."""
+        if self.who is Who.ADMINS and context.agent not in context.house.admins:
+            raise Refusal(f"`!{self.name}` is for admins of this desk.")
+        try:
+            arguments = await self._arguments(context, text)
+        except Unfit as unfit:
+            raise Refusal(f"{unfit}\nUsage: {self.usage}\nExample: {self.examples[0]}") from None
+        return await self.body(context, *arguments)
+
+    async def _arguments(self, context: Context, text: str) -> list[Any]:
+        remaining = Remaining(text)
+        arguments = []
+        for parameter in self.parameters:
+            if parameter.type is not Ticket and not remaining.rest():
+                if not parameter.optional:
+                    raise Unfit(f"Something is missing: {parameter.shown}.")
+                arguments.append(parameter.default)
+                continue
+            value, remaining = await CONVERTERS[parameter.type](context, remaining)
+            arguments.append(value)
+        if remaining.rest():
+            raise Unfit(f"I do not know what to do with “{remaining.rest()[:60]}”.")
+        return arguments
+
+
+class Commands:
+    """A family of commands: a passive list."""
+
+    def __init__(self) -> None:
+        self.declared: list[Command] = []
+
+    def command(
+        self, name: str, *, aliases: Sequence[str] = (), who: Who = Who.AGENTS
+    ) -> Callable[[Body], Body]:
+        """Declare the decorated function as a command; raises TypeError when it is not fit to be one."""
+
+        def declare(body: Body) -> Body:
+            summary, examples = _help_of(name, body)
+            parameters = _parameters_of(name, body)
+            command = Command(name, tuple(aliases), who, summary, examples, parameters, body)
+            self.declared.append(command)
+            return body
+
+        return declare
+
+
+def _help_of(name: str, body: Body) -> tuple[str, tuple[str, ...]]:
+    lines = (inspect.getdoc(body) or "").splitlines()
+    examples = tuple(line.strip() for line in lines if line.strip().startswith("!"))
+    summary = "\n".join(line for line in lines if not line.strip().startswith("!")).strip()
+    if not summary or not examples:
+        raise TypeError(f"!{name} needs a docstring with a sentence and an example line")
+    return summary, examples
+
+
+def _parameters_of(name: str, body: Body) -> tuple[Parameter, ...]:
+    hints = typing.get_type_hints(body)
+    found = []
+    for parameter in list(inspect.signature(body).parameters.values())[1:]:
+        kind = hints.get(parameter.name)
+        if kind not in CONVERTERS:
+            raise TypeError(f"!{name}: there is no converter for the type of “{parameter.name}”")
+        optional = parameter.default is not inspect.Parameter.empty
+        default = parameter.default if optional else None
+        found.append(Parameter(parameter.name.replace("_", " "), kind, optional, default))
+    return tuple(found)
+
+
+def join(*families: Commands) -> dict[str, Command]:
+    """Return all commands by name and alias; raises TypeError when two share one."""
+    table: dict[str, Command] = {}
+    for command in (command for family in families for command in family.declared):
+        for name in (command.name, *command.aliases):
+            if name in table:
+                raise TypeError(f"two commands are called !{name}")
+            table[name] = command
+    return table

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`!link` and `!unlink`: which known bug a ticket is about."""
+
+from commands.context import Context, Reply
+from commands.declare import Commands
+from commands.words import IssueNumber
+from desk import problems
+from storage.models import Ticket
+
+family = Commands()
+
+
+@family.command("link")
+async def link(context: Context, ticket: Ticket, issue: IssueNumber) -> Reply:
+    """Link a ticket to an issue of the tracker; its subject and status follow when they are read.
+
+    Outside a thread give the ticket first.
+
+    !link 9080
+    !link #12 #9080
+    """
+    return Reply(await problems.link(context.unit, context.world, ticket, issue, by=context.agent))
+
+
+@family.command("unlink")
+async def unlink(context: Context, ticket: Ticket, issue: IssueNumber) -> Reply:
+    """Take a link to an issue off.
+
+    !unlink 9080
+    """
+    return Reply(await problems.unlink(context.unit, context.world, ticket, issue))

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`!room`: a disposable room for a tricky case."""
+
+import datetime as dt
+
+from commands.context import Context, Reply
+from commands.declare import Commands
+from commands.words import Unfit, Words, duration, user_id
+from desk import disposable
+from desk.world import Refusal
+from storage.models import Ticket
+from storage.states import RoomPurpose
+
+family = Commands()
+
+
+@family.command("room open")
+async def open_room(context: Context, ticket: Ticket, guests: Words = Words(())) -> Reply:
+    """Open an encrypted room for a ticket, for a while, with you and those you name.
+
+    The first word may be how long: 30m, 12h, 2d.
+
+    !room open
+    !room open 12h @user:example.org
+    """
+    life, names = _split(guests)
+    people = tuple(user_id(name) for name in names)
+    wish = disposable.Wish(context.agent, life, people)
+    return Reply(await disposable.open_room(context.unit, context.world, context.house, ticket, wish))
+
+
+def _split(words: tuple[str, ...]) -> tuple[dt.timedelta | None, tuple[str, ...]]:
+    life = duration(words[0]) if words else None
+    if words and life is None and not words[0].startswith("@"):
+        raise Unfit(f"“{words[0]}” is neither a time such as 12h nor a Matrix user id.")
+    return (life, words[1:]) if life is not None else (None, words)
+
+
+@family.command("room close")
+async def close_room(context: Context, number: Words = Words(())) -> Reply:
+    """End the disposable room of a ticket: in its thread, with its number, or inside the room itself.
+
+    !room close
+    !room close #12
+    """
+    if context.room.purpose is RoomPurpose.DISPOSABLE:
+        return Reply(await disposable.close_room(context.unit, context.world, context.room))
+    ticket_id = _number(context, number)
+    room = await context.unit.rooms.of_ticket(ticket_id)
+    if room is None:
+        raise Refusal(f"Ticket {ticket_id} has no disposable room.")
+    return Reply(await disposable.close_room(context.unit, context.world, room))
+
+
+def _number(context: Context, words: tuple[str, ...]) -> int:
+    if words and words[0].removeprefix("#").isdecimal():
+        return int(words[0].removeprefix("#"))
+    if context.ticket_in_thread is None:
+        raise Unfit("Which ticket's room? Say it in the ticket's thread, or give its number.")
+    return context.ticket_in_thread.id

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Finds the command that a message says, and runs it for those who may."""
+
+import difflib
+from collections.abc import Mapping
+
+from commands.context import Context, Reply
+from commands.declare import Command
+from commands.words import Remaining
+from desk.world import Refusal
+from storage.states import RoomPurpose
+
+PREFIX = "!"
+_IN_DISPOSABLE_ROOMS = frozenset({"room close", "help"})
+
+
+class Runner:
+    """All commands by name."""
+
+    def __init__(self, table: Mapping[str, Command]) -> None:
+        self._table = table
+
+    async def run(self, context: Context, line: str) -> Reply | None:
+        """Run what a message says; None when it is no command or the speaker is no agent.
+
+        Raises Refusal with a sentence for the speaker.
+        """
+        text = line.lstrip()
+        if not text.startswith(PREFIX) or context.agent not in context.house.agents:
+            return None
+        word, after = Remaining(text.removeprefix(PREFIX)).word()
+        if not word or not word[0].isalpha():
+            return None
+        command, rest = self._find(word.casefold(), after)
+        if context.room.purpose is RoomPurpose.DISPOSABLE and command.name not in _IN_DISPOSABLE_ROOMS:
+            raise Refusal("In this room only `!room close` and `!help` work: guests read what is said here.")
+        return await command.say(context, rest.text)
+
+    def _find(self, word: str, after: Remaining) -> tuple[Command, Remaining]:
+        second, beyond = after.word()
+        pair = self._table.get(f"{word} {second.casefold()}")
+        if pair is not None:
+            return pair, beyond
+        single = self._table.get(word)
+        if single is not None:
+            return single, after
+        raise Refusal(self._unknown(word))
+
+    def _unknown(self, word: str) -> str:
+        family = sorted(name for name in self._table if name.startswith(f"{word} "))
+        if family:
+            return f"`!{word}` wants another word: {', '.join(f'`!{name}`' for name in family)}."
+        near = difflib.get_close_matches(word, self._table, n=1)
+        hint = f" Did you mean `!{near[0]}`?" if near else ""
+        return f"There is no command `!{word[:40]}`.{hint} `!help` lists all."

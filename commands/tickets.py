@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`!list`, `!left`, `!show`, `!claim` and what else is done with a ticket."""
+
+from collections.abc import Sequence
+
+from commands.context import Context, Reply
+from commands.declare import Commands
+from commands.words import LanguageCode, Rest, UserId, Words
+from desk import reading, tickets
+from desk.posting import ago
+from desk.world import Refusal
+from storage.models import Ticket
+from storage.states import TicketState
+
+family = Commands()
+
+ALL = "all"
+
+
+@family.command("list", aliases=("ls",))
+async def list_open(context: Context, queue: str = "") -> Reply:
+    """List the open tickets of this room, of another queue, or of all.
+
+    !list
+    !list all
+    """
+    wanted = _queue(context, queue)
+    found = await context.unit.tickets.open_in(wanted)
+    return Reply(_listed(context, found, "Open", "Nothing is open."))
+
+
+@family.command("left", aliases=("waiting",))
+async def left(context: Context, queue: str = "") -> Reply:
+    """List the tickets in which the user had the last word, longest waiting first.
+
+    !left
+    !left all
+    """
+    wanted = _queue(context, queue)
+    found = await context.unit.tickets.left_in(wanted)
+    return Reply(_listed(context, found, "Left to answer", "Nothing is left: every user has an answer."))
+
+
+def _queue(context: Context, name: str) -> str | None:
+    if name.casefold() == ALL:
+        return None
+    if name:
+        return context.house.queue(name).name
+    return context.room.queue
+
+
+def _listed(context: Context, found: Sequence[Ticket], title: str, nothing: str) -> str:
+    if not found:
+        return nothing
+    lines = [_line(context, ticket) for ticket in found[:_LONGEST_LIST]]
+    if len(found) > _LONGEST_LIST:
+        lines.append(f"… and {len(found) - _LONGEST_LIST} more.")
+    return "\n".join((f"{title}: {len(found)}", *lines))
+
+
+_LONGEST_LIST = 50
+
+
+def _line(context: Context, ticket: Ticket) -> str:
+    who = f" by {ticket.owner}" if ticket.owner and ticket.state is TicketState.CLAIMED else ""
+    whose = f", with {ticket.owner}" if ticket.owner and not who else ""
+    about = ", ".join(tag.name for tag in ticket.tags) or ticket.kind
+    waits = ago(ticket.last_public_at, context.world.now())
+    return f"#{ticket.id} {ticket.language} · {about} · {ticket.state.value}{who}{whose} · {waits}"
+
+
+@family.command("show", aliases=("read",))
+async def show(context: Context, ticket: Ticket, what: str = "") -> Reply:
+    """Show the user's newest message, or all that was said, and count it as read.
+
+    !show
+    !show #12 all
+    """
+    if what.casefold() not in {"", ALL}:
+        raise Refusal(f"`!show` does not know “{what[:40]}”: say `!show` or `!show all`.")
+    shown = await reading.show(context.unit, ticket, whole=bool(what))
+    return Reply(shown.text, quote=shown.quote, file=shown.file)
+
+
+@family.command("claim", aliases=("take",))
+async def claim(context: Context, ticket: Ticket) -> Reply:
+    """Take a ticket on; one agent wins, the others read who. 👀 on the announcement does the same.
+
+    !claim
+    !claim 12
+    """
+    await tickets.claim(context.unit, context.world, ticket, context.agent)
+    return Reply(f"Ticket {ticket.id} is yours.")
+
+
+@family.command("release", aliases=("unclaim",))
+async def release(context: Context, ticket: Ticket) -> Reply:
+    """Give a ticket of yours back.
+
+    !release
+    """
+    await tickets.release(context.unit, context.world, ticket, context.agent)
+    return Reply(f"Ticket {ticket.id} is free again.")
+
+
+@family.command("assign")
+async def assign(context: Context, ticket: Ticket, agent: UserId) -> Reply:
+    """Hand a ticket to an agent, whoever had it.
+
+    !assign @ana:example.org
+    !assign 12 @ana:example.org
+    """
+    await tickets.assign(context.unit, context.world, context.house, ticket, agent)
+    return Reply(f"Ticket {ticket.id} is {agent}'s.")
+
+
+@family.command("note")
+async def note(context: Context, ticket: Ticket, text: Rest) -> Reply:
+    """Keep a note for the team; it never leaves the house.
+
+    !note She'll write again when she's back home.
+    """
+    await tickets.note(context.unit, context.world, ticket, context.agent, text)
+    return Reply("Noted.")
+
+
+@family.command("tag")
+async def tag(context: Context, ticket: Ticket, words: Words) -> Reply:
+    """Put tags on a ticket.
+
+    !tag wifi broadcom
+    """
+    added = await tickets.tag(context.unit, context.world, ticket, words)
+    return Reply(f"Tagged: {', '.join(added)}." if added else "These tags were there already.")
+
+
+@family.command("untag")
+async def untag(context: Context, ticket: Ticket, words: Words) -> Reply:
+    """Take tags off a ticket.
+
+    !untag wifi
+    """
+    taken = await tickets.untag(context.unit, context.world, ticket, words)
+    return Reply(f"Taken off: {', '.join(taken)}." if taken else "There are no such tags on it.")
+
+
+@family.command("close", aliases=("done",))
+async def close(context: Context, ticket: Ticket, reason: Rest = Rest("")) -> Reply:
+    """Close a ticket, with a reason or without. It opens again when the user writes.
+
+    !close
+    !close solved by the update
+    """
+    await tickets.close(context.unit, context.world, ticket, reason)
+    return Reply(f"Ticket {ticket.id} is closed.")
+
+
+@family.command("reopen")
+async def reopen(context: Context, ticket: Ticket) -> Reply:
+    """Open a closed ticket again.
+
+    !reopen
+    """
+    await tickets.reopen(context.unit, context.world, ticket)
+    return Reply(f"Ticket {ticket.id} is open again.")
+
+
+@family.command("lang", aliases=("language",))
+async def lang(context: Context, ticket: Ticket, language: LanguageCode) -> Reply:
+    """Correct a ticket's language; it moves to that language's room when there is one.
+
+    !lang fr
+    """
+    moved = await tickets.set_language(context.unit, context.world, context.house, ticket, language)
+    where = f" and goes on in the room of “{moved}”" if moved else ""
+    return Reply(f"Ticket {ticket.id} is in “{language}”{where}.")
