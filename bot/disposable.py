@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Opens disposable rooms on the homeserver, and ends them so that nothing of them is left with us."""
+
+import json
+from collections.abc import Mapping
+
+from bot.errors import Rejected
+from bot.rooms import AGENT, RoomPlan, Rooms
+from bot.senders import Carrier, guarded
+from bot.sending import Sender
+from desk.delivery import Delivered, Outcome, Parcel
+from desk.posting import Say, say_in, say_in_thread
+from desk.world import World
+from storage.models import Room
+from storage.states import RoomState
+from storage.unit import Units
+
+NAME = "Help desk"
+"""Names of rooms are in clear on every homeserver that takes part: this one says nothing."""
+
+
+class DisposableRooms:
+    """Carries the rows that open and close a ticket's disposable room; each may be carried twice."""
+
+    def __init__(self, units: Units, world: World, rooms: Rooms, sender: Sender, *, version: str) -> None:
+        self._units = units
+        self._world = world
+        self._rooms = rooms
+        self._sender = sender
+        self._version = version
+
+    def table(self) -> Mapping[str, Carrier]:
+        """Return which kind of row is carried how."""
+        return {"room.open": guarded(self._open), "room.close": guarded(self._close)}
+
+    async def _open(self, parcel: Parcel) -> Outcome:
+        async with self._units() as unit:
+            room = await unit.rooms.get(parcel.room or 0)
+            if room is None or room.state is not RoomState.WANTED:
+                return Delivered()
+            guests, opener = _guests(room), room.opened_by or ""
+        plan = RoomPlan(room.ref, NAME, powers={opener: AGENT}, version=self._version, history="joined")
+        room_id = await self._rooms.open_room(plan)
+        missing = [user for user in (opener, *guests) if not await self._invited(room_id, user)]
+        await self._opened(parcel, room_id, missing)
+        return Delivered()
+
+    async def _invited(self, room_id: str, user_id: str) -> bool:
+        try:
+            await self._rooms.invite(room_id, user_id)
+        except Rejected:
+            return False
+        return True
+
+    async def _opened(self, parcel: Parcel, room_id: str, missing: list[str]) -> None:
+        async with self._units() as unit:
+            room = await unit.rooms.get(parcel.room or 0)
+            ticket = await unit.tickets.get(parcel.ticket or 0)
+            if room is None or room.state is not RoomState.WANTED:
+                return
+            room.room_id, room.state = room_id, RoomState.OPEN
+            until = f"{room.ends_at:%Y-%m-%d %H:%M} UTC" if room.ends_at else "it is closed"
+            await say_in(unit, self._world, room, Say(_WELCOME.format(until=until)))
+            if ticket is not None:
+                words = f"The room is open until {until}; you are invited."
+                if missing:
+                    words += f" These could not be invited: {', '.join(missing)}."
+                await say_in_thread(unit, self._world, ticket, words)
+
+    async def _close(self, parcel: Parcel) -> Outcome:
+        room = await self._row(parcel)
+        if room is None or room.state is RoomState.CLOSED:
+            return Delivered()
+        if room.room_id is not None and room.room_id in await self._rooms.joined_rooms():
+            await self._empty(parcel, room.room_id)
+        await self._closed(parcel)
+        return Delivered()
+
+    async def _empty(self, parcel: Parcel, room_id: str) -> None:
+        async with self._units() as unit:
+            said = await unit.outbox.sent_to(parcel.room or 0)
+        for event_id in said:
+            await self._sender.redact(room_id, event_id, f"{parcel.ref}.{event_id.lstrip('$')[:16]}")
+        own_id = self._rooms.own_id
+        for user_id in await self._rooms.present(room_id):
+            if user_id != own_id:
+                await self._rooms.kick(room_id, user_id)
+        await self._rooms.leave(room_id)
+
+    async def _closed(self, parcel: Parcel) -> None:
+        async with self._units() as unit:
+            room = await unit.rooms.get(parcel.room or 0)
+            ticket = await unit.tickets.get(parcel.ticket or 0)
+            if room is None or room.state is RoomState.CLOSED:
+                return
+            room.state = RoomState.CLOSED
+            room.invited_sealed = None
+            room.wrapped_key = None
+            if ticket is not None:
+                words = "The disposable room is closed: everybody was removed, my words in it redacted."
+                await say_in_thread(unit, self._world, ticket, words)
+
+    async def _row(self, parcel: Parcel) -> Room | None:
+        async with self._units() as unit:
+            return await unit.rooms.get(parcel.room or 0)
+
+
+_WELCOME = (
+    "This room is for one matter and ends by itself: {until}. Then everybody is removed, "
+    "and my words here are taken back. "
+    "Clients and homeservers of those who were here may keep copies of what others wrote."
+)
+
+
+def _guests(room: Room) -> tuple[str, ...]:
+    return tuple(json.loads(room.invited)) if room.invited else ()

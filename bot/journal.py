@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Keeps what a sync brought: commands and reactions in our rooms, with the token, in one transaction."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from bot.heard import Batch, Heard, Kind, Membership, Undecryptable
+from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
+from desk.world import World
+from storage.models import Event
+from storage.sealed import to_json
+from storage.states import EventState
+from storage.unit import Unit, Units
+
+SYNC_TOKEN = "sync token"  # noqa: S105  (a place in a stream, no secret)
+_VARIATION_SELECTOR = "\ufe0f"
+_BUTTONS = frozenset({CLAIM_KEY, SEND_KEY, CANCEL_KEY})
+
+
+@dataclass(frozen=True)
+class Journalled:
+    """What of an event is kept until somebody has acted on it."""
+
+    kind: Kind
+    body: str
+    key: str
+    thread: str | None
+    target: str | None
+    sent_at: float
+    """Seconds since 1970."""
+    verified: bool
+
+
+class Journal:
+    """The `keep` of a Syncer."""
+
+    def __init__(self, units: Units, world: World, *, own_id: str, prefix: str = "!") -> None:
+        self._units = units
+        self._world = world
+        self._own_id = own_id
+        self._prefix = prefix
+        self.invitations: asyncio.Queue[Membership] = asyncio.Queue()
+
+    async def keep(self, batch: Batch) -> None:
+        """Commit the batch and its token together."""
+        async with self._units() as unit:
+            ours = {room.room_id for room in await unit.rooms.all_open()}
+            for heard in batch.heard:
+                if heard.room_id in ours and self._matters(heard):
+                    await self._add(unit, heard)
+            for closed in batch.undecryptable:
+                if closed.room_id in ours and closed.sender != self._own_id:
+                    await self._add_closed(unit, closed)
+            await unit.facts.set(SYNC_TOKEN, batch.token)
+        for change in batch.memberships:
+            if change.user_id == self._own_id and change.membership == "invite":
+                self.invitations.put_nowait(change)
+
+    def _matters(self, heard: Heard) -> bool:
+        """Talk among agents is not ours to keep: only commands, and reactions that are buttons."""
+        if heard.kind is Kind.MESSAGE:
+            return heard.decrypted and heard.body.lstrip().startswith(self._prefix)
+        return heard.kind is Kind.REACTION and _bare(heard.key) in _BUTTONS
+
+    async def _add(self, unit: Unit, heard: Heard) -> None:
+        content = to_json(
+            {
+                "kind": heard.kind.value,
+                "body": heard.body,
+                "key": _bare(heard.key),
+                "thread": heard.thread_root,
+                "target": heard.relates_to,
+                "sent_at": heard.sent_at.timestamp(),
+                "verified": heard.verified,
+            }
+        )
+        await unit.journal.add(self._row(heard, EventState.NEW), content)
+
+    async def _add_closed(self, unit: Unit, closed: Undecryptable) -> None:
+        await unit.journal.add(self._row(closed, EventState.UNDECRYPTABLE), closed.session_id)
+
+    def _row(self, of: Heard | Undecryptable, state: EventState) -> Event:
+        return Event(
+            event_id=of.event_id,
+            room_id=of.room_id,
+            sender=of.sender,
+            state=state,
+            heard_at=self._world.now(),
+        )
+
+
+def read(content: str) -> Journalled:
+    """Return what `Journal` has written."""
+    fields: dict[str, Any] = json.loads(content)
+    return Journalled(**{**fields, "kind": Kind(fields["kind"])})
+
+
+def _bare(key: str) -> str:
+    return key.replace(_VARIATION_SELECTOR, "")

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Carries outbox rows to rooms: what is said, announcements and their edits, reactions, files."""
+
+import datetime as dt
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from bot import contents, rendering
+from bot.errors import Rejected, SessionGone, TryLater
+from bot.sending import Sender
+from desk.announcement import Announcement
+from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel, StopDelivery
+from desk.posting import IN_TICKET_THREAD, Say, say_from_json
+from desk.receipts import reaction_of
+from desk.verdicts import ENCRYPTION_WORDS
+from desk.world import World
+from storage.models import Ticket
+from storage.states import ReplyState
+from storage.unit import Units
+
+FORGOTTEN_AFTER = dt.timedelta(hours=12)
+"""Homeservers forget transaction ids after about a day: from this age on, look before sending again."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row goes on the homeserver."""
+
+    room_id: str
+    thread: str | None
+
+
+Carrier = Callable[[Parcel], Awaitable[Outcome]]
+
+
+def guarded(carry: Carrier) -> Carrier:
+    """Turn the homeserver's troubles into outcomes; a lost session stops all delivery."""
+
+    async def deliver(parcel: Parcel) -> Outcome:
+        try:
+            return await carry(parcel)
+        except TryLater as trouble:
+            after = dt.timedelta(seconds=trouble.after) if trouble.after else None
+            return Later(str(trouble), after)
+        except Rejected as trouble:
+            return Impossible(str(trouble))
+        except SessionGone as trouble:
+            raise StopDelivery(str(trouble)) from trouble
+
+    return deliver
+
+
+class RoomSenders:
+    """Says things in rooms."""
+
+    def __init__(self, units: Units, world: World, sender: Sender) -> None:
+        self._units = units
+        self._world = world
+        self._sender = sender
+
+    def table(self) -> Mapping[str, Carrier]:
+        """Return which kind of row is carried how."""
+        kinds: dict[str, Carrier] = {
+            "say": self._say,
+            "ping": self._say,
+            "preview": self._say,
+            "file": self._file,
+            "announce": self._announce,
+            "announce.edit": self._edit,
+            "react": self._react,
+        }
+        return {kind: guarded(carry) for kind, carry in kinds.items()}
+
+    async def _say(self, parcel: Parcel) -> Outcome:
+        say = say_from_json(parcel.payload)
+        place = await self._place(parcel, say.thread)
+        content = _placed(_message(say), place.thread, say.reply_to)
+        return await self._send(parcel, place.room_id, content)
+
+    async def _file(self, parcel: Parcel) -> Outcome:
+        say = say_from_json(parcel.payload)
+        if say.file is None:
+            return Impossible("there is no file in it")
+        place = await self._place(parcel, say.thread)
+        stored = await self._sender.upload(say.file.name, "text/plain", say.file.text.encode())
+        content = _placed(contents.file(stored), place.thread, None)
+        return await self._send(parcel, place.room_id, content)
+
+    async def _announce(self, parcel: Parcel) -> Outcome:
+        place = await self._place(parcel, None)
+        content = contents.notice(rendering.announcement(await self._facts(parcel), self._world.now()))
+        return await self._send(parcel, place.room_id, content)
+
+    async def _edit(self, parcel: Parcel) -> Outcome:
+        place = await self._place(parcel, IN_TICKET_THREAD)
+        content = contents.notice(rendering.announcement(await self._facts(parcel), self._world.now()))
+        return await self._send(parcel, place.room_id, contents.edit(content, place.thread or ""))
+
+    async def _react(self, parcel: Parcel) -> Outcome:
+        event_id, key = reaction_of(parcel.payload)
+        place = await self._place(parcel, None)
+        return Delivered(await self._sender.react(place.room_id, event_id, key, parcel.ref))
+
+    async def _send(self, parcel: Parcel, room_id: str, content: contents.Json) -> Outcome:
+        look_first = parcel.age > FORGOTTEN_AFTER
+        return Delivered(await self._sender.send_event(room_id, content, parcel.ref, look_first=look_first))
+
+    async def _place(self, parcel: Parcel, thread: str | None) -> Place:
+        async with self._units() as unit:
+            room = await unit.rooms.get(parcel.room or 0)
+            if thread == IN_TICKET_THREAD:
+                ticket = await unit.tickets.get(parcel.ticket or 0)
+                thread = ticket.event_id if ticket is not None else None
+                if thread is None:
+                    raise TryLater("The ticket has not been announced yet.", 1.0)
+        if room is None or room.room_id is None:
+            raise TryLater("The room has not been made yet.", 1.0)
+        return Place(room.room_id, thread)
+
+    async def _facts(self, parcel: Parcel) -> Announcement:
+        async with self._units() as unit:
+            ticket = await unit.tickets.get(parcel.ticket or 0)
+            if ticket is None:
+                raise Rejected("The ticket is gone.")
+            states = {message.state for message in await unit.messages.of(ticket)}
+        return facts_of(ticket, sent=ReplyState.SENT in states)
+
+
+def facts_of(ticket: Ticket, *, sent: bool) -> Announcement:
+    """Return what a room may know of a ticket: no address, no word of the letter."""
+    tags = ", ".join(tag.name for tag in ticket.tags)
+    issues = ", ".join(f"issue {link.problem.issue}" for link in ticket.links)
+    topic = " · ".join(part for part in (tags or ticket.kind, issues) if part)
+    return Announcement(
+        number=ticket.id,
+        language=ticket.language,
+        state=ticket.state,
+        opened_at=ticket.opened_at,
+        encryption=ENCRYPTION_WORDS[ticket.encryption],
+        topic=topic,
+        tails_version=ticket.tails_version or "",
+        agent=ticket.owner or "",
+        sent=sent,
+    )
+
+
+def _message(say: Say) -> contents.Json:
+    said = rendering.quoting(say.text, say.quote) if say.quote else rendering.plain(say.text)
+    content = contents.text(said, mentions=say.mentions) if say.mentions else contents.notice(said)
+    if contents.fits(content):
+        return content
+    return _message(replace(say, quote=rendering.shorten(say.quote).text, text=say.text[:_LONGEST_TEXT]))
+
+
+_LONGEST_TEXT = 4000
+
+
+def _placed(content: contents.Json, thread: str | None, reply_to: str | None) -> contents.Json:
+    if thread is not None:
+        return contents.in_thread(content, thread, reply_to=reply_to)
+    return contents.in_reply(content, reply_to) if reply_to is not None else content

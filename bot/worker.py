@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Acts on journalled events, one after the other: each with its effects and its answer in one transaction."""
+
+import asyncio
+import contextlib
+import datetime as dt
+
+import structlog
+
+import commands
+from bot.heard import Kind
+from bot.journal import Journalled, read
+from commands.context import Context, Reply
+from desk.house import House
+from desk.posting import Say, say_in
+from desk.world import Refusal, World
+from storage.models import Event, Room
+from storage.states import EventState
+from storage.unit import StorageTrouble, Unit, Units
+
+log = structlog.get_logger()
+
+STORAGE_PAUSE = 5.0
+HINT_AFTER = dt.timedelta(seconds=60)
+
+
+class Worker:
+    """Runs the commands."""
+
+    def __init__(self, units: Units, world: World, house: House) -> None:
+        self._units = units
+        self._world = world
+        self._house = house
+
+    async def run(self) -> None:
+        """Work for ever, at once when the bell rings."""
+        bell = self._units.bells.journal
+        while True:
+            bell.clear()
+            try:
+                while await self.step():
+                    pass
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(bell.wait(), 30)
+            except StorageTrouble as trouble:
+                log.warning("worker.storage", trouble=str(trouble))
+                await asyncio.sleep(STORAGE_PAUSE)
+
+    async def step(self) -> bool:
+        """Act on the oldest event nobody has acted on; False when there is none."""
+        row_id = 0
+        try:
+            async with self._units() as unit:
+                event = await unit.journal.next_new()
+                if event is None:
+                    return False
+                row_id = event.id
+                await self._act(unit, event)
+                self._finish(event, EventState.DONE)
+        except Refusal as why:
+            await self._answer(row_id, str(why), EventState.DONE)
+        except StorageTrouble:
+            raise
+        except Exception:
+            reference = self._world.token()[:6]
+            log.exception("worker.surprise", event=row_id, reference=reference)
+            await self._answer(
+                row_id,
+                f"Something broke on my side. Nothing was changed. Reference: {reference}",
+                EventState.FAILED,
+            )
+        return True
+
+    async def _act(self, unit: Unit, event: Event) -> None:
+        room = await unit.rooms.by_room_id(event.room_id)
+        if room is None or event.sender not in self._house.agents:
+            return
+        heard = read(event.content or "")
+        context = await self._context(unit, event, room, heard)
+        if heard.kind is Kind.REACTION:
+            reply = await commands.react(context, heard.target or "", heard.key)
+        else:
+            reply = await commands.run(context, heard.body)
+        if reply is not None:
+            await self._say(unit, room, context, event, reply)
+
+    async def _context(self, unit: Unit, event: Event, room: Room, heard: Journalled) -> Context:
+        ticket = await unit.tickets.by_event(heard.thread) if heard.thread else None
+        return Context(
+            agent=event.sender,
+            room=room,
+            ticket_in_thread=ticket,
+            thread=heard.thread,
+            # The sender's homeserver says when; a clock that is ahead must not make old mail look read.
+            said_at=min(dt.datetime.fromtimestamp(heard.sent_at, dt.UTC), self._world.now()),
+            unit=unit,
+            world=self._world,
+            house=self._house,
+            verified=heard.verified,
+        )
+
+    async def _say(self, unit: Unit, room: Room, context: Context, event: Event, reply: Reply) -> None:
+        thread = context.thread
+        if thread is None and read(event.content or "").kind is Kind.REACTION:
+            thread = read(event.content or "").target
+        say = Say(
+            reply.text,
+            quote=reply.quote,
+            thread=thread,
+            reply_to=event.event_id if context.thread is None and thread is None else None,
+            file=reply.file,
+        )
+        await say_in(unit, self._world, room, say, ticket=context.ticket_in_thread)
+
+    async def _answer(self, row_id: int, text: str, state: EventState) -> None:
+        """After a rollback: mark the event and say why nothing happened, in a transaction of its own."""
+        async with self._units() as unit:
+            event = await unit.journal.get(row_id)
+            room = await unit.rooms.by_room_id(event.room_id) if event is not None else None
+            if event is None or room is None:
+                return
+            heard = read(event.content or "")
+            thread = heard.thread or (heard.target if heard.kind is Kind.REACTION else None)
+            reply_to = event.event_id if heard.kind is Kind.MESSAGE else None
+            await say_in(unit, self._world, room, Say(text, thread=thread, reply_to=reply_to))
+            self._finish(event, state)
+
+    def _finish(self, event: Event, state: EventState) -> None:
+        """What was said is not kept once it was acted on."""
+        event.state = state
+        event.content_sealed = None
+        event.wrapped_key = None
+
+    async def hint_undecryptable(self) -> None:
+        """Say once in the room that a message could not be read, when its key has not come for a while."""
+        async with self._units() as unit:
+            for event in await unit.journal.undecryptable(self._world.now() - HINT_AFTER):
+                event.state = EventState.HINTED
+                room = await unit.rooms.by_room_id(event.room_id)
+                if room is not None and event.sender in self._house.agents:
+                    await say_in(unit, self._world, room, Say(_HINT, reply_to=event.event_id))
+
+
+_HINT = (
+    "I cannot read this message: its key has not reached me. If it was a command, please send it again; "
+    "if that does not help, check that your client shares keys with verified devices."
+)
