@@ -24,6 +24,7 @@ _CODES = (
     ("helproom.answers", "BadAnswer", os.EX_USAGE),
     ("helproom.homeserver", "HomeserverError", os.EX_UNAVAILABLE),
     ("desk.world", "Refusal", os.EX_DATAERR),
+    ("desk.delivery", "StopDelivery", os.EX_CONFIG),
     ("storage.unit", "StorageTrouble", os.EX_UNAVAILABLE),
     ("mail.openpgp", "KeyRefused", os.EX_DATAERR),
     ("mail.openpgp", "KeyringUnusable", os.EX_UNAVAILABLE),

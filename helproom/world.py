@@ -14,3 +14,8 @@ def real_world() -> World:
         now=lambda: dt.datetime.now(dt.UTC),  # noqa: TID251 - the one clock
         token=lambda: base64.b32encode(os.urandom(20)).decode().lower(),
     )
+
+
+def real_jitter() -> float:
+    """Return a random number from 0 up to 1, to keep pauses from falling into step."""
+    return int.from_bytes(os.urandom(4)) / 2**32

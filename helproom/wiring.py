@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The only place that knows everybody: makes the parts, joins them and keeps them running."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot.crosssigning import ensure_signed
+from bot.disposable import DisposableRooms
+from bot.errors import MatrixError, TryLater
+from bot.heard import Undecryptable
+from bot.homes import note_homes, settle_homes
+from bot.journal import SYNC_TOKEN, Journal
+from bot.pause import Pause
+from bot.rooms import Rooms
+from bot.senders import RoomSenders
+from bot.sending import Sender
+from bot.session import Session, open_session
+from bot.syncing import Since, Syncer
+from bot.trust import Judgement, Trust
+from bot.trust import Pin as FirstSight
+from bot.worker import Worker
+from desk import disposable, replies
+from desk.delivery import Delivery
+from desk.delivery import Sender as Carrier
+from desk.house import House
+from desk.posting import tell_operators
+from desk.world import World
+from helproom import handover, outside
+from helproom.keeping import keeper
+from helproom.settings import Settings
+from helproom.world import real_jitter, real_world
+from mail.addresses import queues_by_address
+from mail.lmtp import LmtpDoor
+from mail.openpgp import Keyring, Workshop
+from mail.outgoing import MailSender
+from mail.worker import LetterWorker
+from storage.migrating import migrate
+from storage.models import Pin
+from storage.unit import StorageTrouble, Units
+from trackers.reading import KIND as READ_PROBLEM
+from trackers.reading import IssueReader
+
+log = structlog.get_logger()
+
+HOLD_CHECK_SECONDS = 1
+ROOM_CHECK_SECONDS = 10
+HINT_CHECK_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What all parts share."""
+
+    settings: Settings
+    world: World
+    house: House
+    units: Units
+    keyring: Keyring
+    workshop: Workshop
+
+
+@dataclass(frozen=True)
+class Running:
+    """A desk that is running."""
+
+    desk: Desk
+    session: Session
+    lmtp_port: int
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; what is under way is finished or told as unclear at the next start.
+
+    Raises MatrixError, StorageTrouble, KeyringUnusable, SecretUnusable or OSError with a sentence.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings) as running:
+        log.info("ready", lmtp_port=running.lmtp_port)
+        await stop.wait()
+        log.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Running]:
+    """Run a desk in the background of the block."""
+    async with contextlib.AsyncExitStack() as stack:
+        desk = await _open_desk(settings, stack)
+        session = await open_session(outside.bot_account(settings), outside.bot_credential(settings))
+        stack.push_async_callback(session.close)
+        door = await _open_door(desk, stack)
+        matrix = await _open_matrix(desk, session)
+        scheduler = _schedule(desk, matrix.worker)
+        stack.callback(scheduler.shutdown, wait=False)
+        async with _background(_tasks(desk, matrix)):
+            yield Running(desk, session, door.port if door else 0)
+
+
+async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> Desk:
+    units = handover.open_units(settings)
+    stack.push_async_callback(units.close)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    await migrate(units.engine)
+    keyring = outside.open_keyring(settings)
+    stack.callback(keyring.close)
+    workshop = Workshop()
+    stack.callback(workshop.close)
+    desk = Desk(settings, real_world(), handover.house_of(settings), units, keyring, workshop)
+    await note_homes(units, desk.world, outside.homes(settings))
+    return desk
+
+
+async def _open_door(desk: Desk, stack: contextlib.AsyncExitStack) -> LmtpDoor | None:
+    lmtp = desk.settings.mail.lmtp
+    if lmtp is None:
+        return None
+    queue_of = queues_by_address(handover.queue_addresses(desk.settings))
+    keep = keeper(desk.units, desk.world, "lmtp")
+    listen = lmtp.listen
+    door = LmtpDoor(queue_of, keep, path=listen.path, host=listen.host or "127.0.0.1", port=listen.port)
+    await door.start()
+    stack.push_async_callback(door.stop)
+    return door
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The parts that speak Matrix."""
+
+    rooms: Rooms
+    syncer: Syncer
+    journal: Journal
+    worker: Worker
+    delivery: Delivery
+
+
+async def _open_matrix(desk: Desk, session: Session) -> Matrix:
+    credential = outside.bot_credential(desk.settings)
+    await ensure_signed(session.client, handover.session_folder(desk.settings), credential.password)
+    trust = await _trust(desk, session)
+    journal = Journal(desk.units, desk.world, own_id=session.user_id)
+    pause = Pause(jitter=real_jitter)
+    rooms = Rooms(session.client)
+    sender = Sender(session.client, trust)
+    syncer = Syncer(session.client, trust, journal.keep, since=await _since(desk), pause=pause)
+    delivery = Delivery(desk.units, desk.world, _carriers(desk, rooms, sender))
+    return Matrix(rooms, syncer, journal, Worker(desk.units, desk.world, desk.house), delivery)
+
+
+async def _trust(desk: Desk, session: Session) -> Trust:
+    async def keep(pins: tuple[FirstSight, ...]) -> None:
+        async with desk.units() as unit:
+            for pin in pins:
+                await unit.pins.set(
+                    Pin(user_id=pin.user_id, master_key=pin.master_key, pinned_at=desk.world.now())
+                )
+
+    async def report(found: Judgement) -> None:
+        text = (
+            f"The Matrix identity of {found.user_id} has changed. Until somebody has made sure that this is "
+            "really them, their devices do not get what I write."
+        )
+        async with desk.units() as unit:
+            await tell_operators(unit, desk.world, text)
+
+    async with desk.units() as unit:
+        pins = await unit.pins.every()
+    policy = outside.key_policy(desk.settings)
+    return Trust(session.client, pins, policy=policy, keep=keep, report=report)
+
+
+async def _since(desk: Desk) -> Since:
+    async with desk.units() as unit:
+        token = await unit.facts.get(SYNC_TOKEN)
+        closed = await unit.journal.undecryptable(desk.world.now())
+        waiting = tuple(
+            Undecryptable(each.event_id, each.room_id, each.sender, each.content or "", each.heard_at)
+            for each in closed
+        )
+    return Since(token, waiting)
+
+
+def _carriers(desk: Desk, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]:
+    version = desk.settings.matrix.room_version
+    mail = MailSender(
+        desk.units,
+        desk.world,
+        desk.house,
+        desk.keyring,
+        desk.workshop,
+        outside.submission_settings(desk.settings),
+    )
+    reader = IssueReader(desk.units, desk.world, outside.open_tracker(desk.settings))
+    return {
+        **RoomSenders(desk.units, desk.world, sender).table(),
+        **DisposableRooms(desk.units, desk.world, rooms, sender, version=version).table(),
+        replies.MAIL: mail,
+        READ_PROBLEM: reader.read,
+    }
+
+
+def _tasks(desk: Desk, matrix: Matrix) -> tuple[Callable[[], Awaitable[None]], ...]:
+    letters = LetterWorker(
+        desk.units,
+        desk.world,
+        desk.house,
+        desk.keyring,
+        desk.workshop,
+        parallel=desk.settings.mail.workers,
+    )
+
+    async def settle() -> None:
+        await _settle(desk, matrix.rooms)
+
+    async def answer_invitations() -> None:
+        await _answer_invitations(desk, matrix)
+
+    return (
+        matrix.syncer.run,
+        matrix.worker.run,
+        matrix.delivery.run,
+        letters.run,
+        settle,
+        answer_invitations,
+    )
+
+
+async def _settle(desk: Desk, rooms: Rooms) -> None:
+    """Make the lasting rooms, however long the homeserver takes to be well."""
+    pause = Pause(jitter=real_jitter)
+    matrix = desk.settings.matrix
+    while True:
+        try:
+            await settle_homes(
+                desk.units,
+                rooms,
+                outside.homes(desk.settings),
+                version=matrix.room_version,
+                federate=matrix.federate,
+            )
+        except TryLater as trouble:
+            log.warning("homes.later", reason=str(trouble))
+            await pause.wait(trouble.after)
+        else:
+            return
+
+
+async def _answer_invitations(desk: Desk, matrix: Matrix) -> None:
+    """Follow invitations of admins into rooms that the config names; decline all others."""
+    named = {home.room_id for home in outside.homes(desk.settings)}
+    while True:
+        invitation = await matrix.journal.invitations.get()
+        allowed = desk.house.admins if invitation.room_id in named else frozenset[str]()
+        try:
+            await matrix.rooms.accept_invite(invitation.room_id, invitation.sender, allowed)
+        except MatrixError as trouble:
+            log.warning("invitation.unanswered", reason=str(trouble))
+
+
+def _schedule(desk: Desk, worker: Worker) -> AsyncIOScheduler:
+    """Start the jobs; what they work on lies in the database, so that a restart loses nothing."""
+
+    async def end_holds() -> None:
+        async with desk.units() as unit:
+            due = await unit.messages.due_replies(desk.world.now())
+        for message_id in due:
+            async with desk.units() as unit:
+                await replies.end_hold(unit, desk.world, message_id)
+
+    async def end_rooms() -> None:
+        async with desk.units() as unit:
+            await disposable.end_rooms(unit, desk.world)
+
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    for job, seconds in (
+        (end_holds, HOLD_CHECK_SECONDS),
+        (end_rooms, ROOM_CHECK_SECONDS),
+        (worker.hint_undecryptable, HINT_CHECK_SECONDS),
+    ):
+        scheduler.add_job(_patient(job), "interval", seconds=seconds, max_instances=1, coalesce=True)
+    scheduler.start()
+    return scheduler
+
+
+def _patient(job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    async def attempt() -> None:
+        try:
+            await job()
+        except StorageTrouble as trouble:
+            log.warning("job.storage", trouble=str(trouble))
+
+    return attempt
+
+
+@contextlib.asynccontextmanager
+async def _background(tasks: tuple[Callable[[], Awaitable[None]], ...]) -> AsyncIterator[None]:
+    """Run the tasks beside the block; when one fails, the block is cancelled and the failure raised."""
+    async with asyncio.TaskGroup() as together:
+        started = [together.create_task(_awaited(task)) for task in tasks]
+        try:
+            yield
+        finally:
+            for task in started:
+                task.cancel()
+
+
+async def _awaited(task: Callable[[], Awaitable[None]]) -> None:
+    await task()
