@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Answers leave as the policy says, once, and what comes back finds its ticket."""
+
+import email
+from collections.abc import AsyncIterator, Iterator
+from email import policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from desk import replies
+from desk.delivery import Delivery
+from desk.replies import Answer
+from desk.world import Refusal
+from mail.addresses import split_token
+from mail.catcher import Catcher
+from mail.outgoing import MailSender
+from mail.submission import SubmissionSettings
+from storage.models import Letter, Outbox
+from storage.sealing import address_tag
+from storage.states import KeyState, LetterState, OutboxState, ReplyState
+from tests.mail.office import AGENT, Office, open_office
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person
+from tests.services.mailserver import MailServer, Oddity
+
+KEY = "application/pgp-keys"
+WORDS = "Please try the newest version.\n"
+
+
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
+        yield made
+
+
+@pytest.fixture(scope="module", name="alice")
+def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
+        yield made
+
+
+@pytest.fixture(name="office")
+async def make_office(tmp_path: Path, desk: Desk) -> AsyncIterator[Office]:
+    async with open_office(tmp_path, desk.keyring) as office:
+        yield office
+
+
+@pytest.fixture(name="server")
+async def make_server() -> AsyncIterator[MailServer]:
+    async with MailServer() as server:
+        yield server
+
+
+def delivery(office: Office, server: Catcher) -> Delivery:
+    settings = SubmissionSettings("127.0.0.1", server.port, "loopback-plain", content_seconds=5)
+    sender = MailSender(office.units, office.world, office.house, office.keyring, office.workshop, settings)
+    return Delivery(office.units, office.world, {"mail": sender})
+
+
+async def confidential(office: Office, desk: Desk, alice: Person, *, with_key: bool) -> Letter:
+    """Let alice write encrypted; with her key inside, or without."""
+    key = multipart("multipart/mixed", entity("secret"), entity(alice.public.decode(), type_=KEY))
+    raw = alice.encrypt(key if with_key else entity("secret"), desk.public)
+    return await office.take_in(headers(alice.address, "...") + encrypted(raw))
+
+
+async def answer(office: Office, ticket_id: int) -> int:
+    """Hold an answer, send it, and return the id of its message."""
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(ticket_id, lock=True)
+        assert ticket is not None
+        said = Answer(AGENT, WORDS, office.world.now())
+        draft = await replies.begin(unit, office.world, office.house, ticket, said)
+        await replies.send(unit, office.world, draft)
+        return draft.id
+
+
+async def mail_row(office: Office) -> Outbox:
+    async with office.units() as unit:
+        rows = await unit.outbox.in_state(*OutboxState)
+        return next(row for row in rows if row.kind == "mail")
+
+
+async def deliver(office: Office, server: Catcher) -> Outbox:
+    """Drain the lane of the one mail; rooms are not served here."""
+    row = await mail_row(office)
+    await delivery(office, server)._drain_lane(row.lane)
+    return await mail_row(office)
+
+
+async def state_of(office: Office, message_id: int) -> ReplyState | None:
+    async with office.units() as unit:
+        message = await unit.messages.get(message_id)
+        assert message is not None
+        return message.state
+
+
+def parse(raw: bytes) -> EmailMessage:
+    return email.message_from_bytes(raw, policy=policy.default)
+
+
+def opened_by(alice: Person, desk: Desk, raw: bytes) -> EmailMessage:
+    alice.gpg("--import", data=desk.public)
+    sealed = list(parse(raw).iter_parts())[1].get_payload(decode=True)
+    assert isinstance(sealed, bytes)
+    return parse(alice.gpg("--decrypt", data=sealed))
+
+
+async def test_a_confidential_answer_leaves_encrypted_and_opens(
+    office: Office, desk: Desk, alice: Person, server: MailServer
+) -> None:
+    letter = await confidential(office, desk, alice, with_key=True)
+    message_id = await answer(office, letter.ticket_id or 0)
+    row = await deliver(office, server)
+    [caught] = server.caught
+    outer = parse(caught.content)
+    assert (row.state, await state_of(office, message_id)) == (OutboxState.SENT, ReplyState.SENT)
+    assert (caught.sender, caught.recipients) == ("help@desk.example", (alice.address,))
+    assert outer.get_content_type() == "multipart/encrypted"
+    assert b"newest" not in caught.content
+    inner = opened_by(alice, desk, caught.content)
+    assert inner.get_content().replace("\r\n", "\n") == WORDS
+    assert (inner["In-Reply-To"], inner["References"]) == ("<m1@user.example>", "<m1@user.example>")
+    assert outer["Message-ID"] == f"<{row.ref}@desk.example>"
+    assert outer["Reply-To"].startswith("help+")
+    assert outer["Reply-To"].endswith("@desk.example")
+
+
+async def test_a_mail_in_clear_is_answered_signed(office: Office, server: MailServer) -> None:
+    letter = await office.take_in(headers("bob@user.example") + entity("hi"))
+    await answer(office, letter.ticket_id or 0)
+    await deliver(office, server)
+    assert parse(server.caught[0].content).get_content_type() == "multipart/signed"
+
+
+@pytest.mark.parametrize("state", [None, KeyState.CHANGED])
+async def test_nothing_is_submitted_once_the_key_is_gone(
+    office: Office, desk: Desk, alice: Person, server: MailServer, state: KeyState | None
+) -> None:
+    letter = await confidential(office, desk, alice, with_key=True)
+    message_id = await answer(office, letter.ticket_id or 0)
+    async with office.units() as unit:
+        [key] = await unit.keys.of(address_tag(unit.vault, alice.address))
+        if state is None:
+            key.expires_at = office.world.now()
+        else:
+            key.state = state
+    row = await deliver(office, server)
+    assert (row.state, await state_of(office, message_id)) == (OutboxState.PARKED, ReplyState.FAILED)
+    assert (row.error or "").startswith("Not sent: ")
+    assert (server.caught, server.attempts) == ([], 0)
+
+
+async def test_a_key_that_gpg_cannot_use_is_never_replaced_by_nothing(
+    office: Office, desk: Desk, alice: Person, server: MailServer
+) -> None:
+    letter = await confidential(office, desk, alice, with_key=True)
+    await answer(office, letter.ticket_id or 0)
+    async with office.units() as unit:
+        [key] = await unit.keys.of(address_tag(unit.vault, alice.address))
+        key.armor = b"no key"
+    row = await deliver(office, server)
+    assert (row.state, server.caught, server.attempts) == (OutboxState.PARKED, [], 0)
+
+
+async def test_without_a_key_an_answer_is_not_even_begun(office: Office, desk: Desk, alice: Person) -> None:
+    letter = await confidential(office, desk, alice, with_key=False)
+    with pytest.raises(Refusal, match="no public key"):
+        await answer(office, letter.ticket_id or 0)
+
+
+@pytest.mark.parametrize(
+    ("script", "row_state", "reply"),
+    [
+        ("451 4.3.0 later, bob@user.example", OutboxState.PENDING, ReplyState.SENDING),
+        ("554 5.7.1 never for Bob", OutboxState.PARKED, ReplyState.FAILED),
+        (Oddity.HANG_UP, OutboxState.DROPPED, ReplyState.UNCLEAR),
+        (Oddity.LOSE_ANSWER, OutboxState.DROPPED, ReplyState.UNCLEAR),
+    ],
+)
+async def test_each_outcome_is_kept_and_names_nobody(
+    office: Office, server: MailServer, script: str | Oddity, row_state: OutboxState, reply: ReplyState
+) -> None:
+    server.script.append(script)
+    letter = await office.take_in(headers("bob@user.example") + entity("hi"))
+    message_id = await answer(office, letter.ticket_id or 0)
+    row = await deliver(office, server)
+    assert (row.state, await state_of(office, message_id)) == (row_state, reply)
+    assert "@" not in (row.error or "")
+    assert "bob" not in (row.error or "").lower()
+
+
+async def test_a_mail_put_off_is_tried_again_as_the_same_mail(office: Office, server: MailServer) -> None:
+    server.script.append("451 4.3.0 later")
+    letter = await office.take_in(headers("bob@user.example") + entity("hi"))
+    message_id = await answer(office, letter.ticket_id or 0)
+    row = await deliver(office, server)
+    office.clock.at = row.due_at
+    row = await deliver(office, server)
+    assert await state_of(office, message_id) is ReplyState.SENT
+    [caught] = server.caught
+    assert parse(caught.content)["Message-ID"] == f"<{row.ref}@desk.example>"
+
+
+async def test_an_answer_to_our_answer_finds_its_ticket(office: Office, server: MailServer) -> None:
+    first = await office.take_in(headers("bob@user.example") + entity("hi"))
+    await answer(office, first.ticket_id or 0)
+    row = await deliver(office, server)
+    ours = f"<{row.ref}@desk.example>"
+    raw = headers("bob@user.example", "Re: hm", f"In-Reply-To: {ours}").replace(b"m1@", b"m2@")
+    second = await office.take_in(raw + entity("thanks"))
+    assert (second.state, second.ticket_id) == (LetterState.FOLLOW_UP, first.ticket_id)
+    foreign = headers("eve@evil.example", "Re: hm", f"In-Reply-To: {ours}").replace(b"m1@", b"m3@")
+    third = await office.take_in(foreign + entity("thanks"))
+    assert (third.state, third.ticket_id) == (LetterState.QUARANTINED, None)
+    assert "somebody else" in (third.reason or "")
+
+
+async def test_the_address_to_answer_to_leads_to_the_ticket(office: Office, server: MailServer) -> None:
+    first = await office.take_in(headers("bob@user.example") + entity("hi"))
+    await answer(office, first.ticket_id or 0)
+    await deliver(office, server)
+    reply_to = parse(server.caught[0].content)["Reply-To"]
+    raw = headers("bob@other.example").replace(b"m1@", b"m2@") + entity("from elsewhere")
+    second = await office.take_in(raw, token=split_token(reply_to)[1])
+    assert (second.state, second.ticket_id) == (LetterState.FOLLOW_UP, first.ticket_id)
+
+
+async def test_our_answer_that_comes_back_is_dropped(office: Office, server: MailServer) -> None:
+    letter = await office.take_in(headers("bob@user.example") + entity("hi"))
+    await answer(office, letter.ticket_id or 0)
+    await deliver(office, server)
+    echo = server.caught[0].content.replace(b"help@desk.example", b"list@user.example")
+    assert (await office.take_in(echo)).state is LetterState.DROPPED
+
+
+async def test_an_odd_message_id_of_a_stranger_does_not_stop_the_answer(
+    office: Office, server: MailServer
+) -> None:
+    raw = headers("bob@user.example").replace(b"<m1@user.example>", b"<odd id\xc3\xa9")
+    letter = await office.take_in(raw + entity("hi"))
+    await answer(office, letter.ticket_id or 0)
+    assert (await deliver(office, server)).state is OutboxState.SENT
+    assert parse(server.caught[0].content)["References"] is None
