@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from desk import replies
 from desk.delivery import Delivery
@@ -243,3 +244,40 @@ async def test_an_odd_message_id_of_a_stranger_does_not_stop_the_answer(
     await answer(office, letter.ticket_id or 0)
     assert (await deliver(office, server)).state is OutboxState.SENT
     assert parse(server.caught[0].content)["References"] is None
+
+
+class Witness(MailServer):
+    """Looks into the desk's database while it has the mail and has not answered yet."""
+
+    def __init__(self, office: Office) -> None:
+        super().__init__()
+        self.office = office
+        self.seen: list[OutboxState] = []
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self.seen.append((await mail_row(self.office)).state)
+        return await super().handle_DATA(server, session, envelope)
+
+
+async def test_that_a_mail_is_being_handed_over_is_on_disk_before_it_is(office: Office) -> None:
+    letter = await office.take_in(headers("bob@user.example") + entity("hi"))
+    await answer(office, letter.ticket_id or 0)
+    async with Witness(office) as server:
+        await deliver(office, server)
+    assert server.seen == [OutboxState.SENDING]
+
+
+async def test_a_mail_interrupted_while_handed_over_is_not_sent_again(
+    office: Office, server: MailServer
+) -> None:
+    letter = await office.take_in(headers("bob@user.example") + entity("hi"))
+    message_id = await answer(office, letter.ticket_id or 0)
+    row_id = (await mail_row(office)).id
+    async with office.units() as unit:
+        row = await unit.outbox.get(row_id)
+        assert row is not None
+        row.state = OutboxState.SENDING
+    await delivery(office, server).settle_interrupted()
+    await deliver(office, server)
+    assert await state_of(office, message_id) is ReplyState.UNCLEAR
+    assert server.attempts == 0
