@@ -48,7 +48,7 @@ async def cancel(context: Context, ticket: Ticket) -> Reply:
 
 
 async def _held(context: Context, ticket: Ticket) -> Message:
-    draft = await context.unit.messages.open_reply(ticket)
+    draft = await context.unit.messages.open_reply(ticket, lock=True)
     if draft is None:
         raise Refusal(f"No answer is held in ticket {ticket.id}.")
     return draft

@@ -4,7 +4,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
@@ -30,7 +30,7 @@ class Messages:
         """Return the message with its ticket; with `lock` no other unit can change it meanwhile."""
         query = select(Message).where(Message.id == message_id).options(_WITH_TICKET)
         if lock:
-            query = query.with_for_update(of=Message)
+            query = _locked(query)
         return (await self._session.execute(query)).unique().scalar_one_or_none()
 
     async def of(self, ticket: Ticket) -> Sequence[Message]:
@@ -65,8 +65,8 @@ class Messages:
         """Return the tag under which a Message-ID is found again."""
         return self._vault.tag("message-id", message_id.strip())
 
-    async def open_reply(self, ticket: Ticket) -> Message | None:
-        """Return the answer in this ticket that is still held, if there is one."""
+    async def open_reply(self, ticket: Ticket, *, lock: bool = False) -> Message | None:
+        """Return the answer in this ticket that is still held, if there is one; `lock` as in `get`."""
         query = (
             select(Message)
             .where(Message.ticket_id == ticket.id, Message.state.in_([ReplyState.HELD, ReplyState.STALE]))
@@ -74,6 +74,8 @@ class Messages:
             .order_by(Message.id.desc())
             .limit(1)
         )
+        if lock:
+            query = _locked(query)
         return (await self._session.execute(query)).unique().scalar_one_or_none()
 
     async def due_replies(self, now: dt.datetime) -> Sequence[int]:
@@ -89,6 +91,11 @@ class Messages:
         """Return when the next hold ends."""
         query = select(func.min(Message.hold_until)).where(Message.state == ReplyState.HELD)
         return (await self._session.execute(query)).scalar_one()
+
+
+def _locked(query: Select[tuple[Message]]) -> Select[tuple[Message]]:
+    """As for tickets: what this unit read before the lock is read again."""
+    return query.with_for_update(of=Message, key_share=True).execution_options(populate_existing=True)
 
 
 _WITH_TICKET = joinedload(Message.ticket).options(

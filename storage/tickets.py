@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -75,19 +75,19 @@ class Tickets:
         """Return the ticket; with `lock` no other unit can change it until this one ends."""
         query = select(Ticket).where(Ticket.id == number).options(*_WHOLE)
         if lock:
-            query = query.with_for_update(of=Ticket)
+            query = _locked(query)
         return (await self._session.execute(query)).scalar_one_or_none()
 
     async def by_event(self, event_id: str, *, lock: bool = False) -> Ticket | None:
         """Return the ticket whose announcement (the root of its thread) is this event."""
         query = select(Ticket).where(Ticket.event_id == event_id).options(*_WHOLE)
         if lock:
-            query = query.with_for_update(of=Ticket)
+            query = _locked(query)
         return (await self._session.execute(query)).scalar_one_or_none()
 
     async def by_reply_tag(self, tag: str) -> Ticket | None:
         """Return the ticket to whose reply address a letter came."""
-        query = select(Ticket).where(Ticket.reply_tag == tag).options(*_WHOLE).with_for_update(of=Ticket)
+        query = _locked(select(Ticket).where(Ticket.reply_tag == tag).options(*_WHOLE))
         return (await self._session.execute(query)).scalar_one_or_none()
 
     async def open_in(self, queue: str | None) -> Sequence[Ticket]:
@@ -119,6 +119,14 @@ class Tickets:
         ticket.tags.append(Tag(name=name))
         await self._session.flush()
         return True
+
+
+def _locked(query: Select[tuple[Ticket]]) -> Select[tuple[Ticket]]:
+    """FOR NO KEY UPDATE, which lets rows that refer to the ticket be added meanwhile.
+
+    A ticket that this unit read before the lock is read again: another unit may have changed it since.
+    """
+    return query.with_for_update(of=Ticket, key_share=True).execution_options(populate_existing=True)
 
 
 _WHOLE = (selectinload(Ticket.tags), selectinload(Ticket.links).selectinload(Link.problem))

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A desk without Matrix and without mail: a database, a clock that stands still, and agents who say things."""
+
+import contextlib
+import datetime as dt
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from itertools import count
+
+import commands
+from commands.context import Context, Reply
+from desk.house import House, Queue
+from desk.keys import keep
+from desk.opened import OfferedKey
+from desk.world import Refusal, World
+from storage.migrating import migrate
+from storage.models import Message, Outbox, Room, Ticket
+from storage.sealing import Vault, new_master_key
+from storage.states import KeyState, MessageKind, OutboxState, RoomPurpose, RoomState, Side
+from storage.tickets import NewTicket
+from storage.unit import Units, open_engine
+
+ANA, BEN, EVE = "@ana:helproom.test", "@ben:helproom.test", "@eve:elsewhere.test"
+CREW = tuple(f"@agent{number}:helproom.test" for number in range(12))
+USER = "user@example.org"
+FINGERPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
+MONDAY_NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
+
+HOUSE = House(
+    queues=(
+        Queue("en", "en", "help@helproom.test", "Help desk", "A" * 40, detect=True),
+        Queue("fr", "fr", "aide@helproom.test", "Aide", "B" * 40, fallback=(BEN,)),
+    ),
+    agents=frozenset({ANA, BEN, *CREW}),
+    admins=frozenset({ANA}),
+    variables={"site": "https://example.org"},
+)
+
+
+class Clock:
+    """Stands still until told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = MONDAY_NOON
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def pass_by(self, **time: float) -> None:
+        """Let some time pass: `seconds=`, `hours=` and what else `timedelta` knows."""
+        self.now += dt.timedelta(**time)
+
+
+@dataclass
+class Desk:
+    """The desk and the hands that work at it."""
+
+    units: Units
+    clock: Clock = field(default_factory=Clock)
+    house: House = HOUSE
+    _tokens: count = field(default_factory=count)
+
+    @property
+    def world(self) -> World:
+        return World(self.clock, lambda: f"token{next(self._tokens):027}")
+
+    async def furnish(self) -> None:
+        """Make the rooms of the queues and of the operators."""
+        async with self.units() as unit:
+            for queue in self.house.queues:
+                await unit.rooms.add(_room(RoomPurpose.QUEUE, queue.name, queue=queue.name))
+            await unit.rooms.add(_room(RoomPurpose.OPERATORS, "ops"))
+
+    async def ticket(self, text: str = "My wifi is gone.", **facts: object) -> int:
+        """Open a ticket with one message of the user; return its number."""
+        usual = {
+            "ref": self.world.token(),
+            "queue": "en",
+            "mailbox": "en",
+            "language": "en",
+            "language_confidence": None,
+            "opened_at": self.clock.now,
+            "confidential": False,
+            "encryption": "none",
+            "signature": "none",
+            "kind": "e-mail",
+            "contact": USER,
+            "subject": "Wifi",
+        }
+        async with self.units() as unit:
+            ticket = await unit.tickets.add(NewTicket(**{**usual, **facts}))
+            ticket.event_id = f"$root{ticket.id}"
+            number = ticket.id
+        await self.user_writes(number, text)
+        return number
+
+    async def user_writes(self, number: int, text: str) -> int:
+        """Add a message of the user to a ticket; return its id."""
+        async with self.units() as unit:
+            ticket = await unit.tickets.get(number, lock=True)
+            message = Message(ref=self.world.token(), ticket=ticket, kind=MessageKind.IN, at=self.clock.now)
+            message.text, message.subject = text, "Wifi"
+            ticket.last_public = Side.USER
+            return (await unit.messages.add(message)).id
+
+    async def user_has_key(self, *, expires_at: dt.datetime | None = None) -> None:
+        """Keep a public key of the user."""
+        key = OfferedKey(FINGERPRINT, "attached", b"armor", expires_at)
+        async with self.units() as unit:
+            tag = (await unit.tickets.get(1)).contact_tag
+            await keep(unit, self.world, tag, key, KeyState.SEEN)
+
+    async def said(self, line: str, *, by: str = ANA, ticket: int | None = None, where: str = "en") -> Reply:
+        """Say something to the bot and return its reply; raises Refusal."""
+        async with self.units() as unit:
+            reply = await commands.run(
+                Context(
+                    agent=by,
+                    room=await unit.rooms.by_room_id(f"!{where}:helproom.test"),
+                    ticket_in_thread=await unit.tickets.get(ticket) if ticket else None,
+                    thread=f"$root{ticket}" if ticket else None,
+                    said_at=self.clock.now,
+                    unit=unit,
+                    world=self.world,
+                    house=self.house,
+                ),
+                line,
+            )
+        return reply or Reply("")
+
+    async def say(self, line: str, *, by: str = ANA, ticket: int | None = None, where: str = "en") -> str:
+        """Say something to the bot; return the text of its reply or of its refusal."""
+        try:
+            return (await self.said(line, by=by, ticket=ticket, where=where)).text
+        except Refusal as why:
+            return str(why)
+
+    async def rows(self, *kinds: str) -> list[Outbox]:
+        """Return what waits in the outbox, of some kinds or of all, with its payload opened."""
+        async with self.units() as unit:
+            waiting = await unit.outbox.in_state(OutboxState.PENDING)
+            for row in waiting:
+                row.data_key()
+            return [row for row in waiting if not kinds or row.kind in kinds]
+
+    async def look(self, number: int) -> Ticket:
+        """Return a ticket, its key unwrapped."""
+        async with self.units() as unit:
+            ticket = await unit.tickets.get(number)
+            ticket.data_key()
+            return ticket
+
+    async def messages(self, number: int) -> list[Message]:
+        """Return what was said in a ticket, its key unwrapped."""
+        async with self.units() as unit:
+            found = list(await unit.messages.of(await unit.tickets.get(number)))
+            for each in found:
+                each.data_key()
+            return found
+
+
+def _room(purpose: RoomPurpose, name: str, **facts: object) -> Room:
+    return Room(
+        ref=f"room-{name}", purpose=purpose, state=RoomState.OPEN, room_id=f"!{name}:helproom.test", **facts
+    )
+
+
+@contextlib.asynccontextmanager
+async def desk_at(database: str) -> AsyncIterator[Desk]:
+    """Open a desk on an empty database."""
+    engine = open_engine(database)
+    try:
+        await migrate(engine)
+        opened = Desk(Units(engine, Vault(new_master_key())))
+        await opened.furnish()
+        yield opened
+    finally:
+        await engine.dispose()
