@@ -64,10 +64,9 @@ class Command:
         if self.who is Who.ADMINS and context.agent not in context.house.admins:
             raise Refusal(f"`!{self.name}` is for admins of this desk.")
         try:
-            arguments = await self._arguments(context, text)
+            return await self.body(context, *await self._arguments(context, text))
         except Unfit as unfit:
             raise Refusal(f"{unfit}\nUsage: {self.usage}\nExample: {self.examples[0]}") from None
-        return await self.body(context, *arguments)
 
     async def _arguments(self, context: Context, text: str) -> list[Any]:
         remaining = Remaining(text)

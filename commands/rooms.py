@@ -5,7 +5,7 @@ import datetime as dt
 
 from commands.context import Context, Reply
 from commands.declare import Commands
-from commands.words import Unfit, Words, duration, user_id
+from commands.words import Unfit, Words, duration, number_in, user_id
 from desk import disposable
 from desk.world import Refusal
 from storage.models import Ticket
@@ -53,8 +53,11 @@ async def close_room(context: Context, number: Words = Words(())) -> Reply:
 
 
 def _number(context: Context, words: tuple[str, ...]) -> int:
-    if words and words[0].removeprefix("#").isdecimal():
-        return int(words[0].removeprefix("#"))
+    named = number_in(words[0]) if words else None
+    if words[1:] or (words and named is None):
+        raise Unfit(f"I do not know what to do with “{words[-1][:60]}”.")
+    if named is not None:
+        return named
     if context.ticket_in_thread is None:
         raise Unfit("Which ticket's room? Say it in the ticket's thread, or give its number.")
     return context.ticket_in_thread.id

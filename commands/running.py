@@ -28,9 +28,9 @@ class Runner:
         text = line.lstrip()
         if not text.startswith(PREFIX) or context.agent not in context.house.agents:
             return None
-        word, after = Remaining(text.removeprefix(PREFIX)).word()
-        if not word or not word[0].isalpha():
+        if not text[1:2].isalpha():
             return None
+        word, after = Remaining(text.removeprefix(PREFIX)).word()
         command, rest = self._find(word.casefold(), after)
         if context.room.purpose is RoomPurpose.DISPOSABLE and command.name not in _IN_DISPOSABLE_ROOMS:
             raise Refusal("In this room only `!room close` and `!help` work: guests read what is said here.")

@@ -87,7 +87,7 @@ async def claim(context: Context, ticket: Ticket) -> Reply:
     """Take a ticket on; one agent wins, the others read who. 👀 on the announcement does the same.
 
     !claim
-    !claim 12
+    !claim #12
     """
     await tickets.claim(context.unit, context.world, ticket, context.agent)
     return Reply(f"Ticket {ticket.id} is yours.")
@@ -108,7 +108,7 @@ async def assign(context: Context, ticket: Ticket, agent: UserId) -> Reply:
     """Hand a ticket to an agent, whoever had it.
 
     !assign @ana:example.org
-    !assign 12 @ana:example.org
+    !assign #12 @ana:example.org
     """
     await tickets.assign(context.unit, context.world, context.house, ticket, agent)
     return Reply(f"Ticket {ticket.id} is {agent}'s.")

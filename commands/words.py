@@ -63,10 +63,9 @@ Converter = Callable[[Context, Remaining], Awaitable[tuple[Any, Remaining]]]
 async def _ticket(context: Context, remaining: Remaining) -> tuple[Ticket, Remaining]:
     """In a ticket's thread "#12" names another ticket; elsewhere "12" or "#12" is needed."""
     word, after = remaining.word()
-    number = _NUMBER.fullmatch(word)
-    named = number is not None and (context.ticket_in_thread is None or word.startswith("#"))
-    if number is not None and named:
-        return await _existing(context, int(number[1])), after
+    number = number_in(word)
+    if number is not None and (context.ticket_in_thread is None or word.startswith("#")):
+        return await _existing(context, number), after
     if context.ticket_in_thread is not None:
         return await _existing(context, context.ticket_in_thread.id), remaining
     raise Unfit("Which ticket? Say it in the ticket's thread, or give its number.")
@@ -103,10 +102,10 @@ async def _user_id(_context: Context, remaining: Remaining) -> tuple[str, Remain
 
 async def _number(_context: Context, remaining: Remaining) -> tuple[int, Remaining]:
     word, after = remaining.word()
-    number = _NUMBER.fullmatch(word)
+    number = number_in(word)
     if number is None:
         raise Unfit(f"“{word}” is not a number.")
-    return int(number[1]), after
+    return number, after
 
 
 async def _language(_context: Context, remaining: Remaining) -> tuple[str, Remaining]:
@@ -114,6 +113,12 @@ async def _language(_context: Context, remaining: Remaining) -> tuple[str, Remai
     if not _LANGUAGE.fullmatch(word.casefold()):
         raise Unfit(f"“{word}” is not a language code such as “fr” or “pt-br”.")
     return word.casefold(), after
+
+
+def number_in(word: str) -> int | None:
+    """Return the number that "#12" or "12" means; None when the word is no number."""
+    found = _NUMBER.fullmatch(word)
+    return int(found[1]) if found else None
 
 
 def user_id(word: str) -> str:

@@ -26,10 +26,10 @@ class Wish:
 
 async def open_room(unit: Unit, world: World, house: House, ticket: Ticket, wish: Wish) -> str:
     """Have a room made for a ticket; return what to say. Raises Refusal when it cannot be."""
-    life = wish.life or house.room_life
+    life = house.room_life if wish.life is None else wish.life
     if not dt.timedelta() < life <= house.longest_room_life:
         longest = house.longest_room_life // dt.timedelta(hours=1)
-        raise Refusal(f"A disposable room lives at most {longest} h.")
+        raise Refusal(f"A disposable room lives for some time, at most {longest} h.")
     if await unit.rooms.of_ticket(ticket.id) is not None:
         raise Refusal(f"Ticket {ticket.id} has a disposable room. `!room close` ends it.")
     room = Room(

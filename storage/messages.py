@@ -3,6 +3,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -93,7 +94,7 @@ class Messages:
         return (await self._session.execute(query)).scalar_one()
 
 
-def _locked(query: Select[tuple[Message]]) -> Select[tuple[Message]]:
+def _locked(query: Select[Any]) -> Select[Any]:
     """As for tickets: what this unit read before the lock is read again."""
     return query.with_for_update(of=Message, key_share=True).execution_options(populate_existing=True)
 

@@ -4,6 +4,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -87,7 +88,8 @@ class Tickets:
 
     async def by_reply_tag(self, tag: str) -> Ticket | None:
         """Return the ticket to whose reply address a letter came."""
-        query = _locked(select(Ticket).where(Ticket.reply_tag == tag).options(*_WHOLE))
+        query = select(Ticket).where(Ticket.reply_tag == tag).options(*_WHOLE)
+        query = _locked(query)
         return (await self._session.execute(query)).scalar_one_or_none()
 
     async def open_in(self, queue: str | None) -> Sequence[Ticket]:
@@ -121,7 +123,7 @@ class Tickets:
         return True
 
 
-def _locked(query: Select[tuple[Ticket]]) -> Select[tuple[Ticket]]:
+def _locked(query: Select[Any]) -> Select[Any]:
     """FOR NO KEY UPDATE, which lets rows that refer to the ticket be added meanwhile.
 
     A ticket that this unit read before the lock is read again: another unit may have changed it since.

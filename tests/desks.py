@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A desk without Matrix and without mail: a database, a clock that stands still, and agents who say things."""
+"""A desk without Matrix and mail: a database, a clock that stands still, and agents who say things."""
 
 import contextlib
 import datetime as dt

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What cannot be done is answered with a sentence, and nothing is changed."""
+
+import pytest
+
+from desk.world import Refusal
+from storage.states import RoomPurpose
+from tests.desks import ANA, BEN, EVE, Desk
+
+REPLY_USAGE = "\nUsage: !reply [#ticket] <text…>\nExample: !reply Hello,"
+WHICH = "Which ticket? Say it in the ticket's thread, or give its number."
+
+IN_ROOM = [
+    ("!clam", "There is no command `!clam`. Did you mean `!claim`? `!help` lists all."),
+    ("!xyzzy", "There is no command `!xyzzy`. `!help` lists all."),
+    ("!template", "`!template` wants another word: `!template add`, `!template edit`, `!template list`, "),
+    ("!claim", f"{WHICH}\nUsage: !claim [#ticket]\nExample: !claim"),
+    ("!claim one", f"{WHICH}\nUsage: !claim [#ticket]\nExample: !claim"),
+    ("!claim 99", "There is no ticket 99."),
+    ("!claim 999999999", "There is no ticket 999999999."),
+    ("!claim 1 2", "I do not know what to do with “2”.\nUsage: !claim [#ticket]\nExample: !claim"),
+    ("!claim -1", f"{WHICH}\nUsage: !claim [#ticket]\nExample: !claim"),
+    ("!reply 1", f"Something is missing: <text…>.{REPLY_USAGE}"),
+    ("!list nowhere", "There is no queue “nowhere”"),
+    ("!assign 1 ana", "“ana” is not a Matrix user id such as “@ana:example.org”."),
+    ("!link 1 many", "“many” is not a number."),
+    ("!lang 1 français", "“français” is not a language code such as “fr” or “pt-br”."),
+    ("!show 1 most", "`!show` does not know “most”: say `!show` or `!show all`."),
+    ("!show 1 it's", "`!show` does not know “it's”"),
+    ("!tag 1 don't", "“don't” cannot be a tag"),
+    ("!tag 1 <b>", "“<b>” cannot be a tag"),
+    ("!release 1", "Nobody has claimed ticket 1."),
+    ("!reopen 1", "Ticket 1 is open."),
+    ("!send 1", "No answer is held in ticket 1."),
+    ("!cancel 1", "No answer is held in ticket 1."),
+    ("!unlink 1 5", "Ticket 1 is not linked to #5."),
+    ("!room close", "Which ticket's room?"),
+    ("!room close 1 2", "I do not know what to do with “2”."),
+    ("!room close 99", "Ticket 99 has no disposable room."),
+    ("!room open 1 100h", "A disposable room lives for some time, at most 72 h."),
+    ("!room open 1 0h", "A disposable room lives for some time, at most 72 h."),
+    ("!room open 1 somebody", "“somebody” is neither a time such as 12h nor a Matrix user id."),
+    ("!template show wfi", "There is no template “wfi”. Did you mean “wifi”?"),
+    ("!template show a.b", "There is no template “a.b”."),
+    ("!template add a.b en Text", "“a.b” cannot name a template"),
+    ("!template add wifi en Text", "“wifi” has a text in en: `!template edit wifi en …` changes it."),
+    ("!template edit wifi de Text", "Template “wifi” has no text in de, only in en."),
+    ("!unpark 7", "Row 7 is not parked."),
+    ("!help nothing", "There is no command `!nothing`. `!help` lists all."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "answered"), IN_ROOM)
+async def test_what_cannot_be_done_in_the_room_is_refused_and_changes_nothing(
+    desk: Desk, said: str, answered: str
+):
+    await desk.ticket()
+    await desk.say("!template add wifi en Hello")
+    with pytest.raises(Refusal) as refusal:
+        await desk.said(said)
+    assert str(refusal.value).startswith(answered)
+    assert not await desk.rows()
+
+
+IN_THREAD = [
+    ("!claim 1", "I do not know what to do with “1”."),
+    ("!claim #99", "There is no ticket 99."),
+    ("!reply", f"Something is missing: <text…>.{REPLY_USAGE}"),
+    ("!tag", "Something is missing: <words…>."),
+    ("!note", "Something is missing: <text…>."),
+    ("!link", "Something is missing: <issue>."),
+    ("!assign", "Something is missing: <agent>."),
+]
+
+
+@pytest.mark.parametrize(("said", "answered"), IN_THREAD)
+async def test_what_cannot_be_done_in_a_thread_is_refused(desk: Desk, said: str, answered: str):
+    number = await desk.ticket()
+    with pytest.raises(Refusal) as refusal:
+        await desk.said(said, ticket=number)
+    assert str(refusal.value).startswith(answered)
+    assert not await desk.rows()
+
+
+@pytest.mark.parametrize("said", ["!claim 1", "!nonsense", "!help", "!parked"])
+async def test_nobody_but_agents_is_answered(desk: Desk, said: str):
+    await desk.ticket()
+    assert await desk.say(said, by=EVE) == ""
+    assert (await desk.look(1)).owner is None
+
+
+@pytest.mark.parametrize("said", ["claim 1", "", "!", "! claim 1", "!!", "!1", "!?", "hello !claim 1"])
+async def test_what_is_no_command_is_not_answered(desk: Desk, said: str):
+    await desk.ticket()
+    assert await desk.say(said) == ""
+    assert (await desk.look(1)).owner is None
+
+
+@pytest.mark.parametrize("said", ["!parked", "!unpark 1"])
+async def test_only_admins_say_what_is_for_admins(desk: Desk, said: str):
+    assert await desk.say(said, by=BEN) == f"`{said.partition(" ")[0]}` is for admins of this desk."
+    assert "admins" not in await desk.say(said, by=ANA)
+
+
+async def test_in_a_disposable_room_only_its_end_and_help_are_heard(desk: Desk):
+    await desk.ticket()
+    await desk.say("!room open 12h", ticket=1)
+    async with desk.units() as unit:
+        room = await unit.rooms.of_ticket(1)
+        assert room.purpose is RoomPurpose.DISPOSABLE
+        room.room_id = "!secret:helproom.test"
+    for said in ("!show 1", "!list", "!reply 1 hello", "!templates"):
+        assert await desk.say(said, where="secret") == (
+            "In this room only `!room close` and `!help` work: guests read what is said here."
+        )
+    assert await desk.say("!room close", by=EVE, where="secret") == ""
+    assert "!claim" in await desk.say("!help", where="secret")
+    assert (await desk.say("!room close", where="secret")).startswith("The room is being closed")
+    assert await desk.say("!room close", where="secret") == "This room is being closed already."
+
+
+async def test_apostrophes_and_quotes_in_text_are_kept(desk: Desk):
+    await desk.ticket()
+    text = "She'll write \"again\" when she's back; it's “fine”."
+    assert await desk.say(f"!note {text}", ticket=1) == "Noted."
+    assert (await desk.messages(1))[-1].text == text
