@@ -79,7 +79,10 @@ async def _existing(context: Context, number: int) -> Ticket:
 
 
 async def _rest(_context: Context, remaining: Remaining) -> tuple[str, Remaining]:
-    return remaining.rest(), Remaining("")
+    """Blanks around the text go, but not the indentation of a line that is the text's own."""
+    blanks = remaining.text[: len(remaining.text) - len(remaining.text.lstrip())]
+    own_line = blanks.rfind("\n") + 1
+    return remaining.text[own_line:].rstrip() if own_line else remaining.rest(), Remaining("")
 
 
 async def _words(_context: Context, remaining: Remaining) -> tuple[tuple[str, ...], Remaining]:

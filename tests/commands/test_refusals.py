@@ -98,7 +98,7 @@ async def test_what_is_no_command_is_not_answered(desk: Desk, said: str):
 
 @pytest.mark.parametrize("said", ["!parked", "!unpark 1"])
 async def test_only_admins_say_what_is_for_admins(desk: Desk, said: str):
-    assert await desk.say(said, by=BEN) == f"`{said.partition(" ")[0]}` is for admins of this desk."
+    assert await desk.say(said, by=BEN) == f"`{said.partition(' ')[0]}` is for admins of this desk."
     assert "admins" not in await desk.say(said, by=ANA)
 
 
