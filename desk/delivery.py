@@ -97,8 +97,11 @@ class Delivery:
                     if lane not in self._busy:
                         self._busy.add(lane)
                         together.create_task(self._work_lane(lane))
+                pause = await self._until_next(poll)
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the bell.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(bell.wait(), await self._until_next(poll))
+                    async with asyncio.timeout(pause):
+                        await bell.wait()
 
     async def _work_lane(self, lane: str) -> None:
         try:

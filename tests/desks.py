@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A desk without Matrix and mail: a database, a clock that stands still, and agents who say things."""
 
+import asyncio
 import contextlib
 import datetime as dt
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -176,3 +178,7 @@ async def desk_at(database: str) -> AsyncIterator[Desk]:
         yield opened
     finally:
         await engine.dispose()
+        # A cancelled unit's connection answers from its thread, and needs the loop until then.
+        for thread in threading.enumerate():
+            if "_connection_worker_thread" in thread.name:
+                await asyncio.to_thread(thread.join, 10)
