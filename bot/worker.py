@@ -41,7 +41,8 @@ class Worker:
                 while await self.step():
                     pass
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(bell.wait(), 30)
+                    async with asyncio.timeout(30):
+                        await bell.wait()
             except StorageTrouble as trouble:
                 log.warning("worker.storage", trouble=str(trouble))
                 await asyncio.sleep(STORAGE_PAUSE)

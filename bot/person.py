@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A plain Matrix client with encryption, as a person would use one: for the demo and the stories."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from nio import AsyncClient, Event, MegolmEvent, RoomSendResponse, SyncResponse
+
+from bot import contents, rendering
+from bot.crosssigning import ensure_signed
+from bot.errors import MatrixError
+from bot.heard import relation
+from bot.session import Account, Credential, Session, open_session
+
+POLL_MS = 3000
+LOOK_AGAIN_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An event as a client shows it."""
+
+    event_id: str
+    room_id: str
+    sender: str
+    body: str
+    """For an edit, the new words."""
+    thread: str | None
+    replaces: str | None
+    mentions: tuple[str, ...]
+    encrypted: bool
+
+
+class Person:
+    """One account with a signed device; joins every room it is invited to."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._client: AsyncClient = session.client
+        self._task: asyncio.Task[None] | None = None
+        self.seen: list[Seen] = []
+        self.unreadable: list[str] = []
+
+    @classmethod
+    async def log_in(cls, homeserver: str, user_id: str, password: str, folder: Path) -> Self:
+        """Log in, sign the device and follow what happens. Raises MatrixError."""
+        account = Account(homeserver, user_id, folder, device_name="Demo client")
+        session = await open_session(account, Credential(password=password))
+        person = cls(session)
+        await ensure_signed(session.client, folder, password)
+        await person._look()
+        person._task = asyncio.create_task(person._follow())
+        return person
+
+    @property
+    def user_id(self) -> str:
+        """The account's Matrix user id."""
+        return self._session.user_id
+
+    async def close(self) -> None:
+        """Stop following and close."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._session.close()
+
+    async def say(self, room_id: str, text: str, *, thread: str | None = None) -> str:
+        """Say something, encrypted, in a thread or outside; return the event id."""
+        content = contents.text(rendering.plain(text))
+        placed = contents.in_thread(content, thread) if thread else content
+        answer = await self._client.room_send(
+            room_id, "m.room.message", placed, ignore_unverified_devices=True
+        )
+        return _event_id(answer)
+
+    async def react(self, room_id: str, event_id: str, key: str) -> str:
+        """React to an event; return the reaction's event id."""
+        content = contents.reaction(event_id, key)
+        answer = await self._client.room_send(room_id, "m.reaction", content, ignore_unverified_devices=True)
+        return _event_id(answer)
+
+    async def rooms(self) -> Sequence[str]:
+        """Return the ids of the rooms this account is in."""
+        return tuple(self._client.rooms)
+
+    async def wait_for(self, wanted: Callable[[Seen], bool], *, seconds: float = 30.0) -> Seen:
+        """Return the first event that fits, as soon as it is there. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while True:
+                found = next((seen for seen in self.seen if wanted(seen)), None)
+                if found is not None:
+                    return found
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+    async def _follow(self) -> None:
+        while True:
+            await self._look()
+
+    async def _look(self) -> None:
+        """One sync, with what encryption needs after it."""
+        client = self._client
+        response = await client.sync(
+            timeout=POLL_MS if client.next_batch else 0, full_state=not client.next_batch
+        )
+        if not isinstance(response, SyncResponse):
+            await asyncio.sleep(1)
+            return
+        for room_id in response.rooms.invite:
+            await client.join(room_id)
+        for room_id, room in response.rooms.join.items():
+            for event in room.timeline.events:
+                self._note(room_id, event)
+        await client.send_to_device_messages()
+        if client.should_upload_keys:
+            await client.keys_upload()
+        if client.should_query_keys:
+            await client.keys_query()
+        if client.should_claim_keys:
+            await client.keys_claim(client.get_users_for_key_claiming())
+
+    def _note(self, room_id: str, event: Event) -> None:
+        if isinstance(event, MegolmEvent):
+            self.unreadable.append(event.event_id)
+        elif event.source.get("type") == "m.room.message":
+            self.seen.append(_seen(room_id, event))
+
+
+def _seen(room_id: str, event: Event) -> Seen:
+    content: dict[str, Any] = event.source.get("content", {})
+    related = relation(content)
+    shown = content.get("m.new_content", content)
+    kind, target = related.get("rel_type"), related.get("event_id")
+    return Seen(
+        event_id=event.event_id,
+        room_id=room_id,
+        sender=event.sender,
+        body=str(shown.get("body", "")),
+        thread=target if kind == "m.thread" else None,
+        replaces=target if kind == "m.replace" else None,
+        mentions=tuple(content.get("m.mentions", {}).get("user_ids", ())),
+        encrypted=bool(event.decrypted),
+    )
+
+
+def _event_id(answer: Any) -> str:
+    if not isinstance(answer, RoomSendResponse):
+        raise MatrixError("The homeserver did not take the message.")
+    return str(answer.event_id)

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A whole help desk for a story: its config and keys, real servers around it, agents with real clients."""
+
+import asyncio
+import base64
+import contextlib
+import smtplib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.person import Person, Seen
+from helproom.homeserver import free_port
+from helproom.settings import read_settings
+from helproom.wiring import Running, serving
+from mail.catcher import Catcher
+from mail.openpgp import Keyring
+from storage.sealing import new_master_key
+from tests.services.synapse import Homeserver
+
+PASSWORD = "test-only"
+PASSPHRASE = "test-only-0123456789abcdef"
+SAMPLES = Path(__file__).parent.parent / "mails" / "whisperback"
+SUPPORT = "support@tails.net"
+FRENCH = "support-fr@tails.net"
+
+CONFIG = """\
+data_dir: data
+master_key_file: master.key
+{database}matrix:
+  homeserver: {homeserver}
+  user_id: "{bot}"
+  password_file: matrix.password
+queues:
+  - name: en
+    language: en
+    address: {support}
+    role_name: Tails help desk
+    fingerprint: {fingerprint}
+    detect: true
+  - name: fr
+    language: fr
+    address: {french}
+    role_name: Tails help desk
+    fingerprint: {french_fingerprint}
+operators:
+  admins: ["{admin}"]
+agents: [{agents}]
+shifts:
+  - who: "{admin}"
+    days: mon-sun
+    from: "00:00"
+    to: "00:00"
+    zone: UTC
+mail:
+  gnupg_home: gnupg
+  passphrase_file: passphrase
+  lmtp:
+    listen: 127.0.0.1:{lmtp}
+  submission:
+    host: 127.0.0.1
+    port: {smtp}
+    security: none
+replies:
+  hold: {hold}s
+"""
+
+
+@dataclass
+class Office:
+    """A desk that runs, the agents' clients and the mail server that takes answers."""
+
+    running: Running
+    agents: list[Person]
+    catcher: Catcher
+
+    @property
+    def ana(self) -> Person:
+        return self.agents[0]
+
+    async def deliver(self, raw: bytes, recipient: str = SUPPORT, sender: str = "user@example.org") -> None:
+        """Hand a mail over by LMTP, as a mail server does."""
+
+        def hand_over() -> None:
+            with smtplib.LMTP("127.0.0.1", self.running.lmtp_port) as door:
+                door.sendmail(sender, [recipient], raw)
+
+        await asyncio.to_thread(hand_over)
+
+    async def announced(self, number: int, by: Person | None = None) -> Seen:
+        """The announcement of a ticket, as an agent's client shows it."""
+        return await (by or self.ana).wait_for(
+            lambda seen: f"#{number} " in seen.body and seen.thread is None and seen.replaces is None
+        )
+
+    async def hears(self, text: str, *, thread: str | None = None, by: Person | None = None) -> Seen:
+        """What the bot says that holds this text."""
+        bot = self.running.session.user_id
+        return await (by or self.ana).wait_for(
+            lambda seen: (
+                seen.sender == bot
+                and text in seen.body
+                and seen.replaces is None
+                and (thread is None or seen.thread == thread)
+            )
+        )
+
+    async def edited(self, announcement: Seen, text: str, by: Person | None = None) -> Seen:
+        """The announcement's edit that holds this text."""
+        return await (by or self.ana).wait_for(
+            lambda seen: seen.replaces == announcement.event_id and text in seen.body
+        )
+
+
+@dataclass
+class Plan:
+    """What differs from story to story."""
+
+    folder: Path
+    homeserver: Homeserver
+    names: tuple[str, ...] = ("ana", "bob")
+    hold: int = 1
+    database: str = ""
+
+
+def write_desk(plan: Plan, smtp_port: int) -> Path:
+    """Write config, keys and secrets; return the config file."""
+    folder = plan.folder
+    keyring = Keyring(_private(folder / "gnupg"), passphrase=PASSPHRASE)
+    fingerprint = keyring.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
+    french = keyring.make_key(f"Tails help desk <{FRENCH}>", expires=30)
+    keyring.close()
+    people = [f"@{name}-{plan.homeserver.port}:{plan.homeserver.server_name}" for name in plan.names]
+    for name, secret in (
+        ("master.key", base64.b64encode(new_master_key()).decode()),
+        ("matrix.password", PASSWORD),
+        ("passphrase", PASSPHRASE),
+    ):
+        (folder / name).touch(mode=0o600)
+        (folder / name).write_text(secret)
+    config = folder / "config.yaml"
+    config.write_text(
+        CONFIG.format(
+            database=f"database: {plan.database}\n" if plan.database else "",
+            homeserver=plan.homeserver.url,
+            bot=f"@bot-{folder.name}:{plan.homeserver.server_name}".lower(),
+            support=SUPPORT,
+            french=FRENCH,
+            fingerprint=fingerprint,
+            french_fingerprint=french,
+            admin=people[0],
+            agents=", ".join(f'"{person}"' for person in people[1:]),
+            lmtp=free_port(),
+            smtp=smtp_port,
+            hold=plan.hold,
+        )
+    )
+    return config
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@contextlib.asynccontextmanager
+async def office(plan: Plan) -> AsyncIterator[Office]:
+    """Open a desk with its agents for the time of the block."""
+    async with contextlib.AsyncExitStack() as stack:
+        catcher = await stack.enter_async_context(Catcher())
+        config = write_desk(plan, catcher.port)
+        settings = read_settings(config)
+        plan.homeserver.register(settings.matrix.user_id.partition(":")[0][1:], PASSWORD)
+        agents = []
+        for user_id in (*settings.operators.admins, *settings.agents):
+            plan.homeserver.register(user_id.partition(":")[0][1:], PASSWORD)
+            person = await Person.log_in(plan.homeserver.url, user_id, PASSWORD, plan.folder / user_id[1:4])
+            stack.push_async_callback(person.close)
+            agents.append(person)
+        running = await stack.enter_async_context(serving(settings))
+        yield Office(running, agents, catcher)
