@@ -142,7 +142,7 @@ async def _note_automatic(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
 
 async def _add_to(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
     now = desk.world.now()
-    await _keep_message(desk, arrival, ticket)
+    await _keep_message(desk, arrival, ticket, by_user=_is_party(desk, arrival, ticket))
     ticket.last_public, ticket.last_public_at = Side.USER, now
     ticket.confidential = ticket.confidential or is_confidential(arrival.opened)
     reopened = ticket.closed_at is not None
@@ -166,7 +166,7 @@ async def _quarantine_automatic(desk: Desk, arrival: Arrival) -> Verdict | None:
 async def _open_ticket(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Everything else is somebody's new matter."""
     ticket = await desk.unit.tickets.add(_new_ticket(desk, arrival))
-    await _keep_message(desk, arrival, ticket)
+    await _keep_message(desk, arrival, ticket, by_user=True)
     await announce(desk.unit, desk.world, ticket)
     await ping_duty(desk.unit, desk.world, desk.house, ticket)
     return LetterState.TICKET, ""
@@ -175,7 +175,7 @@ async def _open_ticket(desk: Desk, arrival: Arrival) -> Verdict | None:
 STEPS: Sequence[Step] = (_drop_loop, _drop_copy, _follow_up, _quarantine_automatic, _open_ticket)
 
 
-async def _keep_message(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
+async def _keep_message(desk: Desk, arrival: Arrival, ticket: Ticket, *, by_user: bool) -> None:
     opened = arrival.opened
     message = Message(
         ref=desk.world.token(),
@@ -197,7 +197,7 @@ async def _keep_message(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
     arrival.letter.ticket_id = ticket.id
     if ticket.contact_tag:
         for key in opened.keys:
-            await offer(desk.unit, desk.world, ticket, key)
+            await offer(desk.unit, desk.world, ticket, key, by_user=by_user)
 
 
 def _new_ticket(desk: Desk, arrival: Arrival) -> NewTicket:

@@ -89,7 +89,8 @@ class LetterWorker:
                 self._waiting.extend(await self._due())
                 if not self._waiting:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(bell.wait(), _POLL_SECONDS)
+                        async with asyncio.timeout(_POLL_SECONDS):
+                            await bell.wait()
             letter_id = self._waiting.popleft()
             self._busy.add(letter_id)
             return letter_id

@@ -107,7 +107,7 @@ class Desk:
 
     async def user_has_key(self, *, expires_at: dt.datetime | None = None) -> None:
         """Keep a public key of the user."""
-        key = OfferedKey(FINGERPRINT, "attached", b"armor", expires_at)
+        key = OfferedKey(FINGERPRINT, "attached", FINGERPRINT.encode(), expires_at)
         async with self.units() as unit:
             tag = (await unit.tickets.get(1)).contact_tag
             await keep(unit, self.world, tag, key, KeyState.SEEN)

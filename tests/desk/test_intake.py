@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a letter becomes: a ticket, a follow-up, quarantine, or nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from desk import intake
+from desk.house import Shift
+from desk.opened import (
+    Automatic,
+    Encryption,
+    EncryptionState,
+    Headers,
+    Language,
+    OfferedKey,
+    Opened,
+    Signature,
+    SignatureState,
+    WhisperBack,
+)
+from desk.posting import say_from_json
+from storage.letters import NewLetter
+from storage.models import Letter
+from storage.sealing import address_tag
+from storage.states import KeyState, LetterState, MessageKind
+from tests.desks import ANA, BEN, FINGERPRINT, USER, Desk
+
+PLAIN = Opened(
+    "plain",
+    Encryption(EncryptionState.NONE),
+    Headers(subject="Wifi", sender=USER, message_id="<1@example.org>"),
+    "My wifi is gone.",
+)
+OTHER = "F" * 40
+
+
+def wrote(text: str = "More.", *, number: int = 2, **headers: object) -> Opened:
+    """Return a plain letter of the user with a Message-ID of its own."""
+    return replace(
+        PLAIN, text=text, headers=replace(PLAIN.headers, message_id=f"<{number}@example.org>", **headers)
+    )
+
+
+async def take_in(desk: Desk, opened: Opened, *, queue: str = "en", token: str | None = None) -> Letter:
+    """Hand a letter over and take it in."""
+    async with desk.units() as unit:
+        raw = repr((opened.headers.message_id, opened.text)).encode()
+        new = NewLetter(desk.world.token(), desk.clock.now, queue, "lmtp", raw, USER, token)
+        assert await unit.letters.keep(new)
+        [*_, number] = await unit.letters.due(desk.clock.now, 100)
+        letter = await unit.letters.get(number)
+        await intake.take_in(intake.Desk(unit, desk.world, desk.house), letter, opened)
+        return letter
+
+
+async def token_of(desk: Desk, number: int = 1) -> str:
+    """Return what stands behind the + in the ticket's reply address."""
+    return desk.units.vault.reply_token((await desk.look(number)).ref)
+
+
+async def answer(desk: Desk, number: int = 1) -> str:
+    """Answer a ticket; return the Message-ID of the answer."""
+    await desk.say("!reply Hello", ticket=number)
+    async with desk.units() as unit:
+        message = (await unit.messages.of(await unit.tickets.get(number)))[-1]
+        message.message_id_tag = unit.messages.message_id_tag("<answer@helproom.test>")
+    await desk.say("!cancel", ticket=number)
+    return "<answer@helproom.test>"
+
+
+async def told(desk: Desk) -> str:
+    """Return all that is going to be said."""
+    return "\n".join(row.payload for row in await desk.rows("say"))
+
+
+async def test_a_letter_becomes_a_ticket_with_announcement_and_ping(desk: Desk):
+    letter = await take_in(desk, PLAIN)
+    assert (letter.state, letter.ticket_id) == (LetterState.TICKET, 1)
+    ticket = await desk.look(1)
+    assert (ticket.contact, ticket.subject, ticket.queue, ticket.confidential) == (USER, "Wifi", "en", False)
+    [message] = await desk.messages(1)
+    assert (message.text, message.kind) == ("My wifi is gone.", MessageKind.IN)
+    assert [row.kind for row in await desk.rows()] == ["announce", "ping"]
+    ping = say_from_json((await desk.rows("ping"))[0].payload)
+    assert (ping.text, ping.mentions) == ("Ticket 1 is new, and nobody is on duty.", ())
+
+
+async def test_who_is_on_duty_is_mentioned_once_and_else_the_fallback(desk: Desk):
+    day = (desk.clock.now.time().replace(hour=9), desk.clock.now.time().replace(hour=18))
+    duty = Shift(ANA, frozenset({0}), *day, "UTC")
+    desk.house = replace(desk.house, shifts=(duty, duty))
+    await take_in(desk, PLAIN, queue="fr")
+    desk.clock.pass_by(hours=12)
+    await take_in(desk, wrote(), queue="fr")
+    pings = [say_from_json(row.payload).mentions for row in await desk.rows("ping")]
+    assert pings == [(ANA,), (BEN,)]
+
+
+@pytest.mark.parametrize("by", ["token", "in_reply_to", "references"])
+async def test_an_answer_to_ours_goes_to_its_ticket(desk: Desk, by: str):
+    await take_in(desk, PLAIN)
+    ours = await answer(desk)
+    opened, token = (wrote(), await token_of(desk)) if by == "token" else (wrote(**{by: (ours,)}), None)
+    letter = await take_in(desk, opened, token=token)
+    assert (letter.state, letter.ticket_id) == (LetterState.FOLLOW_UP, 1)
+    assert (await desk.messages(1))[-1].text == "More."
+    assert "The user wrote again." in await told(desk)
+
+
+async def test_a_follow_up_opens_a_closed_ticket_again(desk: Desk):
+    await take_in(desk, PLAIN)
+    await desk.say("!close", ticket=1)
+    await take_in(desk, wrote(), token=await token_of(desk))
+    assert (await desk.look(1)).closed_at is None
+    assert "so the ticket is open again" in await told(desk)
+
+
+async def test_a_reference_by_somebody_else_is_quarantined_and_told(desk: Desk):
+    await take_in(desk, PLAIN)
+    opened = wrote("Please show me all.", sender="eve@elsewhere.test", in_reply_to=(await answer(desk),))
+    letter = await take_in(desk, opened)
+    assert letter.state is LetterState.QUARANTINED
+    assert "Please show me all." not in [each.text for each in await desk.messages(1)]
+    assert f"Letter {letter.id} is in quarantine" in await told(desk)
+    assert "eve" not in await told(desk)
+
+
+async def test_the_token_vouches_for_another_address(desk: Desk):
+    await take_in(desk, PLAIN)
+    letter = await take_in(desk, wrote(sender="work@elsewhere.test"), token=await token_of(desk))
+    assert letter.state is LetterState.FOLLOW_UP
+
+
+async def test_a_wrong_token_makes_a_ticket_of_its_own(desk: Desk):
+    await take_in(desk, PLAIN)
+    letter = await take_in(desk, wrote(), token="a" * 16)
+    assert (letter.state, letter.ticket_id) == (LetterState.TICKET, 2)
+
+
+async def test_a_bounce_of_ours_is_told_in_the_thread_and_is_no_word_of_the_user(desk: Desk):
+    await take_in(desk, PLAIN)
+    bounce = replace(wrote("No such user."), automatic=Automatic.BOUNCE)
+    letter = await take_in(desk, bounce, token=await token_of(desk))
+    assert letter.state is LetterState.FOLLOW_UP
+    assert len(await desk.messages(1)) == 1
+    [row] = await desk.rows("say")
+    said = say_from_json(row.payload)
+    assert (said.text, said.quote) == ("A bounce came back for this ticket.", "No such user.")
+
+
+@pytest.mark.parametrize("automatic", [Automatic.BOUNCE, Automatic.AUTO_REPLY])
+async def test_automatic_mail_that_answers_nothing_is_quarantined(desk: Desk, automatic: Automatic):
+    letter = await take_in(desk, replace(PLAIN, automatic=automatic))
+    assert letter.state is LetterState.QUARANTINED
+    assert await desk.rows("announce") == []
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [replace(PLAIN, automatic=Automatic.LOOP), wrote(sender="help@helproom.test")],
+    ids=["loop header", "our address"],
+)
+async def test_our_own_mail_is_dropped(desk: Desk, opened: Opened):
+    letter = await take_in(desk, opened)
+    assert letter.state is LetterState.DROPPED
+    assert await desk.rows() == []
+
+
+async def test_the_same_letter_is_kept_once(desk: Desk):
+    new = NewLetter("a", desk.clock.now, "en", "lmtp", b"raw", USER, None)
+    for letter, kept in (
+        (new, True),
+        (replace(new, ref="b"), False),
+        (replace(new, ref="c", queue="fr"), True),
+    ):
+        async with desk.units() as unit:
+            assert await unit.letters.keep(letter) is kept
+
+
+async def test_a_message_id_of_somebody_else_does_not_make_a_letter_vanish(desk: Desk):
+    await take_in(desk, PLAIN)
+    letter = await take_in(desk, replace(PLAIN, text="Another matter."))
+    assert (letter.state, letter.ticket_id) == (LetterState.TICKET, 2)
+
+
+@pytest.mark.parametrize(
+    ("queue", "code", "confidence", "room", "language"),
+    [
+        ("en", "fr", 0.9, "fr", "fr"),
+        ("en", "fr", 0.3, "en", "en"),
+        ("en", "de", 0.9, "en", "de"),
+        ("fr", "en", 0.9, "fr", "fr"),
+        ("en", "en", 0.2, "en", "en"),
+    ],
+)
+async def test_the_language_chooses_the_room_where_the_address_leaves_it_open(
+    desk: Desk, queue: str, code: str, confidence: float, room: str, language: str
+):
+    await take_in(desk, replace(PLAIN, language=Language(code, confidence)), queue=queue)
+    ticket = await desk.look(1)
+    assert (ticket.queue, ticket.language, ticket.mailbox) == (room, language, queue)
+
+
+async def test_a_report_is_confidential_and_its_contact_is_the_one_inside(desk: Desk):
+    report = WhisperBack("id1", "No sound", USER, tails_version="6.10")
+    opened = replace(PLAIN, whisperback=report, headers=Headers(sender="help@helproom.test"))
+    letter = await take_in(desk, opened)
+    assert letter.state is LetterState.TICKET
+    ticket = await desk.look(1)
+    assert (ticket.contact, ticket.subject, ticket.tails_version) == (USER, "No sound", "6.10")
+    assert ticket.confidential
+
+
+@pytest.mark.parametrize("state", [each for each in EncryptionState if each is not EncryptionState.NONE])
+async def test_whatever_came_encrypted_is_confidential(desk: Desk, state: EncryptionState):
+    await take_in(desk, replace(PLAIN, encryption=Encryption(state)))
+    assert (await desk.look(1)).confidential
+
+
+async def test_an_encrypted_follow_up_makes_a_ticket_confidential_for_ever(desk: Desk):
+    await take_in(desk, PLAIN)
+    token = await token_of(desk)
+    await take_in(desk, replace(wrote(), encryption=Encryption(EncryptionState.OK)), token=token)
+    await take_in(desk, wrote(number=3), token=token)
+    assert (await desk.look(1)).confidential
+
+
+def test_the_worst_signature_counts():
+    signatures = tuple(Signature(state, None) for state in (SignatureState.GOOD, SignatureState.BAD))
+    assert intake.worst_signature(replace(PLAIN, signatures=signatures)) == "bad"
+    assert intake.worst_signature(PLAIN) == "none"
+
+
+async def _keys(desk: Desk) -> list[tuple[str, KeyState]]:
+    async with desk.units() as unit:
+        return [(key.fingerprint, key.state) for key in await unit.keys.of(address_tag(unit.vault, USER))]
+
+
+async def test_the_first_key_is_used_and_another_one_waits_and_is_told(desk: Desk):
+    await take_in(desk, replace(PLAIN, keys=(OfferedKey(FINGERPRINT, "attached", b"one"),)))
+    assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN)]
+    again = replace(wrote(), keys=(OfferedKey(FINGERPRINT, "attached", b"one, prolonged"),))
+    await take_in(desk, again, token=await token_of(desk))
+    assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN)]
+    assert "another public key" not in await told(desk)
+    changed = replace(wrote(number=3), keys=(OfferedKey(OTHER, "attached", b"two"),))
+    await take_in(desk, changed, token=await token_of(desk))
+    assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN), (OTHER, KeyState.CHANGED)]
+    assert "The user sent another public key, FFFF FFFF" in await told(desk)
+
+
+async def test_a_key_with_a_problem_is_not_kept(desk: Desk):
+    await take_in(desk, replace(PLAIN, keys=(OfferedKey(FINGERPRINT, "attached", b"k", problem="revoked"),)))
+    assert await _keys(desk) == []
+
+
+async def test_a_key_in_somebody_else_s_follow_up_is_not_taken_for_the_user_s(desk: Desk):
+    await take_in(desk, PLAIN)
+    opened = replace(wrote(sender="eve@elsewhere.test"), keys=(OfferedKey(OTHER, "attached", b"eve"),))
+    await take_in(desk, opened, token=await token_of(desk))
+    assert (OTHER, KeyState.SEEN) not in await _keys(desk)
