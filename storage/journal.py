@@ -29,7 +29,7 @@ class Journal:
             select(Event).where(Event.event_id == event.event_id).with_for_update()
         )
         if known is None:
-            event.ref = event.event_id[:64]
+            event.ref = self._vault.tag("event", event.event_id)
             event.take_new_key(self._vault)
             event.content = content
             self._session.add(event)

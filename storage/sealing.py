@@ -47,7 +47,7 @@ class DataKey:
         """Return what `seal` took; raise SealBroken when it was sealed elsewhere or with another key."""
         try:
             return AESGCM(self.secret).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], where.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: cut so short that no nonce is left
             raise SealBroken(f"the seal of {where} does not open with this key") from None
 
 
