@@ -163,6 +163,9 @@ class Keyring:
             return self._run_with_secrets(["--keyring", path, *args], data, [*files, *own])
 
     def _run_with_secrets(self, args: list[str], data: bytes, files: Sequence[int] = ()) -> Run:
+        run = self._gpg.run(args, data, passphrase=self._passphrase, files=files)
+        if run.returncode == 0 or run.killed or self._agent.answers():
+            return run
         self._agent.awake()
         return self._gpg.run(args, data, passphrase=self._passphrase, files=files)
 

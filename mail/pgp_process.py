@@ -2,6 +2,7 @@
 """GnuPG as a child with limits, and its agent; status lines are kept, nothing is concluded here."""
 
 import copy
+import fcntl
 import hashlib
 import io
 import logging
@@ -33,6 +34,7 @@ pinentry-program /bin/false
 s2k-count 65536
 """
 _LONGEST_SOCKET = 107
+_PIPE_BYTES = 1 << 18
 
 
 class KeyringUnusable(Exception):
@@ -131,6 +133,7 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]
             start_new_session=True,
         )
         _confine(process.pid, self.limits)
+        _widen(process)
         return process
 
     def _collect_output(self, process: "subprocess.Popen[bytes]", *args: Any, **kwargs: Any) -> int:
@@ -157,6 +160,14 @@ def _confine(pid: int, limits: GpgLimits) -> None:
         resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
         resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+
+
+def _widen(process: "subprocess.Popen[bytes]") -> None:
+    """Let a whole letter lie in the pipes: GnuPG and our threads wait less for each other."""
+    for pipe in (process.stdin, process.stdout):
+        # The kernel may refuse a user who has many pipes; then they stay as they are.
+        with suppress(OSError):
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # type: ignore[arg-type]
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:
