@@ -20,9 +20,9 @@ _LEAST_CONFIDENCE = 0.3
 _NOISE = re.compile(
     r"^[ \t]*>[^\n]*$"  # quoted lines
     r"|(?:https?|ftp)://\S+|www\.\S+"
-    r"|[^\s@<>]{1,100}@[^\s@<>]{1,255}"
+    r"|[^\s@<>]{1,100}+@[^\s@<>]{1,255}"
     r"|^[^\n]{0,40}\w+\[\d+\]:[^\n]*$"  # lines of a log
-    r"|\S*[/\\_=]\S*"  # paths, names of programs and settings
+    r"|[^\s/\\_=]*+[/\\_=]\S*"  # paths, names of programs and settings
     r"|[0-9A-Fa-f]{8,}"
     r"|[-=*#~.]{3,}",
     re.MULTILINE,

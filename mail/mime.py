@@ -53,12 +53,18 @@ def safe_text(part: Part) -> tuple[str, bool]:
 def clean_text(content: bytes, charset: str) -> tuple[str, bool]:
     """Decode bytes by `charset` or a guess; control characters become U+FFFD, line ends LF."""
     text, guessed = decode_bytes(content, charset.strip() or "utf-8")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    plain = text.encode("utf-8", "replace")
+    plain = _with_lf(text.encode("utf-8", "replace"))
     # Looking for them in the bytes takes a tenth of the time that replacing them does.
     if len(plain.translate(None, _CONTROLS)) != len(plain) or _LATE_CONTROL.search(plain):
         return _UNSHOWN.sub("\ufffd", plain.decode("utf-8")), guessed
     return plain.decode("utf-8"), guessed
+
+
+def _with_lf(plain: bytes) -> bytes:
+    if plain.count(b"\r") == plain.count(b"\r\n"):
+        # Leaving bytes out takes a quarter of the time that replacing them does.
+        return plain.translate(None, b"\r")
+    return plain.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
 def read_content(root: Part, *, left_out: Part | None = None) -> Content:
