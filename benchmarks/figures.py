@@ -40,10 +40,14 @@ class Figure:
             "floor": round(self.floor, 3),
             "unit": self.unit,
             "n": self.n,
-            **{name: round(value, 3) if isinstance(value, float) else value for name, value in self.more.items()},
+            **{name: _short(value) for name, value in self.more.items()},
             "load": round(os.getloadavg()[0], 2),
         }
         print(json.dumps(line), flush=True)
+
+
+def _short(value: float | str) -> float | str:
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -13,7 +13,7 @@ from mail.openpgp import Keyring
 
 PASSPHRASE = "benchmark-only-0123456789"
 ADDRESS = "help@desk.example"
-_WORDS = "the network does not start after I have changed the password of my persistent storage again".split()
+_WORDS = ("the", "network", "does", "not", "start", "after", "I", "changed", "my", "password", "again")
 
 
 def words(size: int, seed: int = 0) -> str:
