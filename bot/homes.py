@@ -74,6 +74,8 @@ async def _room_id(units: Units, rooms: Rooms, home: Home, *, version: str, fede
     powers: Mapping[str, int] = dict.fromkeys(home.members, AGENT)
     plan = RoomPlan(ref, home.name, invite=(), powers=powers, version=version, federate=federate)
     room_id = await rooms.open_room(plan)
+    # Before anything is said: who is not invited when a key is shared can never read what it opens.
+    await _people(rooms, home, room_id)
     async with units() as unit:
         row = await _row_of(unit, home)
         if row is not None:

@@ -33,6 +33,8 @@ class Seen:
     replaces: str | None
     mentions: tuple[str, ...]
     encrypted: bool
+    msgtype: str
+    html: str
 
 
 class Person:
@@ -97,6 +99,12 @@ class Person:
                     return found
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
+    async def wait_until_gone(self, room_id: str, *, seconds: float = 30.0) -> None:
+        """Wait until this account is in a room no longer. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while room_id in self._client.rooms:  # noqa: ASYNC110 - nio has no event for it
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
     async def _follow(self) -> None:
         while True:
             await self._look()
@@ -110,11 +118,21 @@ class Person:
         if not isinstance(response, SyncResponse):
             await asyncio.sleep(1)
             return
+        await self._take_in(response)
+        await self._upkeep()
+
+    async def _take_in(self, response: SyncResponse) -> None:
+        client = self._client
         for room_id in response.rooms.invite:
             await client.join(room_id)
+        for room_id in response.rooms.leave:
+            client.rooms.pop(room_id, None)
         for room_id, room in response.rooms.join.items():
             for event in room.timeline.events:
                 self._note(room_id, event)
+
+    async def _upkeep(self) -> None:
+        client = self._client
         await client.send_to_device_messages()
         if client.should_upload_keys:
             await client.keys_upload()
@@ -144,6 +162,8 @@ def _seen(room_id: str, event: Event) -> Seen:
         replaces=target if kind == "m.replace" else None,
         mentions=tuple(content.get("m.mentions", {}).get("user_ids", ())),
         encrypted=bool(event.decrypted),
+        msgtype=str(shown.get("msgtype", "")),
+        html=str(shown.get("formatted_body", "")),
     )
 
 

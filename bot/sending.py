@@ -135,8 +135,7 @@ class Sender:
     async def _prepare(self, room: MatrixRoom) -> None:
         """Know members and devices, and give the room's key to those that may have it."""
         if not room.members_synced:
-            shown = await request(self._client, "GET", path("rooms", room.room_id, "joined_members"))
-            await self._client.receive_response(JoinedMembersResponse.from_dict(shown, room.room_id))
+            await self._learn_members(room)
         if self._client.should_query_keys:
             await self._trust.refresh()
         if not self._client.olm.should_share_group_session(room.room_id):
@@ -147,6 +146,22 @@ class Sender:
             # A device that nio learnt of without us: judge its owner, then once more.
             await self._trust.refresh(room.users)
             await self._share(room)
+
+    async def _learn_members(self, room: MatrixRoom) -> None:
+        """Take in who is in the room, and who is invited: they are to read what is said from now on."""
+        where = path("rooms", room.room_id, "members", query={"not_membership": "leave"})
+        shown = await request(self._client, "GET", where)
+        memberships = {
+            event["state_key"]: event.get("content", {}).get("membership")
+            for event in shown.get("chunk", ())
+            if isinstance(event.get("state_key"), str)
+        }
+        for user_id, membership in memberships.items():
+            if membership == "invite":
+                room.add_member(user_id, None, None, invited=True)
+        joined: Json = {user: {} for user, membership in memberships.items() if membership == "join"}
+        answer = JoinedMembersResponse.from_dict({"joined": joined}, room.room_id)
+        await self._client.receive_response(answer)
 
     async def _share(self, room: MatrixRoom) -> None:
         """Send the room's key, batch by batch; it counts as shared only when every batch was taken.

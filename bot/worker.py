@@ -101,17 +101,22 @@ class Worker:
         )
 
     async def _say(self, unit: Unit, room: Room, context: Context, event: Event, reply: Reply) -> None:
-        thread = context.thread
-        if thread is None and read(event.content or "").kind is Kind.REACTION:
-            thread = read(event.content or "").target
-        say = Say(
-            reply.text,
-            quote=reply.quote,
-            thread=thread,
-            reply_to=event.event_id if context.thread is None and thread is None else None,
-            file=reply.file,
-        )
+        thread, reply_to = await self._where(unit, event)
+        say = Say(reply.text, quote=reply.quote, thread=thread, reply_to=reply_to, file=reply.file)
         await say_in(unit, self._world, room, say, ticket=context.ticket_in_thread)
+
+    async def _where(self, unit: Unit, event: Event) -> tuple[str | None, str | None]:
+        """The thread in which an event is answered and, where there is none, the event to answer."""
+        heard = read(event.content or "")
+        if heard.thread is not None:
+            return heard.thread, None
+        if heard.kind is not Kind.REACTION or heard.target is None:
+            return None, event.event_id
+        # An event that stands in a thread cannot root another one, so the target's own is looked for.
+        row = await unit.outbox.by_event(heard.target)
+        ticket = await unit.tickets.get(row.ticket_id) if row is not None and row.ticket_id else None
+        thread = ticket.event_id if ticket is not None else None
+        return thread, heard.target if thread is None else None
 
     async def _answer(self, row_id: int, text: str, state: EventState) -> None:
         """After a rollback: mark the event and say why nothing happened, in a transaction of its own."""
@@ -120,9 +125,7 @@ class Worker:
             room = await unit.rooms.by_room_id(event.room_id) if event is not None else None
             if event is None or room is None:
                 return
-            heard = read(event.content or "")
-            thread = heard.thread or (heard.target if heard.kind is Kind.REACTION else None)
-            reply_to = event.event_id if heard.kind is Kind.MESSAGE else None
+            thread, reply_to = await self._where(unit, event)
             await say_in(unit, self._world, room, Say(text, thread=thread, reply_to=reply_to))
             self._finish(event, state)
 

@@ -158,6 +158,7 @@ class FakeHomeserver:
             ("POST", f"{CLIENT}/createRoom", self._create_room),
             ("GET", f"{CLIENT}/joined_rooms", self._joined_rooms),
             ("GET", f"{rooms}/joined_members", self._joined_members),
+            ("GET", f"{rooms}/members", self._members),
             ("GET", f"{rooms}/state/{{kind}}/{{key:.*}}", self._get_state),
             ("PUT", f"{rooms}/state/{{kind}}/{{key:.*}}", self._put_state),
             ("PUT", f"{rooms}/send/{{kind}}/{{txn}}", self._send),
@@ -318,6 +319,12 @@ class FakeHomeserver:
         members = [key for kind, key in self.state[room_id] if kind == "m.room.member"]
         joined = {user: {} for user in members if self._membership(room_id, user) == "join"}
         return web.json_response({"joined": joined})
+
+    async def _members(self, request: web.Request) -> web.Response:
+        room = self.state[request.match_info["room"]]
+        return web.json_response(
+            {"chunk": [event for (kind, _), event in room.items() if kind == "m.room.member"]}
+        )
 
     async def _get_state(self, request: web.Request) -> web.Response:
         found = self.state.get(request.match_info["room"], {}).get(_state_name(request))
