@@ -119,8 +119,14 @@ class Plan:
     folder: Path
     homeserver: Homeserver
     names: tuple[str, ...] = ("ana", "bob")
+    others: tuple[str, ...] = ()
+    """Agents who come with a client of their own."""
     hold: int = 1
     database: str = ""
+
+    def user_id(self, name: str) -> str:
+        """The Matrix user id of somebody in this story, and in no other."""
+        return f"@{name}-{self.folder.name}:{self.homeserver.server_name}".lower()
 
 
 def write_desk(plan: Plan, smtp_port: int) -> Path:
@@ -130,7 +136,7 @@ def write_desk(plan: Plan, smtp_port: int) -> Path:
     fingerprint = keyring.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
     french = keyring.make_key(f"Tails help desk <{FRENCH}>", expires=30)
     keyring.close()
-    people = [f"@{name}-{plan.homeserver.port}:{plan.homeserver.server_name}" for name in plan.names]
+    people = [plan.user_id(name) for name in (*plan.names, *plan.others)]
     for name, secret in (
         ("master.key", base64.b64encode(new_master_key()).decode()),
         ("matrix.password", PASSWORD),
@@ -143,7 +149,7 @@ def write_desk(plan: Plan, smtp_port: int) -> Path:
         CONFIG.format(
             database=f"database: {plan.database}\n" if plan.database else "",
             homeserver=plan.homeserver.url,
-            bot=f"@bot-{folder.name}:{plan.homeserver.server_name}".lower(),
+            bot=plan.user_id("bot"),
             support=SUPPORT,
             french=FRENCH,
             fingerprint=fingerprint,
@@ -170,11 +176,12 @@ async def office(plan: Plan) -> AsyncIterator[Office]:
         catcher = await stack.enter_async_context(Catcher())
         config = write_desk(plan, catcher.port)
         settings = read_settings(config)
-        plan.homeserver.register(settings.matrix.user_id.partition(":")[0][1:], PASSWORD)
+        for name in ("bot", *plan.names, *plan.others):
+            plan.homeserver.register(plan.user_id(name).partition(":")[0][1:], PASSWORD)
         agents = []
-        for user_id in (*settings.operators.admins, *settings.agents):
-            plan.homeserver.register(user_id.partition(":")[0][1:], PASSWORD)
-            person = await Person.log_in(plan.homeserver.url, user_id, PASSWORD, plan.folder / user_id[1:4])
+        for name in plan.names:
+            user_id = plan.user_id(name)
+            person = await Person.log_in(plan.homeserver.url, user_id, PASSWORD, plan.folder / name)
             stack.push_async_callback(person.close)
             agents.append(person)
         running = await stack.enter_async_context(serving(settings))
