@@ -66,10 +66,10 @@ async def _run(narrator: Narrator, *, stay: bool) -> int:
             narrator.console.print()
             narrator.console.print(findings.table())
             if stay:
-                asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    asyncio.get_running_loop().add_signal_handler(number, stop.set)
                 await _stay(there, narrator, stop)
-        left = "Everything is stopped and removed."
-    narrator.tell(left)
+    narrator.tell("Everything is stopped and removed.")
     return findings.exit_code
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from importlib import resources
-from typing import cast
 
 from desk.opened import Signature
 from helproom.demo_house import ENGLISH, USER, Stage
@@ -64,7 +63,7 @@ def open_signed(stage: Stage, mail: bytes) -> Received | None:
         return None
     # What is signed is the part's bytes as they travelled, without the line end before the delimiter.
     signed = mail.split(f"--{boundary}".encode())[1].removeprefix(b"\r\n").removesuffix(b"\r\n")
-    found = stage.user.verify_detached(signed, _payload(parts[1]), [stage.public_key("fr")])
+    found = stage.user.verify_detached(signed, _payload(parts[1]), [stage.public_key("en")])
     return _received(signed, found)
 
 
@@ -74,7 +73,7 @@ def _received(content: bytes, signatures: tuple[Signature, ...]) -> Received:
 
 
 def _parse(mail: bytes) -> EmailMessage:
-    return cast("EmailMessage", message_from_bytes(mail, policy=policy.default))
+    return message_from_bytes(mail, policy=policy.default)
 
 
 def _payload(part: Message | str) -> bytes:

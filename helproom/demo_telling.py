@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The narrator of the demo: says in the terminal what happens, as it happens."""
 
+import re
+
 from rich.console import Console
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
 
-INTRODUCTION = """\
-Helproom is a help desk that lives in encrypted Matrix rooms. People write mail to the desk, encrypted or
-not; the team reads and answers it in its chat, without touching mail or keys; the answers leave as mail,
-encrypted to the user where there is a key. Neither the chat's server nor the desk's database can read along.
-
-What you see now is the real thing on this machine alone: real programs, invented people, throw-away keys."""
+INTRODUCTION = (
+    "Helproom is a help desk that lives in encrypted Matrix rooms. People write mail to the desk, encrypted "
+    "or not. The team reads and answers it in its chat and touches neither mail nor keys. Answers leave "
+    "as mail, encrypted to the user where there is a key. Neither the chat's server nor the desk's database "
+    "holds a readable word of it.\n\n"
+    "What you see now is the real thing, on this machine alone: real programs, invented people, throw-away "
+    "keys. Mail is framed in yellow, what agents say in green, and what Helproom says in blue."
+)
 
 _STYLES = {"helproom": "cyan", "mail": "yellow", "agent": "green"}
 _WIDTH = 110
+_KEY_BLOCK = re.compile(
+    r"-----BEGIN PGP PUBLIC KEY BLOCK-----.*?-----END PGP PUBLIC KEY BLOCK-----", re.DOTALL
+)
+_AUTOCRYPT = re.compile(r"(?<=keydata=)(\n [^\n]+)+")
 
 
 class Narrator:
@@ -45,10 +53,15 @@ class Narrator:
         self.console.print(Text(f"  • {what}", style="dim"))
 
     def in_room(self, speaker: str, text: str, *, where: str = "in the ticket's thread") -> None:
-        """Show what somebody says in a room."""
+        """Show what somebody says in a room; what stands in a thread is indented."""
         style = _STYLES["helproom" if speaker == "Helproom" else "agent"]
         depth = 4 if "thread" in where else 0
-        panel = Panel(Text(text), title=f"{speaker}, {where}", title_align="left", border_style=style)
+        panel = Panel(
+            Text(_KEY_BLOCK.sub("(here a public key)", text)),
+            title=f"{speaker}, {where}",
+            title_align="left",
+            border_style=style,
+        )
         self.console.print(Padding(panel, (0, 0, 0, depth)), width=_WIDTH)
 
     def mail(self, title: str, text: str) -> None:
@@ -58,7 +71,8 @@ class Narrator:
 
 
 def head_of(mail: bytes, lines: int) -> str:
-    """The first lines of a mail as a server on its way reads them, long ones cut."""
-    shown = mail.decode("ascii", "replace").replace("\r\n", "\n").split("\n")
+    """The first lines of a mail as a server on its way reads them, without what is long and dull."""
+    text = mail.decode("ascii", "replace").replace("\r\n", "\n")
+    shown = _AUTOCRYPT.sub(" (here the desk's public key)", text).split("\n")
     cut = [line if len(line) <= _WIDTH - 6 else f"{line[: _WIDTH - 7]}…" for line in shown[:lines]]
     return "\n".join([*cut, f"… ({len(shown) - lines} more lines)"])
