@@ -77,11 +77,19 @@ class Command:
                     raise Unfit(f"Something is missing: {parameter.shown}.")
                 arguments.append(parameter.default)
                 continue
+            if parameter.type is Ticket and self._are_all_needed(context, remaining):
+                arguments.append((await CONVERTERS[Ticket](context, Remaining("")))[0])
+                continue
             value, remaining = await CONVERTERS[parameter.type](context, remaining)
             arguments.append(value)
         if remaining.rest():
             raise Unfit(f"I do not know what to do with “{remaining.rest()[:60]}”.")
         return arguments
+
+    def _are_all_needed(self, context: Context, remaining: Remaining) -> bool:
+        """In a thread, `!link #12` is about issue 12: the word is needed further on."""
+        needed = sum(not each.optional for each in self.parameters if each.type is not Ticket)
+        return context.ticket_in_thread is not None and len(remaining.text.split()) <= needed
 
 
 class Commands:

@@ -16,7 +16,7 @@ async def link(context: Context, ticket: Ticket, issue: IssueNumber) -> Reply:
 
     Outside a thread give the ticket first.
 
-    !link 9080
+    !link #9080
     !link #12 #9080
     """
     return Reply(await problems.link(context.unit, context.world, ticket, issue, by=context.agent))
@@ -26,6 +26,6 @@ async def link(context: Context, ticket: Ticket, issue: IssueNumber) -> Reply:
 async def unlink(context: Context, ticket: Ticket, issue: IssueNumber) -> Reply:
     """Take a link to an issue off.
 
-    !unlink 9080
+    !unlink #9080
     """
     return Reply(await problems.unlink(context.unit, context.world, ticket, issue))

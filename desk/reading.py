@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from desk.posting import File
+from desk.world import Refusal
 from storage.models import Message, Ticket
 from storage.states import MessageKind
 from storage.unit import Unit
@@ -28,6 +29,8 @@ async def show(unit: Unit, ticket: Ticket, *, whole: bool) -> Shown:
     """Return the newest message of the user, or all that was said; what is shown counts as read."""
     said = await unit.messages.of(ticket)
     incoming = [message for message in said if message.kind is MessageKind.IN]
+    if not incoming:
+        raise Refusal(f"There is nothing to read in ticket {ticket.id} (any more).")
     newest = incoming[-1]
     ticket.read_up_to = max(ticket.read_up_to, newest.id)
     if whole:

@@ -94,6 +94,25 @@ async def test_moved_to_another_row_a_sealed_column_does_not_open(desk: Desk):
             _ = moved.contact
 
 
+@pytest.mark.parametrize(
+    "moved",
+    [
+        "UPDATE message SET text_sealed = (SELECT text_sealed FROM message WHERE id = 1) WHERE id = 2",
+        "UPDATE message SET text_sealed = subject_sealed WHERE id = 2",
+    ],
+)
+async def test_within_a_ticket_no_text_can_take_the_place_of_another(desk: Desk, moved: str):
+    await desk.ticket("Yes.")
+    await desk.user_writes(1, "No.")
+    assert [each.text for each in await desk.messages(1)] == ["Yes.", "No."]
+    async with desk.units() as unit:
+        await unit.session.execute(text(moved))
+    found = await desk.messages(1)
+    assert found[0].text == "Yes."
+    with pytest.raises(SealBroken):
+        _ = found[1].text
+
+
 async def test_with_another_master_key_nothing_opens(desk: Desk):
     await desk.ticket()
     async with Units(desk.units.engine, Vault(new_master_key()))() as unit:
