@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import signal
+import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,10 +29,11 @@ Everything keeps running until Ctrl-C. Log in with any Matrix client (Element: �
 
 “you” is an agent who has never logged in: accept the invitations to the rooms, and let your client set up its
 encryption, for Helproom writes to signed devices only. What was said before cannot be read by a new device.
-Then write to the desk, from another terminal, and answer in the chat:
+Then write to the desk, from another terminal; half a minute later it is announced, and you can answer it:
 
-    printf 'From: you@example.org\\nSubject: Hello\\n\\nIs anybody there?\\n' |
-        helproom --config {config} deliver --sender you@example.org --recipient {address}
+    printf 'From: you@example.org\\nSubject: Hello\\n\\nIs anybody there?\\n' | \\
+        {python} -m helproom --config {config} \\
+        deliver --sender you@example.org --recipient {address}
 
 Answers that leave are shown here. The desk's log: {log}"""
 
@@ -107,6 +109,7 @@ async def _stay(there: Stage, narrator: Narrator, stop: asyncio.Event) -> None:
     narrator.console.print()
     narrator.tell(
         _STAY.format(
+            python=sys.executable,
             url=there.homeserver.url,
             password=there.secrets.password,
             config=there.config,

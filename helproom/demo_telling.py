@@ -75,4 +75,5 @@ def head_of(mail: bytes, lines: int) -> str:
     text = mail.decode("ascii", "replace").replace("\r\n", "\n")
     shown = _AUTOCRYPT.sub(" (here the desk's public key)", text).split("\n")
     cut = [line if len(line) <= _WIDTH - 6 else f"{line[: _WIDTH - 7]}…" for line in shown[:lines]]
-    return "\n".join([*cut, f"… ({len(shown) - lines} more lines)"])
+    missing = len(shown) - len(cut)
+    return "\n".join([*cut, f"… ({missing} more lines)"] if missing else cut)
