@@ -3,8 +3,9 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from sqlalchemy import event
@@ -13,11 +14,13 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from storage import one_trip
 from storage.contacts import Keys, Pins
 from storage.facts import Facts
 from storage.journal import Journal
 from storage.letters import Letters
 from storage.messages import Messages
+from storage.one_trip import OneTripConnection
 from storage.outgoing import OutboxRows
 from storage.problems import Problems
 from storage.rooms import Rooms
@@ -158,8 +161,18 @@ def open_engine(text: str) -> AsyncEngine:
     url = database_url(text)
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
+
+    async def connect() -> OneTripConnection:
+        where, options = engine.dialect.create_connect_args(url)
+        return await one_trip.connect(partial(sqlite3.connect, *where, **options))
+
     engine = create_async_engine(
-        url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0
+        url,
+        async_creator=connect,
+        hide_parameters=True,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=1,
+        max_overflow=0,
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_immediate)
