@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-BENCHMARKS = ("opening",)
+BENCHMARKS = ("opening", "intake")
 
 
 def main(names: list[str]) -> None:
