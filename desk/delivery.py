@@ -6,6 +6,8 @@ import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import structlog
 
@@ -14,9 +16,13 @@ from desk.receipts import delivered, refused, unclear
 from desk.world import World
 from storage.models import Outbox
 from storage.states import OutboxState
-from storage.unit import Unit, Units
+from storage.unit import StorageTrouble, Unit, Units
 
 log = structlog.get_logger()
+T = TypeVar("T")
+
+STORAGE_PAUSE = 5.0
+"""Seconds between attempts when the database is locked, full or gone."""
 
 SURPRISES_BEFORE_PARKING = 5
 """How many failures of our own code a row may meet before it is put aside."""
@@ -82,22 +88,23 @@ class Delivery:
         self._world = world
         self._senders = senders
         self._busy: set[str] = set()
+        self._closing = False
 
     async def run(self, *, poll: float = 30.0) -> None:
         """Deliver for ever: at once when the bell rings, and at the latest after `poll` seconds.
 
         A lane that hangs holds up nobody but itself.
         """
-        await self.settle_interrupted()
+        await insist(self.settle_interrupted)
         bell = self._units.bells.outbox
         async with asyncio.TaskGroup() as together:
             while True:
                 bell.clear()
-                for lane in await self._due_lanes():
-                    if lane not in self._busy:
+                for lane in await insist(self._due_lanes):
+                    if lane not in self._busy and not self._closing:
                         self._busy.add(lane)
                         together.create_task(self._work_lane(lane))
-                pause = await self._until_next(poll)
+                pause = await insist(partial(self._until_next, poll))
                 # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the bell.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
@@ -129,13 +136,25 @@ class Delivery:
                 for lane in lanes:
                     together.create_task(self._drain_lane(lane))
 
+    async def finish(self, grace: float) -> None:
+        """Begin nothing more, and let what is under way end within `grace` seconds."""
+        self._closing = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while self._busy:
+                    self._units.bells.outbox.clear()
+                    await self._units.bells.outbox.wait()
+
     async def _drain_lane(self, lane: str) -> None:
-        while True:
-            async with self._units() as unit:
-                row = await unit.outbox.head_of(lane, self._world.now())
-                parcel = None if row is None else self._wrap(row)
+        while not self._closing:
+            parcel = await insist(partial(self._next_parcel, lane))
             if parcel is None or not await self._deliver(parcel):
                 return
+
+    async def _next_parcel(self, lane: str) -> Parcel | None:
+        async with self._units() as unit:
+            row = await unit.outbox.head_of(lane, self._world.now())
+            return None if row is None else self._wrap(row)
 
     def _wrap(self, row: Outbox) -> Parcel:
         return Parcel(
@@ -153,6 +172,10 @@ class Delivery:
     async def _deliver(self, parcel: Parcel) -> bool:
         """Try one row; False when its lane has to wait."""
         outcome = await self._outcome(parcel)
+        # What has left must be noted as left, however long the database takes to be well.
+        return await insist(partial(self._note, parcel, outcome))
+
+    async def _note(self, parcel: Parcel, outcome: Outcome) -> bool:
         async with self._units() as unit:
             row = await unit.outbox.get(parcel.id)
             if row is None:
@@ -209,6 +232,16 @@ class Delivery:
         async with self._units() as unit:
             for row in await unit.outbox.in_state(OutboxState.SENDING):
                 await self._settle(unit, row, Unclear("Helproom stopped while it was being handed over"))
+
+
+async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again, with pauses, until the database does its work."""
+    while True:
+        try:
+            return await attempt()
+        except StorageTrouble as trouble:
+            log.warning("delivery.storage", trouble=str(trouble))
+            await asyncio.sleep(STORAGE_PAUSE)
 
 
 class StopDelivery(Exception):

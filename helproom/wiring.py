@@ -26,7 +26,7 @@ from bot.trust import Judgement, Trust
 from bot.trust import Pin as FirstSight
 from bot.worker import Worker
 from desk import disposable, replies
-from desk.delivery import Delivery
+from desk.delivery import Delivery, insist
 from desk.delivery import Sender as Carrier
 from desk.house import House
 from desk.posting import tell_operators
@@ -51,6 +51,8 @@ log = structlog.get_logger()
 HOLD_CHECK_SECONDS = 1
 ROOM_CHECK_SECONDS = 10
 HINT_CHECK_SECONDS = 30
+DRAIN_SECONDS = 20
+"""How long a stop waits for what is being handed over; the rest goes on at the next start."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,9 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
         stack.callback(scheduler.shutdown, wait=False)
         async with _background(_tasks(desk, matrix)):
             yield Running(desk, session, door.port if door else 0)
+            if door is not None:
+                await door.stop()
+            await matrix.delivery.finish(DRAIN_SECONDS)
 
 
 async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> Desk:
@@ -313,4 +318,4 @@ async def _background(tasks: tuple[Callable[[], Awaitable[None]], ...]) -> Async
 
 
 async def _awaited(task: Callable[[], Awaitable[None]]) -> None:
-    await task()
+    await insist(task)
