@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-BENCHMARKS = ("opening", "intake")
+BENCHMARKS = ("opening", "intake", "talking")
 
 
 def main(names: list[str]) -> None:
