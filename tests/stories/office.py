@@ -5,13 +5,13 @@ import asyncio
 import base64
 import contextlib
 import smtplib
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.person import Person, Seen
 from helproom.homeserver import free_port
-from helproom.settings import read_settings
+from helproom.settings import Settings, read_settings
 from helproom.wiring import Running, serving
 from mail.catcher import Catcher
 from mail.openpgp import Keyring
@@ -27,7 +27,7 @@ FRENCH = "support-fr@tails.net"
 CONFIG = """\
 data_dir: data
 master_key_file: master.key
-{database}matrix:
+{more}matrix:
   homeserver: {homeserver}
   user_id: "{bot}"
   password_file: matrix.password
@@ -70,13 +70,24 @@ replies:
 class Office:
     """A desk that runs, the agents' clients and the mail server that takes answers."""
 
+    settings: Settings
     running: Running
     agents: list[Person]
     catcher: Catcher
+    shift: contextlib.AsyncExitStack
+    """Its end is the desk's stop."""
 
     @property
     def ana(self) -> Person:
         return self.agents[0]
+
+    async def stop(self) -> None:
+        """Stop the desk; agents, homeserver and mail server stay."""
+        await self.shift.aclose()
+
+    async def start(self) -> None:
+        """Start the desk again on the same folder."""
+        self.running = await self.shift.enter_async_context(serving(self.settings))
 
     async def deliver(self, raw: bytes, recipient: str = SUPPORT, sender: str = "user@example.org") -> None:
         """Hand a mail over by LMTP, as a mail server does."""
@@ -122,7 +133,10 @@ class Plan:
     others: tuple[str, ...] = ()
     """Agents who come with a client of their own."""
     hold: int = 1
-    database: str = ""
+    more: str = ""
+    """Lines of the config that other stories do without."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """What these lines name: secrets by file name."""
 
     def user_id(self, name: str) -> str:
         """The Matrix user id of somebody in this story, and in no other."""
@@ -141,13 +155,14 @@ def write_desk(plan: Plan, smtp_port: int) -> Path:
         ("master.key", base64.b64encode(new_master_key()).decode()),
         ("matrix.password", PASSWORD),
         ("passphrase", PASSPHRASE),
+        *plan.secrets.items(),
     ):
         (folder / name).touch(mode=0o600)
         (folder / name).write_text(secret)
     config = folder / "config.yaml"
     config.write_text(
         CONFIG.format(
-            database=f"database: {plan.database}\n" if plan.database else "",
+            more=plan.more,
             homeserver=plan.homeserver.url,
             bot=plan.user_id("bot"),
             support=SUPPORT,
@@ -184,5 +199,6 @@ async def office(plan: Plan) -> AsyncIterator[Office]:
             person = await Person.log_in(plan.homeserver.url, user_id, PASSWORD, plan.folder / name)
             stack.push_async_callback(person.close)
             agents.append(person)
-        running = await stack.enter_async_context(serving(settings))
-        yield Office(running, agents, catcher)
+        shift = await stack.enter_async_context(contextlib.AsyncExitStack())
+        running = await shift.enter_async_context(serving(settings))
+        yield Office(settings, running, agents, catcher, shift)
