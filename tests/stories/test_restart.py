@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The desk stops and starts between the steps of its work: nothing is lost, and nothing is doubled."""
+
+import contextlib
+import datetime as dt
+from collections import Counter
+from pathlib import Path
+
+from helproom.handover import open_units
+from tests.services.synapse import Homeserver
+from tests.stories.office import SAMPLES, Office, Plan, office
+
+
+async def begin(desk: Office) -> tuple[str, str]:
+    """Deliver a report; return the room and the ticket's thread."""
+    await desk.deliver((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())
+    announcement = await desk.announced(1)
+    await desk.hears("you are on duty", thread=announcement.event_id)
+    return announcement.room_id, announcement.event_id
+
+
+async def end_all_holds(desk: Office) -> None:
+    """Let time pass for a desk that does not run: the hold of every held answer ends."""
+    now = dt.datetime.now(dt.UTC)
+    async with contextlib.aclosing(_Database(desk)) as database, database.units() as unit:
+        held = await unit.messages.due_replies(now + dt.timedelta(days=1))
+        assert len(held) == 1
+        message = await unit.messages.get(held[0])
+        assert message is not None
+        message.hold_until = now
+
+
+class _Database:
+    """The database of a desk that does not run."""
+
+    def __init__(self, desk: Office) -> None:
+        self.units = open_units(desk.settings)
+
+    async def aclose(self) -> None:
+        await self.units.close()
+
+
+async def said_by_the_desk(desk: Office, room: str, thread: str) -> Counter[str]:
+    """All that the desk has said so far in the thread and around it, counted: edits are not."""
+    await desk.ana.say(room, "!list all", thread=thread)
+    await desk.hears("Open: 1", thread=thread)
+    bot = desk.running.session.user_id
+    return Counter(seen.body for seen in desk.ana.seen if seen.sender == bot and seen.replaces is None)
+
+
+async def test_nothing_is_said_or_done_twice_across_restarts(tmp_path: Path, synapse: Homeserver) -> None:
+    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+        room, thread = await begin(desk)
+        await desk.stop()
+        await desk.ana.say(room, "!note Said while nobody listened.", thread=thread)
+        await desk.ana.react(room, thread, "👀")
+        await desk.start()
+        await desk.hears("Noted.", thread=thread)
+        await desk.stop()
+        await desk.start()
+        await desk.ana.say(room, "!release", thread=thread)
+        await desk.hears("is free again", thread=thread)
+        said = await said_by_the_desk(desk, room, thread)
+        assert [text for text, times in said.items() if times > 1] == []
+        async with desk.running.desk.units() as unit:
+            ticket = await unit.tickets.get(1)
+            assert ticket is not None
+            kept = [message.text for message in await unit.messages.of(ticket)]
+            assert kept.count("Said while nobody listened.") == 1
+            assert await unit.tickets.get(2) is None
+
+
+async def test_a_held_answer_survives_a_restart_and_leaves_once(tmp_path: Path, synapse: Homeserver) -> None:
+    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+        room, thread = await begin(desk)
+        await desk.ana.say(room, "!reply Hello,\n\nplease update.", thread=thread)
+        await desk.hears("This is going to leave", thread=thread)
+        await desk.stop()
+        assert desk.catcher.caught == []
+        await end_all_holds(desk)
+        await desk.start()
+        await desk.catcher.wait_for(1)
+        await desk.hears("The answer has left", thread=thread)
+        await desk.stop()
+        await desk.start()
+        said = await said_by_the_desk(desk, room, thread)
+        assert [text for text, times in said.items() if times > 1] == []
+        assert len(desk.catcher.caught) == 1
+
+
+async def test_a_preview_keeps_its_buttons_across_a_restart(tmp_path: Path, synapse: Homeserver) -> None:
+    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+        room, thread = await begin(desk)
+        await desk.ana.say(room, "!reply Hello.", thread=thread)
+        preview = await desk.hears("This is going to leave", thread=thread)
+        await desk.stop()
+        await desk.ana.react(room, preview.event_id, "✅")
+        await desk.start()
+        await desk.catcher.wait_for(1)
+        await desk.hears("The answer has left", thread=thread)
+        assert len(desk.catcher.caught) == 1
