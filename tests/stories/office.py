@@ -104,7 +104,9 @@ class Office:
             lambda seen: f"#{number} " in seen.body and seen.thread is None and seen.replaces is None
         )
 
-    async def hears(self, text: str, *, thread: str | None = None, by: Person | None = None) -> Seen:
+    async def hears(
+        self, text: str, *, thread: str | None = None, by: Person | None = None, seconds: float = 30.0
+    ) -> Seen:
         """What the bot says that holds this text."""
         bot = self.running.session.user_id
         return await (by or self.ana).wait_for(
@@ -113,7 +115,8 @@ class Office:
                 and text in seen.body
                 and seen.replaces is None
                 and (thread is None or seen.thread == thread)
-            )
+            ),
+            seconds=seconds,
         )
 
     async def edited(self, announcement: Seen, text: str, by: Person | None = None) -> Seen:

@@ -39,6 +39,7 @@ async def test_an_issue_is_shown_and_a_redmine_that_is_down_is_told_once(
             assert await is_linked(desk, 2)
         finally:
             redmine.start()
-        later = await desk.hears("Tor Browser crashes at start", thread=thread)
+        # The pauses between attempts have grown for as long as Redmine took to start.
+        later = await desk.hears("Tor Browser crashes at start", thread=thread, seconds=200)
         assert "Status: New" in later.body
         assert sum(TROUBLE in seen.body for seen in desk.ana.seen) == 1
