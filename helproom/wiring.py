@@ -45,6 +45,7 @@ from storage.models import Pin
 from storage.unit import StorageTrouble, Units
 from trackers.reading import KIND as READ_PROBLEM
 from trackers.reading import IssueReader
+from trackers.redmine import Redmine
 
 log = structlog.get_logger()
 
@@ -65,6 +66,7 @@ class Desk:
     units: Units
     keyring: Keyring
     workshop: Workshop
+    tracker: Redmine | None
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,10 @@ async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> De
     stack.callback(keyring.close)
     workshop = Workshop()
     stack.callback(workshop.close)
-    desk = Desk(settings, real_world(), handover.house_of(settings), units, keyring, workshop)
+    tracker = outside.open_tracker(settings)
+    if tracker is not None:
+        stack.callback(tracker.close)
+    desk = Desk(settings, real_world(), handover.house_of(settings), units, keyring, workshop, tracker)
     await note_homes(units, desk.world, outside.homes(settings))
     return desk
 
@@ -203,7 +208,7 @@ def _carriers(desk: Desk, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]
         desk.workshop,
         outside.submission_settings(desk.settings),
     )
-    reader = IssueReader(desk.units, desk.world, outside.open_tracker(desk.settings))
+    reader = IssueReader(desk.units, desk.world, desk.tracker)
     return {
         **RoomSenders(desk.units, desk.world, sender).table(),
         **DisposableRooms(desk.units, desk.world, rooms, sender, version=version).table(),
