@@ -3,15 +3,11 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,30 +16,30 @@ from storage.unit import StorageTrouble, trouble_of
 T = TypeVar("T")
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    return config
+_VERSIONS = Path(__file__).parent / "migrations" / "versions"
+
+
+def revisions() -> tuple[str, ...]:
+    """Return the revisions this code knows, oldest first: the files' names begin with them."""
+    return tuple(sorted(file.name.partition("_")[0] for file in _VERSIONS.glob("[0-9]*_*.py")))
+
+
+def _found(connection: Connection) -> str | None:
+    """Return the database's revision; None for one that is empty. Raises StorageTrouble when it is newer."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found is not None and found not in revisions():
+        raise StorageTrouble(
+            f"The database is newer than this Helproom (revision {found}): install the newer version, "
+            "or restore a backup from before the upgrade."
+        )
+    return found
 
 
 def _upgrade(connection: Connection) -> None:
-    scripts = ScriptDirectory.from_config(_config())
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found == scripts.get_current_head():
-        return
-    if found is not None and not _known(scripts, found):
-        raise _newer(found)
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
-
-
-def _known(scripts: ScriptDirectory, revision: str) -> bool:
-    try:
-        return scripts.get_revision(revision) is not None
-    except CommandError:
-        return False
+    if _found(connection) != revisions()[-1]:
+        import_module("storage.upgrading").upgrade(connection)
 
 
 class Shape(StrEnum):
@@ -55,20 +51,10 @@ class Shape(StrEnum):
 
 
 def _shape(connection: Connection) -> Shape:
-    scripts = ScriptDirectory.from_config(_config())
-    found = MigrationContext.configure(connection).get_current_revision()
+    found = _found(connection)
     if found is None:
         return Shape.EMPTY
-    if not _known(scripts, found):
-        raise _newer(found)
-    return Shape.CURRENT if found == scripts.get_current_head() else Shape.OLDER
-
-
-def _newer(found: str) -> StorageTrouble:
-    return StorageTrouble(
-        f"The database is newer than this Helproom (revision {found}): install the newer version, "
-        "or restore a backup from before the upgrade."
-    )
+    return Shape.CURRENT if found == revisions()[-1] else Shape.OLDER
 
 
 async def migrate(engine: AsyncEngine) -> None:
