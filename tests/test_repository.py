@@ -14,6 +14,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ASIDE = {"tests", "benchmarks"}
+"""Packages that are not installed."""
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
 # Written in pieces, so that this file does not hold what it looks for.
@@ -118,7 +120,9 @@ def test_every_pin_has_a_hash() -> None:
 
 def test_the_packages_lie_side_by_side_and_every_tool_knows_them() -> None:
     tools = PROJECT["tool"]
-    packages = sorted(path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tests")
+    packages = sorted(
+        path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name not in ASIDE
+    )
     assert sorted(tools["hatch"]["build"]["targets"]["wheel"]["packages"]) == packages
     assert sorted(tools["importlinter"]["root_packages"]) == packages
     assert sorted(tools["coverage"]["run"]["source"]) == packages
