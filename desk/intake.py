@@ -19,6 +19,8 @@ from storage.unit import Unit
 SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""
 
+_WRITTEN_BY_NOBODY = frozenset({Automatic.BOUNCE, Automatic.AUTO_REPLY})
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -106,13 +108,14 @@ async def _follow_up(desk: Desk, arrival: Arrival) -> Verdict | None:
     ticket = by_token or await _ticket_by_reference(desk, arrival.opened)
     if ticket is None:
         return None
-    if arrival.opened.automatic is not None:
-        await _note_automatic(desk, arrival, ticket)
-        return LetterState.FOLLOW_UP, arrival.opened.automatic.value
-    if by_token is None and not _is_party(desk, arrival, ticket):
+    automatic = arrival.opened.automatic
+    if automatic is not Automatic.BOUNCE and by_token is None and not _is_party(desk, arrival, ticket):
         reason = f"claims to belong to ticket {ticket.id}, but comes from somebody else"
         await _tell_quarantine(desk, arrival.letter, reason)
         return LetterState.QUARANTINED, reason
+    if automatic in _WRITTEN_BY_NOBODY:
+        await _note_automatic(desk, arrival, ticket)
+        return LetterState.FOLLOW_UP, automatic.value
     await _add_to(desk, arrival, ticket)
     return LetterState.FOLLOW_UP, ""
 
@@ -133,11 +136,15 @@ def _is_party(desk: Desk, arrival: Arrival, ticket: Ticket) -> bool:
 
 
 async def _note_automatic(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
-    """A bounce or an auto-reply is told in the thread; it does not count as the user's word."""
+    """A bounce or an auto-reply is told in the thread; it does not count as the user's word.
+
+    Its text is not shown: anybody can send one, and what was decrypted must not stand in the thread.
+    """
     arrival.letter.ticket_id = ticket.id
-    what = arrival.opened.automatic
-    words = "A bounce came back" if what is Automatic.BOUNCE else "An automatic answer came back"
-    await say_in_thread(desk.unit, desk.world, ticket, f"{words} for this ticket.", quote=arrival.opened.text)
+    ticket.confidential = ticket.confidential or is_confidential(arrival.opened)
+    bounced = arrival.opened.automatic is Automatic.BOUNCE
+    words = "A bounce came back" if bounced else "An automatic answer came back"
+    await say_in_thread(desk.unit, desk.world, ticket, f"{words} for this ticket.")
 
 
 async def _add_to(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
@@ -156,8 +163,9 @@ async def _add_to(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
 
 async def _quarantine_automatic(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Bounces and auto-replies that answer nothing of ours make no ticket. Mail through lists does."""
-    if arrival.opened.automatic in {Automatic.BOUNCE, Automatic.AUTO_REPLY}:
-        reason = f"an automatic mail ({arrival.opened.automatic.value}) that answers none of ours"
+    automatic = arrival.opened.automatic
+    if automatic in _WRITTEN_BY_NOBODY:
+        reason = f"an automatic mail ({automatic.value}) that answers none of ours"
         await _tell_quarantine(desk, arrival.letter, reason)
         return LetterState.QUARANTINED, reason
     return None

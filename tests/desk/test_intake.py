@@ -146,7 +146,37 @@ async def test_a_bounce_of_ours_is_told_in_the_thread_and_is_no_word_of_the_user
     assert len(await desk.messages(1)) == 1
     [row] = await desk.rows("say")
     said = say_from_json(row.payload)
-    assert (said.text, said.quote) == ("A bounce came back for this ticket.", "No such user.")
+    assert (said.text, said.quote) == ("A bounce came back for this ticket.", "")
+
+
+async def test_an_automatic_answer_shows_no_decrypted_words_and_makes_its_ticket_confidential(desk: Desk):
+    await take_in(desk, PLAIN)
+    away = replace(wrote(), automatic=Automatic.AUTO_REPLY, encryption=Encryption(EncryptionState.OK))
+    await take_in(desk, away, token=await token_of(desk))
+    assert (await desk.look(1)).confidential
+    assert "More." not in await told(desk)
+
+
+async def test_an_automatic_answer_of_somebody_else_is_quarantined(desk: Desk):
+    await take_in(desk, PLAIN)
+    away = replace(wrote(sender="eve@elsewhere.test", in_reply_to=(await answer(desk),)))
+    letter = await take_in(desk, replace(away, automatic=Automatic.AUTO_REPLY))
+    assert letter.state is LetterState.QUARANTINED
+
+
+async def test_a_bounce_needs_no_party(desk: Desk):
+    await take_in(desk, PLAIN)
+    bounce = wrote(sender="mailer-daemon@elsewhere.test", in_reply_to=(await answer(desk),))
+    letter = await take_in(desk, replace(bounce, automatic=Automatic.BOUNCE))
+    assert (letter.state, letter.ticket_id) == (LetterState.FOLLOW_UP, 1)
+
+
+async def test_an_encrypted_follow_up_through_a_list_is_the_user_s_word(desk: Desk):
+    await take_in(desk, PLAIN)
+    listed = replace(wrote(), automatic=Automatic.LIST, encryption=Encryption(EncryptionState.OK))
+    await take_in(desk, listed, token=await token_of(desk))
+    assert [each.text for each in await desk.messages(1)] == ["My wifi is gone.", "More."]
+    assert (await desk.look(1)).confidential
 
 
 @pytest.mark.parametrize("automatic", [Automatic.BOUNCE, Automatic.AUTO_REPLY])
