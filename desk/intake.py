@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """From an opened letter to a ticket, a follow-up, quarantine or a counted drop, in small steps."""
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from storage.unit import Unit
 SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""
 
+_PROGRAM = re.compile(r"[a-z0-9-]{1,30}")
 _WRITTEN_BY_NOBODY = frozenset({Automatic.BOUNCE, Automatic.AUTO_REPLY})
 
 
@@ -200,7 +202,7 @@ async def _keep_message(desk: Desk, arrival: Arrival, ticket: Ticket, *, by_user
     message.text = opened.text
     message.subject = subject_of(opened)
     message.message_id = opened.headers.message_id or None
-    message.details = details_of(opened)
+    message.details = details_of(opened, from_contact=by_user)
     await desk.unit.messages.add(message)
     arrival.letter.ticket_id = ticket.id
     if ticket.contact_tag:
@@ -242,10 +244,11 @@ def _language(arrival: Arrival) -> tuple[str, float | None]:
 
 
 def _kind(opened: Opened) -> str:
+    """Return words of ours: what the report names is taken only where it looks like a program's name."""
     if opened.whisperback is None:
         return "e-mail"
     app = opened.whisperback.app
-    return f"bug report, {app[:40]}" if app else "bug report"
+    return f"bug report, {app}" if app and _PROGRAM.fullmatch(app) else "bug report"
 
 
 def contact_of(opened: Opened) -> str | None:

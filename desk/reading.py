@@ -54,11 +54,15 @@ def _head(ticket: Ticket, message: Message) -> str:
     details: dict[str, Any] = json.loads(message.details or "{}")
     lines = [
         f"From: {ticket.contact or 'nobody: the user left no address'}",
+        *_ELSEWHERE[details.get("from_contact", True)],
         f"Subject: {message.subject or '(none)'}",
         f"Protection: {details.get('protection', '')}",
         *_more(details),
     ]
     return "\n".join(lines)
+
+
+_ELSEWHERE = {True: (), False: ("Attention: this did not come from the ticket's address.",)}
 
 
 def _more(details: dict[str, Any]) -> Sequence[str]:

@@ -31,11 +31,15 @@ def encryption_words(opened: Opened) -> str:
     return f"{sentence[0].upper()}{sentence[1:]}."
 
 
-def details_of(opened: Opened) -> str:
-    """Return, as JSON, what else an agent should see beside the text: verdicts, attachments, problems."""
+def details_of(opened: Opened, *, from_contact: bool = True) -> str:
+    """Return, as JSON, what else an agent should see beside the text: verdicts, attachments, problems.
+
+    `from_contact` tells whether it came from the ticket's address.
+    """
     return to_json(
         {
             "form": opened.form,
+            "from_contact": from_contact,
             "protection": encryption_words(opened),
             "encryption": opened.encryption.detail,
             "signatures": [signature.detail for signature in opened.signatures if signature.detail],

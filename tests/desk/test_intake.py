@@ -130,6 +130,10 @@ async def test_the_token_vouches_for_another_address(desk: Desk):
     await take_in(desk, PLAIN)
     letter = await take_in(desk, wrote(sender="work@elsewhere.test"), token=await token_of(desk))
     assert letter.state is LetterState.FOLLOW_UP
+    elsewhere = "Attention: this did not come from the ticket's address."
+    assert elsewhere in await desk.say("!show", ticket=1)
+    await take_in(desk, wrote(number=3), token=await token_of(desk))
+    assert elsewhere not in await desk.say("!show", ticket=1)
 
 
 async def test_a_wrong_token_makes_a_ticket_of_its_own(desk: Desk):
@@ -240,6 +244,20 @@ async def test_a_report_is_confidential_and_its_contact_is_the_one_inside(desk: 
     ticket = await desk.look(1)
     assert (ticket.contact, ticket.subject, ticket.tails_version) == (USER, "No sound", "6.10")
     assert ticket.confidential
+
+
+@pytest.mark.parametrize(
+    ("app", "kind"),
+    [
+        ("tor-browser", "bug report, tor-browser"),
+        ("call me at +49 123", "bug report"),
+        ("a" * 31, "bug report"),
+        (None, "bug report"),
+    ],
+)
+async def test_a_report_s_program_is_named_only_where_it_looks_like_one(desk: Desk, app: str, kind: str):
+    await take_in(desk, replace(PLAIN, whisperback=WhisperBack("id1", "No sound", USER, app=app)))
+    assert (await desk.look(1)).kind == kind
 
 
 @pytest.mark.parametrize("state", [each for each in EncryptionState if each is not EncryptionState.NONE])
