@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from commands.context import Context, Reply
-from commands.words import CONVERTERS, Remaining, Rest, Unfit, Words
+from commands.words import CONVERTERS, Remaining, Rest, Unfit, Words, number_in
 from desk.world import Refusal
 from storage.models import Ticket
 
@@ -70,6 +70,7 @@ class Command:
 
     async def _arguments(self, context: Context, text: str) -> list[Any]:
         remaining = Remaining(text)
+        self._refuse_two_tickets(context, remaining)
         arguments = []
         for parameter in self.parameters:
             if parameter.type is not Ticket and not remaining.rest():
@@ -90,6 +91,22 @@ class Command:
         """In a thread, `!link #12` is about issue 12: the word is needed further on."""
         needed = sum(not each.optional for each in self.parameters if each.type is not Ticket)
         return context.ticket_in_thread is not None and len(remaining.text.split()) <= needed
+
+    def _refuse_two_tickets(self, context: Context, remaining: Remaining) -> None:
+        """In a thread, "#12 and so on" may be meant for ticket 12 or be the text: nobody should guess."""
+        takes_text = any(parameter.type is Rest for parameter in self.parameters)
+        word, _ = remaining.word()
+        here = context.ticket_in_thread
+        if (
+            takes_text
+            and here is not None
+            and word.startswith("#")
+            and number_in(word) not in {None, here.id}
+        ):
+            raise Unfit(
+                f"In this thread `!{self.name}` is about ticket {here.id}. Begin with another word, "
+                f"or say it in the thread of ticket {word.removeprefix('#')}."
+            )
 
 
 class Commands:

@@ -37,14 +37,16 @@ def _split(words: tuple[str, ...]) -> tuple[dt.timedelta | None, tuple[str, ...]
 
 
 @family.command("room close")
-async def close_room(context: Context, number: Words = Words(())) -> Reply:
+async def close_room(context: Context, number: Words = Words(())) -> Reply | None:
     """End the disposable room of a ticket: in its thread, with its number, or inside the room itself.
 
     !room close
     !room close #12
     """
     if context.room.purpose is RoomPurpose.DISPOSABLE:
-        return Reply(await disposable.close_room(context.unit, context.world, context.room))
+        # No answer here: the bot will have left before it could say it.
+        await disposable.close_room(context.unit, context.world, context.room)
+        return None
     ticket_id = _number(context, number)
     room = await context.unit.rooms.of_ticket(ticket_id)
     if room is None:

@@ -41,7 +41,7 @@ async def open_room(unit: Unit, world: World, house: House, ticket: Ticket, wish
         ends_at=world.now() + life,
     )
     await unit.rooms.add(room, to_json(list(wish.guests)))
-    await put(unit, world, Slot("room.open", f"life:{room.id}", room=room.id, ticket=ticket.id))
+    await put(unit, world, Slot("room.open", lane_of(room), room=room.id, ticket=ticket.id))
     return "The room is being made; the invitations follow."
 
 

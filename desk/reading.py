@@ -12,6 +12,8 @@ from storage.models import Message, Ticket
 from storage.states import MessageKind
 from storage.unit import Unit
 
+_KEY_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
+_KEY_END = "-----END PGP PUBLIC KEY BLOCK-----"
 HEAD_LINES = 40
 HEAD_CHARS = 4_000
 
@@ -79,7 +81,7 @@ def _more(details: dict[str, Any]) -> Sequence[str]:
 
 def _words(message: Message) -> str:
     unprotected = json.loads(message.details or "{}").get("unprotected_text", "")
-    text = message.text or "(no text)"
+    text = _fold_keys(message.text or "(no text)")
     if not unprotected:
         return text
     return f"{text}\n\n--- NOT encrypted or signed, anybody may have written this: ---\n{unprotected}"
@@ -92,3 +94,12 @@ def _entry(message: Message) -> str:
         MessageKind.NOTE: f"Note by {message.author}",
     }[message.kind]
     return f"=== {who}, {message.at:%Y-%m-%d %H:%M} UTC ===\n{_words(message)}"
+
+
+def _fold_keys(text: str) -> str:
+    """Leave public keys out of what is shown: they are long, kept elsewhere, and nothing to read."""
+    parts, at = [], 0
+    while (begin := text.find(_KEY_BEGIN, at)) >= 0 and (end := text.find(_KEY_END, begin)) >= 0:
+        parts += [text[at:begin], "[a public key; it is kept]"]
+        at = end + len(_KEY_END)
+    return "".join((*parts, text[at:]))

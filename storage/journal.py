@@ -23,7 +23,8 @@ class Journal:
     async def add(self, event: Event, content: str) -> bool:
         """Journal an event with sealed content; False when it was journalled and readable before.
 
-        An event that could not be decrypted at first takes its content and its turn now.
+        An event that could not be decrypted at first takes its content and its turn now, unless its sender
+        was asked to send it again: then it would count twice.
         """
         known = await self._session.scalar(
             select(Event).where(Event.event_id == event.event_id).with_for_update()
@@ -33,7 +34,7 @@ class Journal:
             event.take_new_key(self._vault)
             event.content = content
             self._session.add(event)
-        elif known.state in {EventState.UNDECRYPTABLE, EventState.HINTED} and event.state is EventState.NEW:
+        elif known.state is EventState.UNDECRYPTABLE and event.state is EventState.NEW:
             known.content = content
             known.state = EventState.NEW
         else:

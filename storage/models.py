@@ -268,7 +268,6 @@ class Outbox(OwnKey, Base):
     tries: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[dt.datetime]
     due_at: Mapped[dt.datetime]
-    first_tried_at: Mapped[dt.datetime | None]
     done_at: Mapped[dt.datetime | None]
     error: Mapped[str | None] = mapped_column(Text)
     event_id: Mapped[str | None] = mapped_column(String(255), index=True)

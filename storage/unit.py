@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -127,8 +128,12 @@ class Units:
             async with self._sessions.begin() as session:
                 unit = Unit(session, self.vault)
                 yield unit
-        except (OperationalError, InterfaceError) as error:
+        except (IntegrityError, DataError, ProgrammingError):
+            raise
+        except (DBAPIError, PoolTimeout) as error:
             raise StorageTrouble(trouble_of(error)) from error
+        except ConnectionError as error:
+            raise StorageTrouble("The database does not answer: nobody listens there.") from error
         self._ring(unit)
 
     def _ring(self, unit: Unit) -> None:

@@ -4,7 +4,7 @@
 import pytest
 
 from desk.world import Refusal
-from storage.states import RoomPurpose
+from storage.states import RoomPurpose, RoomState
 from tests.desks import ANA, BEN, EVE, Desk
 
 REPLY_USAGE = "\nUsage: !reply [#ticket] <text…>\nExample: !reply Hello,"
@@ -115,7 +115,10 @@ async def test_in_a_disposable_room_only_its_end_and_help_are_heard(desk: Desk):
         )
     assert await desk.say("!room close", by=EVE, where="secret") == ""
     assert "!claim" in await desk.say("!help", where="secret")
-    assert (await desk.say("!room close", where="secret")).startswith("The room is being closed")
+    assert await desk.say("!room close", where="secret") == ""
+    async with desk.units() as unit:
+        closing = await unit.rooms.of_ticket(1)
+        assert closing.state is RoomState.CLOSING
     assert await desk.say("!room close", where="secret") == "This room is being closed already."
 
 
@@ -124,3 +127,11 @@ async def test_apostrophes_and_quotes_in_text_are_kept(desk: Desk):
     text = "She'll write \"again\" when she's back; it's “fine”."
     assert await desk.say(f"!note {text}", ticket=1) == "Noted."
     assert (await desk.messages(1))[-1].text == text
+
+
+async def test_in_a_thread_a_text_never_goes_to_another_ticket(desk: Desk):
+    await desk.ticket()
+    await desk.ticket()
+    refused = await desk.say("!reply #2 is what you hit", ticket=1)
+    assert refused.startswith("In this thread `!reply` is about ticket 1.")
+    assert await desk.say("!note #1 is this one", ticket=1) == "Noted."
