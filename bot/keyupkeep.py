@@ -4,19 +4,43 @@
 import hashlib
 import json
 
+import structlog
 from nio import AsyncClient, KeysClaimResponse, KeysUploadResponse, ToDeviceResponse
 
+from bot.errors import Rejected
 from bot.wire import Json, path, request
 
+log = structlog.get_logger()
+
 ONE_TIME_KEYS = "signed_curve25519"
+UPLOADS = 3
 
 
 async def upload_keys(client: AsyncClient) -> None:
-    """Upload device keys at first start and one-time keys whenever the homeserver has too few."""
+    """Upload device keys at first start and one-time keys whenever the homeserver has too few.
+
+    A refusal is logged, not raised: the next sync tries again with fresh keys. Raises SessionGone, TryLater.
+    """
     if not client.should_upload_keys:
         return
-    answer = await request(client, "POST", path("keys", "upload"), client.olm.share_keys())
-    await client.receive_response(KeysUploadResponse.from_dict(answer))
+    for _ in range(UPLOADS):
+        try:
+            answer = await request(client, "POST", path("keys", "upload"), _fresh_keys(client))
+        except Rejected as error:
+            log.warning("keys-refused", reason=str(error), code=error.code)
+        else:
+            await client.receive_response(KeysUploadResponse.from_dict(answer))
+            return
+
+
+def _fresh_keys(client: AsyncClient) -> Json:
+    """Keys that were never offered, on disk before they leave the house."""
+    # An id the homeserver knows with another value is refused for ever: after a crash, or with a store from
+    # a backup, ids must go on and not start over. So they count as published at once, whatever the answer.
+    content: Json = client.olm.share_keys()
+    client.olm.mark_keys_as_published()
+    client.olm.save_account()
+    return content
 
 
 def note_key_count(client: AsyncClient, sync: Json) -> None:

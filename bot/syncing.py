@@ -223,9 +223,9 @@ class Syncer:
         keyupkeep.note_key_count(self._client, sync)
         await keyupkeep.upload_keys(self._client)
         if keyupkeep.lacks_fallback_key(sync):
-            await keyupkeep.upload_fallback_key(self._client)
-        await self._trust.refresh()
-        await keyupkeep.send_waiting(self._client)
+            await _tolerant(keyupkeep.upload_fallback_key(self._client))
+        await _tolerant(self._trust.refresh())
+        await _tolerant(keyupkeep.send_waiting(self._client))
 
     async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until it works: what was fetched must not be lost, and its keys come only once."""
@@ -240,6 +240,14 @@ class Syncer:
             except Exception as error:  # noqa: BLE001  (a database that is locked or full)
                 log.error("keeping-failed", error=type(error).__name__)  # noqa: TRY400
                 await self._pause.wait()
+
+
+async def _tolerant(step: Awaitable[object]) -> None:
+    """What the homeserver refuses now is tried again after the next sync: no reason to stop listening."""
+    try:
+        await step
+    except Rejected as error:
+        log.warning("keys-refused", reason=str(error), code=error.code)
 
 
 def _undecryptable(room_id: str, source: Json, found: Closed) -> Undecryptable:

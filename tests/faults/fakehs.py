@@ -273,7 +273,10 @@ class FakeHomeserver:
 
     async def _keys_upload(self, request: web.Request) -> web.Response:
         who = self._who(request)
-        if self.keys.upload(who, await request.json()):
+        body = await request.json()
+        if self.keys.conflicts(who, body):
+            return web.json_response({"errcode": "M_UNKNOWN", "error": "already exists"}, status=400)
+        if self.keys.upload(who, body):
             await self._note(Entry("keys", who[0]))
         return web.json_response({"one_time_key_counts": {"signed_curve25519": self.keys.count(who)}})
 

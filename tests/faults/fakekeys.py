@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The key store of the fake homeserver: it passes on what it gets and checks nothing."""
+"""The key store of the fake homeserver: it passes on what it gets and checks no signature."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,11 @@ class KeyStore:
     def count(self, who: Who) -> int:
         """How many one-time keys are left."""
         return len(self.one_time_keys.get(who, {}))
+
+    def conflicts(self, who: Who, body: Json) -> bool:
+        """Whether a one-time key is known by this id with another value, which Synapse refuses."""
+        known = self.one_time_keys.get(who, {})
+        return any(known.get(name, key) != key for name, key in body.get("one_time_keys", {}).items())
 
     def upload(self, who: Who, body: Json) -> bool:
         """Take device keys and one-time keys; return whether the device is new."""
