@@ -15,8 +15,8 @@ from desk.receipts import reaction_of
 from desk.verdicts import ENCRYPTION_WORDS
 from desk.world import World
 from storage.models import Ticket
-from storage.states import ReplyState
-from storage.unit import Units
+from storage.states import OutboxState, ReplyState
+from storage.unit import Unit, Units
 
 FORGOTTEN_AFTER = dt.timedelta(hours=12)
 """Homeservers forget transaction ids after about a day: from this age on, look before sending again."""
@@ -89,7 +89,11 @@ class RoomSenders:
     async def _announce(self, parcel: Parcel) -> Outcome:
         place = await self._place(parcel, None)
         content = contents.notice(rendering.announcement(await self._facts(parcel), self._world.now()))
-        return await self._send(parcel, place.room_id, content)
+        try:
+            return await self._send(parcel, place.room_id, content)
+        except Rejected as trouble:
+            # All that is said about the ticket hangs on it, so that it is never given up.
+            return Later(str(trouble))
 
     async def _edit(self, parcel: Parcel) -> Outcome:
         place = await self._place(parcel, IN_TICKET_THREAD)
@@ -111,6 +115,9 @@ class RoomSenders:
             if thread == IN_TICKET_THREAD:
                 ticket = await unit.tickets.get(parcel.ticket or 0)
                 thread = ticket.event_id if ticket is not None else None
+                if thread is None and await _is_given_up(unit, parcel.ticket):
+                    # Waiting would hold up all that is to be said in this room.
+                    raise Rejected("The ticket's announcement was put aside.")
                 if thread is None:
                     raise TryLater("The ticket has not been announced yet.", 1.0)
         if room is None or room.room_id is None:
@@ -124,6 +131,12 @@ class RoomSenders:
                 raise Rejected("The ticket is gone.")
             states = {message.state for message in await unit.messages.of(ticket)}
         return facts_of(ticket, sent=ReplyState.SENT in states)
+
+
+async def _is_given_up(unit: Unit, ticket: int | None) -> bool:
+    """Whether the announcement of a ticket cannot come unless somebody lets it."""
+    aside = await unit.outbox.in_state(OutboxState.PARKED, OutboxState.DROPPED)
+    return any(row.kind == "announce" and row.ticket_id == ticket for row in aside)
 
 
 def facts_of(ticket: Ticket, *, sent: bool) -> Announcement:
@@ -144,15 +157,25 @@ def facts_of(ticket: Ticket, *, sent: bool) -> Announcement:
     )
 
 
+_LONGEST_TEXT = 4096
+
+
 def _message(say: Say) -> contents.Json:
-    said = rendering.quoting(say.text, say.quote) if say.quote else rendering.plain(say.text)
-    content = contents.text(said, mentions=say.mentions) if say.mentions else contents.notice(said)
+    """What is too large for an event is cut until it fits; at the very last the formatted form goes."""
+    content = _worded(say)
+    longest = _LONGEST_TEXT
+    while longest and not contents.fits(content):
+        quote = rendering.shorten(say.quote, chars=longest).text
+        content = _worded(replace(say, quote=quote, text=say.text[:longest]))
+        longest //= 2
     if contents.fits(content):
         return content
-    return _message(replace(say, quote=rendering.shorten(say.quote).text, text=say.text[:_LONGEST_TEXT]))
+    return {name: part for name, part in content.items() if name not in ("format", "formatted_body")}
 
 
-_LONGEST_TEXT = 4000
+def _worded(say: Say) -> contents.Json:
+    said = rendering.quoting(say.text, say.quote) if say.quote else rendering.plain(say.text)
+    return contents.text(said, mentions=say.mentions) if say.mentions else contents.notice(said)
 
 
 def _placed(content: contents.Json, thread: str | None, reply_to: str | None) -> contents.Json:

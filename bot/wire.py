@@ -72,7 +72,7 @@ async def request(
 ) -> Json:
     """Make one request and return its JSON object.
 
-    Raises SessionGone, TryLater (429, 5xx, no answer) or Rejected (any other refusal).
+    Raises SessionGone, TryLater (429, 5xx, no answer, words of a proxy) or Rejected (any other refusal).
     """
     answer = await exchange(client, method, where, body, patience=patience)
     raise_for(answer)
@@ -87,7 +87,12 @@ def raise_for(answer: Answer) -> None:
         raise TryLater("The homeserver asks for a pause.", answer.retry_after)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise TryLater(f"The homeserver has trouble of its own (HTTP {answer.status}).", answer.retry_after)
+    if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        # A proxy may say so in place of the homeserver, and will not change its mind.
+        raise Rejected(REJECTIONS["M_TOO_LARGE"], "M_TOO_LARGE")
     if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        if not answer.code:
+            raise TryLater(f"Something else answers for the homeserver (HTTP {answer.status}).")
         sentence = REJECTIONS.get(answer.code) or f"The homeserver refuses it (HTTP {answer.status})."
         raise Rejected(sentence, answer.code)
 
