@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.heard import Batch, Heard, Kind, Membership, Undecryptable
+from desk.posting import Say, say_in
 from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.world import World
 from storage.models import Event
@@ -15,6 +16,7 @@ from storage.states import EventState
 from storage.unit import Unit, Units
 
 SYNC_TOKEN = "sync token"  # noqa: S105  (a place in a stream, no secret)
+_GAP = "I was away for long and may have missed commands; please repeat what I have not answered."
 _VARIATION_SELECTOR = "\ufe0f"
 _BUTTONS = frozenset({CLAIM_KEY, SEND_KEY, CANCEL_KEY})
 
@@ -46,13 +48,16 @@ class Journal:
     async def keep(self, batch: Batch) -> None:
         """Commit the batch and its token together."""
         async with self._units() as unit:
-            ours = {room.room_id for room in await unit.rooms.all_open()}
+            rooms = await unit.rooms.all_open()
+            ours = {room.room_id for room in rooms}
             for heard in batch.heard:
                 if heard.room_id in ours and self._matters(heard):
                     await self._add(unit, heard)
             for closed in batch.undecryptable:
                 if closed.room_id in ours and closed.sender != self._own_id:
                     await self._add_closed(unit, closed)
+            for room in [one for one in rooms if one.room_id in batch.gaps]:
+                await say_in(unit, self._world, room, Say(_GAP))
             await unit.facts.set(SYNC_TOKEN, batch.token)
         for change in batch.memberships:
             if change.user_id == self._own_id and change.membership == "invite":
