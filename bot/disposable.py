@@ -2,7 +2,9 @@
 """Opens disposable rooms on the homeserver, and ends them so that nothing of them is left with us."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+
+import structlog
 
 from bot.errors import Rejected
 from bot.rooms import AGENT, RoomPlan, Rooms
@@ -14,6 +16,8 @@ from desk.world import World
 from storage.models import Room
 from storage.states import RoomState
 from storage.unit import Units
+
+log = structlog.get_logger()
 
 NAME = "Help desk"
 """Names of rooms are in clear on every homeserver that takes part: this one says nothing."""
@@ -36,13 +40,24 @@ class DisposableRooms:
     async def _open(self, parcel: Parcel) -> Outcome:
         async with self._units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
-            if room is None or room.state is not RoomState.WANTED:
+            if room is None or room.state is RoomState.OPEN:
                 return Delivered()
+            wanted = room.state is RoomState.WANTED
             guests, opener = _guests(room), room.opened_by or ""
+        if not wanted:
+            return await self._abandon(parcel, room)
         plan = RoomPlan(room.ref, NAME, powers={opener: AGENT}, version=self._version, history="joined")
         room_id = await self._rooms.open_room(plan)
         missing = [user for user in (opener, *guests) if not await self._invited(room_id, user)]
-        await self._opened(parcel, room_id, missing)
+        if not await self._opened(parcel, room_id, missing):
+            await self._empty(parcel, room_id)
+        return Delivered()
+
+    async def _abandon(self, parcel: Parcel, room: Room) -> Outcome:
+        """The room was closed before it was noted as open; a crash may have left one on the homeserver."""
+        made = None if room.room_id else await self._rooms.find_room(room.ref)
+        if made is not None:
+            await self._empty(parcel, made)
         return Delivered()
 
     async def _invited(self, room_id: str, user_id: str) -> bool:
@@ -52,12 +67,13 @@ class DisposableRooms:
             return False
         return True
 
-    async def _opened(self, parcel: Parcel, room_id: str, missing: list[str]) -> None:
+    async def _opened(self, parcel: Parcel, room_id: str, missing: list[str]) -> bool:
+        """Note the room and say so; False when it was closed while it was made."""
         async with self._units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             ticket = await unit.tickets.get(parcel.ticket or 0)
             if room is None or room.state is not RoomState.WANTED:
-                return
+                return room is not None and room.room_id == room_id
             room.room_id, room.state = room_id, RoomState.OPEN
             until = f"{room.ends_at:%Y-%m-%d %H:%M} UTC" if room.ends_at else "it is closed"
             await say_in(unit, self._world, room, Say(_WELCOME.format(until=until)))
@@ -66,6 +82,7 @@ class DisposableRooms:
                 if missing:
                     words += f" These could not be invited: {', '.join(missing)}."
                 await say_in_thread(unit, self._world, ticket, words)
+        return True
 
     async def _close(self, parcel: Parcel) -> Outcome:
         room = await self._row(parcel)
@@ -80,12 +97,20 @@ class DisposableRooms:
         async with self._units() as unit:
             said = await unit.outbox.sent_to(parcel.room or 0)
         for event_id in said:
-            await self._sender.redact(room_id, event_id, f"{parcel.ref}.{event_id.lstrip('$')[:16]}")
+            ref = f"{parcel.ref}.{event_id.lstrip('$')[:16]}"
+            await self._as_far_as_possible(parcel, self._sender.redact(room_id, event_id, ref))
         own_id = self._rooms.own_id
         for user_id in await self._rooms.present(room_id):
             if user_id != own_id:
-                await self._rooms.kick(room_id, user_id)
+                await self._as_far_as_possible(parcel, self._rooms.kick(room_id, user_id))
         await self._rooms.leave(room_id)
+
+    async def _as_far_as_possible(self, parcel: Parcel, step: Awaitable[object]) -> None:
+        """What is refused for one word or one person must not keep the others there."""
+        try:
+            await step
+        except Rejected as trouble:
+            log.warning("room.close.refused", row=parcel.id, reason=str(trouble))
 
     async def _closed(self, parcel: Parcel) -> None:
         async with self._units() as unit:
