@@ -27,7 +27,9 @@ HINT_AFTER = dt.timedelta(seconds=60)
 class Worker:
     """Runs the commands."""
 
-    def __init__(self, units: Units, world: World, house: House) -> None:
+    def __init__(self, units: Units, world: World, house: House, *, only_verified: bool = False) -> None:
+        """`only_verified` refuses commands of devices that their owner's identity has not signed."""
+        self._only_verified = only_verified
         self._units = units
         self._world = world
         self._house = house
@@ -78,6 +80,9 @@ class Worker:
             return
         heard = read(event.content or "")
         context = await self._context(unit, event, room, heard)
+        # Reactions travel in clear, so that nothing tells their device: what they do, anybody may undo.
+        if self._only_verified and heard.kind is Kind.MESSAGE and not heard.verified:
+            raise Refusal(_UNVERIFIED)
         if heard.kind is Kind.REACTION:
             reply = await commands.react(context, heard.target or "", heard.key)
         else:
@@ -119,7 +124,20 @@ class Worker:
         return thread, heard.target if thread is None else None
 
     async def _answer(self, row_id: int, text: str, state: EventState) -> None:
-        """After a rollback: mark the event and say why nothing happened, in a transaction of its own."""
+        """After a rollback: say why nothing happened; what cannot even be answered is put aside."""
+        try:
+            await self._tell(row_id, text, state)
+        except StorageTrouble:
+            raise
+        except Exception:
+            log.exception("worker.unanswerable", event=row_id)
+            async with self._units() as unit:
+                event = await unit.journal.get(row_id)
+                if event is not None:
+                    self._finish(event, EventState.FAILED)
+
+    async def _tell(self, row_id: int, text: str, state: EventState) -> None:
+        """Mark the event and say the text, in a transaction of its own."""
         async with self._units() as unit:
             event = await unit.journal.get(row_id)
             room = await unit.rooms.by_room_id(event.room_id) if event is not None else None
@@ -145,6 +163,9 @@ class Worker:
                     await say_in(unit, self._world, room, Say(_HINT, reply_to=event.event_id))
 
 
+_UNVERIFIED = (
+    "This device is not verified (cross-signed), so I do not act on it: verify it with your account first."
+)
 _HINT = (
     "I cannot read this message: its key has not reached me. If it was a command, please send it again; "
     "if that does not help, check that your client shares keys with verified devices."

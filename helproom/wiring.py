@@ -22,7 +22,7 @@ from bot.senders import RoomSenders
 from bot.sending import Sender
 from bot.session import Session, open_session
 from bot.syncing import Since, Syncer
-from bot.trust import Judgement, Trust
+from bot.trust import Judgement, Policy, Trust
 from bot.trust import Pin as FirstSight
 from bot.worker import Worker
 from desk import disposable, replies
@@ -162,7 +162,9 @@ async def _open_matrix(desk: Desk, session: Session) -> Matrix:
     sender = Sender(session.client, trust)
     syncer = Syncer(session.client, trust, journal.keep, since=await _since(desk), pause=pause)
     delivery = Delivery(desk.units, desk.world, _carriers(desk, rooms, sender))
-    return Matrix(rooms, syncer, journal, Worker(desk.units, desk.world, desk.house), delivery)
+    only_verified = outside.key_policy(desk.settings) is Policy.SIGNED
+    worker = Worker(desk.units, desk.world, desk.house, only_verified=only_verified)
+    return Matrix(rooms, syncer, journal, worker, delivery)
 
 
 async def _trust(desk: Desk, session: Session) -> Trust:
@@ -266,13 +268,20 @@ async def _settle(desk: Desk, rooms: Rooms) -> None:
 async def _answer_invitations(desk: Desk, matrix: Matrix) -> None:
     """Follow invitations of admins into rooms that the config names; decline all others."""
     named = {home.room_id for home in outside.homes(desk.settings)}
+    pause = Pause(jitter=real_jitter)
     while True:
         invitation = await matrix.journal.invitations.get()
         allowed = desk.house.admins if invitation.room_id in named else frozenset[str]()
         try:
             await matrix.rooms.accept_invite(invitation.room_id, invitation.sender, allowed)
+        except TryLater as trouble:
+            log.warning("invitation.later", reason=str(trouble))
+            matrix.journal.invitations.put_nowait(invitation)
+            await pause.wait(trouble.after)
         except MatrixError as trouble:
             log.warning("invitation.unanswered", reason=str(trouble))
+        else:
+            pause.succeeded()
 
 
 def _schedule(desk: Desk, worker: Worker) -> AsyncIOScheduler:

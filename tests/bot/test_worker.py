@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What the worker makes of events that it must not, or cannot, act on."""
+
+import datetime as dt
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.heard import Batch, Heard, Kind, Undecryptable
+from bot.journal import Journal
+from bot.worker import HINT_AFTER, Worker
+from desk.posting import say_from_json
+from storage.states import EventState, OutboxState
+from tests.desks import ANA, Desk, desk_at
+
+BOT = "@bot:helproom.test"
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    async with desk_at(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}") as opened:
+        yield opened
+
+
+async def room_of(desk: Desk) -> str:
+    async with desk.units() as unit:
+        room = await unit.rooms.of_queue("en")
+        assert room is not None
+        assert room.room_id is not None
+        return room.room_id
+
+
+async def hear(desk: Desk, *, verified: bool, kind: Kind = Kind.MESSAGE) -> None:
+    heard = Heard(
+        "$said",
+        await room_of(desk),
+        ANA,
+        kind,
+        desk.clock.now,
+        body="!list all",
+        key="👀",
+        relates_to="$unknown",
+        decrypted=True,
+        verified=verified,
+    )
+    await Journal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", heard=(heard,)))
+
+
+async def said(desk: Desk) -> list[str]:
+    async with desk.units() as unit:
+        rows = await unit.outbox.in_state(OutboxState.PENDING)
+        return [say_from_json(row.payload or "").text for row in rows if row.kind == "say"]
+
+
+async def state_of(desk: Desk) -> EventState:
+    async with desk.units() as unit:
+        event = await unit.journal.get(1)
+        assert event is not None
+        return event.state
+
+
+@pytest.mark.parametrize(("verified", "refused"), [(True, False), (False, True)])
+async def test_commands_of_unverified_devices_are_refused(
+    desk: Desk, *, verified: bool, refused: bool
+) -> None:
+    await hear(desk, verified=verified)
+    await Worker(desk.units, desk.world, desk.house, only_verified=True).step()
+    (answer,) = await said(desk)
+    assert ("not verified" in answer) is refused
+    assert await state_of(desk) is EventState.DONE
+
+
+async def test_under_the_lax_policy_they_are_acted_on(desk: Desk) -> None:
+    await hear(desk, verified=False)
+    await Worker(desk.units, desk.world, desk.house).step()
+    (answer,) = await said(desk)
+    assert "not verified" not in answer
+
+
+async def test_reactions_cannot_be_verified_and_are_not_refused(desk: Desk) -> None:
+    await hear(desk, verified=False, kind=Kind.REACTION)
+    await Worker(desk.units, desk.world, desk.house, only_verified=True).step()
+    assert not any("not verified" in text for text in await said(desk))
+    assert await state_of(desk) is EventState.DONE
+
+
+async def test_an_event_that_cannot_even_be_answered_is_put_aside(desk: Desk) -> None:
+    await hear(desk, verified=True)
+    async with desk.units() as unit:
+        event = await unit.journal.get(1)
+        assert event is not None
+        event.content = "no JSON"
+    worker = Worker(desk.units, desk.world, desk.house)
+    assert await worker.step()
+    assert await state_of(desk) is EventState.FAILED
+    assert not await worker.step()
+
+
+async def test_what_was_asked_for_again_does_not_run_when_its_key_comes_late(desk: Desk) -> None:
+    room_id = await room_of(desk)
+    closed = Undecryptable("$said", room_id, ANA, "session", desk.clock.now)
+    await Journal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", undecryptable=(closed,)))
+    desk.clock.pass_by(seconds=HINT_AFTER / dt.timedelta(seconds=1) + 1)
+    worker = Worker(desk.units, desk.world, desk.house)
+    await worker.hint_undecryptable()
+    await hear(desk, verified=True)
+    assert await state_of(desk) is EventState.HINTED
+    assert not await worker.step()
+
+
+async def test_a_gap_is_told_once_in_its_room(desk: Desk) -> None:
+    journal = Journal(desk.units, desk.world, own_id=BOT)
+    await journal.keep(Batch("s1", gaps=(await room_of(desk), "!elsewhere:helproom.test")))
+    await journal.keep(Batch("s2"))
+    assert len([text for text in await said(desk) if "away for long" in text]) == 1
