@@ -66,7 +66,7 @@ class Worker:
             raise
         except Exception:
             reference = self._world.token()[:6]
-            log.exception("worker.surprise", event=row_id, reference=reference)
+            log.exception("worker.surprise", row=row_id, reference=reference)
             await self._answer(
                 row_id,
                 f"Something broke on my side. Nothing was changed. Reference: {reference}",
@@ -80,7 +80,8 @@ class Worker:
             return
         heard = read(event.content or "")
         context = await self._context(unit, event, room, heard)
-        # Reactions travel in clear, so that nothing tells their device: what they do, anybody may undo.
+        # Reactions travel in clear and name no device, so that they cannot be verified: they count as what
+        # the homeserver says they are, since the buttons would be of no use otherwise.
         if self._only_verified and heard.kind is Kind.MESSAGE and not heard.verified:
             raise Refusal(_UNVERIFIED)
         if heard.kind is Kind.REACTION:
@@ -130,7 +131,7 @@ class Worker:
         except StorageTrouble:
             raise
         except Exception:
-            log.exception("worker.unanswerable", event=row_id)
+            log.exception("worker.unanswerable", row=row_id)
             async with self._units() as unit:
                 event = await unit.journal.get(row_id)
                 if event is not None:
