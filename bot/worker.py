@@ -15,13 +15,16 @@ from desk.house import House
 from desk.posting import Say, say_in
 from desk.world import Refusal, World
 from storage.models import Event, Room
-from storage.states import EventState
+from storage.states import EventState, OutboxState
 from storage.unit import StorageTrouble, Unit, Units
 
 log = structlog.get_logger()
 
 STORAGE_PAUSE = 5.0
 HINT_AFTER = dt.timedelta(seconds=60)
+EARLY_FOR = dt.timedelta(minutes=5)
+"""How long an event may wait for the announcement that it seems to belong to."""
+LOOK_AGAIN = 0.2
 
 
 class Worker:
@@ -33,6 +36,7 @@ class Worker:
         self._units = units
         self._world = world
         self._house = house
+        self._is_waiting = False
 
     async def run(self) -> None:
         """Work for ever, at once when the bell rings."""
@@ -43,7 +47,7 @@ class Worker:
                 while await self.step():
                     pass
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(30):
+                    async with asyncio.timeout(LOOK_AGAIN if self._is_waiting else 30):
                         await bell.wait()
             except StorageTrouble as trouble:
                 log.warning("worker.storage", trouble=str(trouble))
@@ -55,9 +59,12 @@ class Worker:
         try:
             async with self._units() as unit:
                 event = await unit.journal.next_new()
-                if event is None:
+                # Known before the event is read: it may be one that cannot be.
+                row_id = event.id if event is not None else 0
+                self._is_waiting = False
+                self._is_waiting = event is not None and await self._is_early(unit, event)
+                if event is None or self._is_waiting:
                     return False
-                row_id = event.id
                 await self._act(unit, event)
                 self._finish(event, EventState.DONE)
         except Refusal as why:
@@ -73,6 +80,21 @@ class Worker:
                 EventState.FAILED,
             )
         return True
+
+    async def _is_early(self, unit: Unit, event: Event) -> bool:
+        """Whether it may belong to an announcement that is in the room, but whose id we have not learnt yet.
+
+        So it is when the homeserver's answer was lost, or we stopped before we wrote it down.
+        """
+        if self._world.now() - event.heard_at > EARLY_FOR:
+            return False
+        heard = read(event.content or "")
+        root = heard.thread or heard.target
+        if root is None or await unit.tickets.by_event(root) is not None:
+            return False
+        room = await unit.rooms.by_room_id(event.room_id)
+        waiting = await unit.outbox.in_state(OutboxState.PENDING)
+        return room is not None and any(row.kind == "announce" and row.room == room.id for row in waiting)
 
     async def _act(self, unit: Unit, event: Event) -> None:
         room = await unit.rooms.by_room_id(event.room_id)
