@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A desk to be killed: all parts of `helproom run` but encryption in Matrix, forked from a process that waits.
+"""A desk to be killed: all of `helproom run` but encryption in Matrix, forked from a process that waits.
 
 Two wrong modes show that the test would notice: "early-250" answers before it writes, "fresh-ids" takes a new
 transaction id for each try.
@@ -220,9 +220,9 @@ def wait_for_plans(lines: Any, fork: Callable[[], int] = os.fork) -> None:
                 live(Plan(**json.loads(line)))
             finally:
                 os._exit(1)
-        print(child, flush=True)
+        print(child, flush=True)  # noqa: T201 - the answer to the plan
 
 
 if __name__ == "__main__":
-    print("ready", flush=True)
+    print("ready", flush=True)  # noqa: T201 - what is waited for
     wait_for_plans(iter(sys.stdin.readline, ""))

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Killed at any system call, the desk loses nothing and does nothing twice.
 
-The story: one letter comes by LMTP from a mail server that tries until it gets its 250; the ticket is announced in
-a room of a homeserver that once loses an answer, once says 429 and once 500; an agent says `!show`, `!claim` and
-`!reply`; the answer leaves by SMTP. The desk is killed by SIGKILL at the N-th call of one system call, for N = 1,
-2, 3 ... until the story ends before. Then it is started again and left alone. At the end there must be one ticket,
-one announcement, one effect and one answer of each command, and one mail, or none or one and a word in the thread
-that it is unclear.
+The story: one letter comes by LMTP from a mail server that tries until it gets its 250; the ticket is
+announced in a room of a homeserver that once loses an answer, once says 429 and once 500; an agent says
+`!show`, `!claim` and `!reply`; the answer leaves by SMTP. The desk is killed by SIGKILL at the N-th call of
+one system call, for N = 1, 2, 3 ... until the story ends before. Then it is started again and left alone. At
+the end there must be one ticket, one announcement, one effect and one answer of each command, and one mail,
+or at most one and a word in the thread that it is unclear.
 
-What is left out. The desk is tests/crash/desk_program.py: the parts of `helproom run`, on a database that is there
-already, but Matrix without encryption and with a sync loop of its own. Only SQLite. Without HELPROOM_CRASH=all, of
-the wake-ups that SQLite's thread sends to the main thread (they are some 600 `sendto`) every 10th is a point, and
-the stories with an encrypted letter have few points each. All other points are met in every run of the tests.
+What is left out. The desk is tests/crash/desk_program.py: the parts of `helproom run`, on an SQLite database
+that is there already, but Matrix is without encryption and has a sync loop of its own. Kills while it is
+imported, signs in or makes rooms are not met. What is sampled: without HELPROOM_CRASH=all every 3rd
+`pwrite64` is a point, every 20th of the wake-ups (some 600 `sendto` from SQLite's thread to the main thread),
+and the stories with an encrypted letter have few points each. Every other point is met each time.
 """
 
 import asyncio
@@ -56,7 +57,8 @@ class Loop:
         async with asyncio.TaskGroup() as together:
             for _ in range(AT_ONCE):
                 together.create_task(self._run(numbers))
-        print(f"\n{self.calls}: {self.ends.count(End.KILLED)} points, {self.ends.count(End.STALLED)} in children")
+        killed, stalled = self.ends.count(End.KILLED), self.ends.count(End.STALLED)
+        print(f"\n{self.calls}: {killed} points, {stalled} in children")  # noqa: T201 - who runs it wants to know
 
     async def _run(self, numbers: "count[int]") -> None:
         while self._unreached < UNREACHED_IN_A_ROW and not (self.wrong and self.bad):
@@ -78,10 +80,10 @@ class Loop:
 @pytest.mark.parametrize(
     ("calls", "stride", "least"),
     [
-        (PWRITE, 1, 200),
+        (PWRITE, 1 if ALL else 3, 60),
         (FDATASYNC, 1, 25),
         (SENDTO, 1, 25),
-        (WAKE_UP, 1 if ALL else 10, 30),
+        (WAKE_UP, 1 if ALL else 20, 15),
         (CONNECT, 1, 2),
         (CONNECT_CHILD, 1, 2),
     ],
@@ -97,7 +99,9 @@ async def test_a_kill_at_any_call_loses_nothing_and_doubles_nothing(
 
 
 @pytest.mark.timeout(DAY)
-@pytest.mark.parametrize(("calls", "stride"), [(PWRITE, 60), (FDATASYNC, 9), (SENDTO, 11), (CONNECT, 2)], ids=str)
+@pytest.mark.parametrize(
+    ("calls", "stride"), [(PWRITE, 150), (FDATASYNC, 9), (SENDTO, 11), (CONNECT, 2)], ids=str
+)
 async def test_nor_does_one_with_an_encrypted_letter(ground: Ground, calls: Calls, stride: int) -> None:
     loop = Loop(ground, calls, 1 if ALL else stride, letter=SECRET)
     await loop.run()
@@ -113,19 +117,19 @@ async def test_without_a_kill_the_story_ends_well_too(ground: Ground) -> None:
 
 @pytest.mark.timeout(DAY)
 @pytest.mark.parametrize(
-    ("wrong", "calls", "complaint"),
+    ("wrong", "calls", "stride", "complaint"),
     [
-        ("early-250", PWRITE, "0 instead of 1: letter"),
-        ("early-250", FDATASYNC, "0 instead of 1: ticket"),
-        ("fresh-ids", PWRITE, "2 announcements"),
+        ("early-250", PWRITE, 1, "0 instead of 1: letter"),
+        ("early-250", FDATASYNC, 1, "0 instead of 1: ticket"),
+        ("fresh-ids", PWRITE, 5, "2 announcements"),
     ],
 )
 async def test_the_check_finds_a_desk_that_is_wrong(
-    ground: Ground, wrong: str, calls: Calls, complaint: str
+    ground: Ground, wrong: str, calls: Calls, stride: int, complaint: str
 ) -> None:
     async with story(ground.model, ground.folder / "run", wrong=wrong, calm=True) as told:
         await told.tell(ground.nursery, ())
         assert told.judge() == []
-    loop = Loop(ground, calls, wrong=wrong, calm=True)
+    loop = Loop(ground, calls, stride, wrong=wrong, calm=True)
     await loop.run()
     assert any(complaint in each for found in loop.bad.values() for each in found)

@@ -66,7 +66,7 @@ class Life:
     async def end(self) -> None:
         """Kill it, if nobody has, and let the tracer go.
 
-        A strace told to end while its tracees die can wait for one of them for ever, so it is given time first.
+        A strace told to end while its tracees die can wait for one of them for ever: it gets time first.
         """
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
@@ -77,7 +77,7 @@ class Life:
             with contextlib.suppress(ProcessLookupError):
                 self.tracer.kill()
             await self.tracer.wait()
-        while self.lives:
+        while self.lives:  # noqa: ASYNC110 - a process rings no bell
             await asyncio.sleep(0.002)
 
 
@@ -95,7 +95,7 @@ async def _attach(pid: int, options: tuple[str, ...]) -> Process:
 class Calls:
     """System calls of one name, made by the main thread or by any thread and child (strace -f).
 
-    strace counts for each thread by itself: with all of them traced, the busiest is the one that is killed at.
+    strace counts for each thread by itself: with all of them traced, the busiest one meets its end.
     """
 
     name: str
