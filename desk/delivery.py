@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,7 @@ from typing import TypeVar
 import structlog
 
 from desk.posting import tell_operators
-from desk.receipts import delivered, refused, unclear
+from desk.receipts import delivered, overtaken, refused, unclear
 from desk.world import World
 from storage.models import Outbox
 from storage.states import OutboxState
@@ -76,7 +77,12 @@ class Unclear:
     why: str
 
 
-Outcome = Delivered | Later | Impossible | Unclear
+@dataclass(frozen=True)
+class Overtaken:
+    """The user wrote again before the answer had left; it is held again."""
+
+
+Outcome = Delivered | Later | Impossible | Unclear | Overtaken
 Sender = Callable[[Parcel], Awaitable[Outcome]]
 
 
@@ -88,6 +94,8 @@ class Delivery:
         self._world = world
         self._senders = senders
         self._busy: set[str] = set()
+        self._surprises: Counter[int] = Counter()
+        """How often our own code has failed, by row; other tries do not count."""
         self._closing = False
 
     async def run(self, *, poll: float = 30.0) -> None:
@@ -182,17 +190,23 @@ class Delivery:
                 return True
             row.tries += 1
             await self._settle(unit, row, outcome)
-            return row.state is not OutboxState.PENDING
+            done = row.state is not OutboxState.PENDING
+        if done:
+            self._surprises.pop(parcel.id, None)
+        return done
 
     async def _outcome(self, parcel: Parcel) -> Outcome:
         try:
             return await self._senders[parcel.kind](parcel)
+        except StopDelivery:
+            raise
+        except StorageTrouble as trouble:
+            return Later(str(trouble))
         except Exception as surprise:
-            if isinstance(surprise, StopDelivery):
-                raise
             log.exception("delivery.surprise", row=parcel.id, kind=parcel.kind)
+            self._surprises[parcel.id] += 1
             why = f"our own code failed ({type(surprise).__name__})"
-            return Later(why) if parcel.tries + 1 < SURPRISES_BEFORE_PARKING else Impossible(why)
+            return Later(why) if self._surprises[parcel.id] < SURPRISES_BEFORE_PARKING else Impossible(why)
 
     async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome) -> None:
         if isinstance(outcome, Later) and self._too_old(row):
@@ -211,6 +225,9 @@ class Delivery:
                 log.warning("delivery.parked", row=row.id, kind=row.kind)
                 if not await refused(unit, self._world, row):
                     await tell_operators(unit, self._world, _parked_words(row))
+            case Overtaken():
+                self._finish(row, OutboxState.DROPPED)
+                await overtaken(unit, self._world, row)
             case Unclear(why):
                 row.error = why
                 self._finish(row, OutboxState.DROPPED)

@@ -4,8 +4,9 @@
 import json
 
 from desk.posting import react, say_in_thread, show_state
+from desk.replies import READ_FIRST, begin_hold, locked
 from desk.world import World
-from storage.models import Message, Outbox
+from storage.models import Outbox
 from storage.states import ReplyState, Side
 from storage.unit import Unit
 
@@ -37,10 +38,13 @@ async def _previewed(unit: Unit, world: World, row: Outbox) -> None:
     room = await unit.rooms.get(row.room or 0)
     if room is not None and row.event_id is not None:
         await react(unit, world, room, row.event_id, (SEND_KEY, CANCEL_KEY))
+    draft = await locked(unit, row.message_id or 0)
+    if draft is not None:
+        begin_hold(world, draft)
 
 
 async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
-    message = await unit.messages.get(row.message_id or 0, lock=True)
+    message = await locked(unit, row.message_id or 0)
     if message is None:
         return
     message.state = ReplyState.SENT
@@ -55,8 +59,25 @@ async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
 
 
 async def refused(unit: Unit, world: World, row: Outbox) -> bool:
-    """Tell the thread that a mail was refused; False when the row is no mail."""
+    """Tell the thread that a mail was refused; False when operators have to hear of the row."""
+    if row.kind == "preview":
+        await _not_shown(unit, world, row)
+        return False
     return await _tell_end(unit, world, row, ReplyState.FAILED, f"The answer was NOT sent: {row.error}")
+
+
+async def _not_shown(unit: Unit, world: World, row: Outbox) -> None:
+    draft = await locked(unit, row.message_id or 0)
+    if draft is None or draft.state is not ReplyState.HELD:
+        return
+    draft.state = ReplyState.STALE
+    words = f"Not sent: the preview of the answer could not be shown ({row.error}). `!send` or `!cancel` it."
+    await say_in_thread(unit, world, draft.ticket, words)
+
+
+async def overtaken(unit: Unit, world: World, row: Outbox) -> None:
+    """Hold a mail again that had not left when the user wrote again."""
+    await _tell_end(unit, world, row, ReplyState.STALE, READ_FIRST)
 
 
 async def unclear(unit: Unit, world: World, row: Outbox) -> bool:
@@ -70,8 +91,8 @@ async def unclear(unit: Unit, world: World, row: Outbox) -> bool:
 
 
 async def _tell_end(unit: Unit, world: World, row: Outbox, state: ReplyState, words: str) -> bool:
-    message: Message | None = await unit.messages.get(row.message_id or 0, lock=True)
-    if row.kind != "mail" or message is None:
+    message = await locked(unit, row.message_id or 0) if row.kind == "mail" else None
+    if message is None:
         return False
     message.state = state
     await say_in_thread(unit, world, message.ticket, words)

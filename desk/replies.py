@@ -2,6 +2,7 @@
 """Answers to users: shown first, held for a while, and only then on their way."""
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 
 from desk.house import House
@@ -9,6 +10,7 @@ from desk.policy import Protection, protection_of
 from desk.posting import IN_TICKET_THREAD, Say, Slot, preview, put, say_in_thread
 from desk.world import Refusal, World
 from storage.models import Message, Ticket
+from storage.sealed import to_json
 from storage.states import MessageKind, ReplyState
 from storage.unit import Unit
 
@@ -25,7 +27,7 @@ class Answer:
 
 
 async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> Message:
-    """Hold an answer and show its preview.
+    """Hold an answer and show its preview; the hold begins when that has arrived (`begin_hold`).
 
     Raises Refusal when it could not leave as things stand: no address, closed, another answer held, no usable
     key, or the user wrote after the agent began.
@@ -34,7 +36,7 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
     known = await unit.messages.newest_in(ticket, until=answer.said_at)
     newest = await unit.messages.newest_in(ticket)
     if newest > max(known, ticket.read_up_to):
-        raise Refusal(_READ_FIRST)
+        raise Refusal(READ_FIRST)
     protection = await protection_of(unit, ticket, world.now())
     draft = Message(
         ref=world.token(),
@@ -43,17 +45,17 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
         at=world.now(),
         author=answer.agent,
         state=ReplyState.HELD,
-        hold_until=world.now() + house.hold,
         base_id=newest,
     )
     draft.text = answer.text
+    draft.details = to_json({"hold_seconds": house.hold.total_seconds()})
     draft.subject = answer_subject(ticket.subject or "")
     await unit.messages.add(draft)
     await preview(unit, world, ticket, draft, _preview_of(ticket, draft, protection, house))
     return draft
 
 
-_READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first (`!show`), then `!send` or `!cancel`."
+READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first (`!show`), then `!send` or `!cancel`."
 
 
 async def _check(unit: Unit, ticket: Ticket) -> None:
@@ -93,8 +95,8 @@ async def send(unit: Unit, world: World, draft: Message) -> None:
     """
     if draft.state not in {ReplyState.HELD, ReplyState.STALE}:
         raise Refusal(f"This answer is {_WORDS[draft.state]}.")
-    if await _overtaken(unit, draft):
-        raise Refusal(_READ_FIRST)
+    if await overtaken(unit, draft):
+        raise Refusal(READ_FIRST)
     await protection_of(unit, draft.ticket, world.now())
     draft.state = ReplyState.LEAVING
     slot = Slot(MAIL, f"mail:{draft.id}", ticket=draft.ticket_id, message=draft.id)
@@ -108,10 +110,20 @@ async def cancel(draft: Message) -> None:
     draft.state = ReplyState.CANCELLED
 
 
+def begin_hold(world: World, draft: Message) -> None:
+    """Let the hold begin, as the preview can be seen from now on."""
+    if draft.state is ReplyState.HELD and draft.hold_until is None:
+        seconds: float = json.loads(draft.details or "{}").get("hold_seconds", 0)
+        draft.hold_until = world.now() + dt.timedelta(seconds=seconds)
+
+
 async def end_hold(unit: Unit, world: World, message_id: int) -> None:
-    """Send an answer whose hold has ended, or tell the thread why it stays."""
-    draft = await unit.messages.get(message_id, lock=True)
-    if draft is None or draft.state is not ReplyState.HELD:
+    """Send an answer whose hold has ended, or tell the thread why it stays.
+
+    Where nobody could see the preview yet, the hold has not begun.
+    """
+    draft = await locked(unit, message_id)
+    if draft is None or draft.state is not ReplyState.HELD or draft.hold_until is None:
         return
     try:
         await send(unit, world, draft)
@@ -120,7 +132,20 @@ async def end_hold(unit: Unit, world: World, message_id: int) -> None:
         await say_in_thread(unit, world, draft.ticket, str(why))
 
 
-async def _overtaken(unit: Unit, draft: Message) -> bool:
+async def locked(unit: Unit, message_id: int) -> Message | None:
+    """Return a message that no other unit can change meanwhile, nor its ticket.
+
+    The ticket is locked first, as everywhere: two units that lock in different orders wait for each other.
+    """
+    found = await unit.messages.get(message_id)
+    if found is None:
+        return None
+    await unit.tickets.get(found.ticket_id, lock=True)
+    return await unit.messages.get(message_id, lock=True)
+
+
+async def overtaken(unit: Unit, draft: Message) -> bool:
+    """Tell whether the user wrote something after the answer was begun that nobody has read."""
     newest = await unit.messages.newest_in(draft.ticket)
     return newest > max(draft.base_id or 0, draft.ticket.read_up_to)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel, Unclear
+from desk.delivery import Delivered, Impossible, Later, Outcome, Overtaken, Parcel, Unclear
 from desk.house import House, Queue
 from desk.policy import Protection, protection_of
+from desk.replies import locked, overtaken
 from desk.world import Refusal, World
 from mail import submission
 from mail.composing import Encrypting, OutgoingLetter, Signing, Uncomposable, compose, fit_ids
@@ -26,7 +27,12 @@ _CHANGED = "meanwhile it changed how this mail must be protected"
 
 
 class _Withdrawn(Exception):
-    """At the last moment the mail must not leave; the text says why."""
+    """At the last moment the mail must not leave."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        """Remember what becomes of the row."""
+        super().__init__()
+        self.outcome = outcome
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class MailSender:
 
     async def _prepare(self, parcel: Parcel) -> _Draft:
         async with self._units() as unit:
-            message = await unit.messages.get(parcel.message or 0, lock=True)
+            message = await locked(unit, parcel.message or 0)
             if message is None or message.kind is not MessageKind.OUT or message.state not in _LEAVING:
                 raise Refusal("There is no answer that may leave.")
             ticket = message.ticket
@@ -121,12 +127,12 @@ class MailSender:
             await submit(mail, sender, recipient, self._settings, about_to_send_data)
         except submission.TryLater as why:
             return Later(_without(recipient, str(why)))
-        except submission.Refused as why:
+        except (submission.Refused, Refusal) as why:
             return Impossible(_without(recipient, str(why)))
         except submission.Unclear as why:
             return Unclear(_without(recipient, str(why)))
-        except (_Withdrawn, Refusal) as why:
-            return Impossible(str(why))
+        except _Withdrawn as why:
+            return why.outcome
         except Exception:
             if not begun:
                 raise
@@ -138,11 +144,13 @@ class MailSender:
         """Commit that the mail is being handed over; a crash from here on leaves it unclear."""
         async with self._units() as unit:
             row = await unit.outbox.get(parcel.id)
-            message = await unit.messages.get(parcel.message or 0, lock=True)
+            message = await locked(unit, parcel.message or 0)
             if row is None or message is None or row.state is not OutboxState.PENDING:
-                raise _Withdrawn("it was taken out of the outbox meanwhile")
+                raise _Withdrawn(Impossible("it was taken out of the outbox meanwhile"))
             if await protection_of(unit, message.ticket, self._world.now()) != protection:
                 raise submission.TryLater(_CHANGED)
+            if await overtaken(unit, message):
+                raise _Withdrawn(Overtaken())
             row.state = OutboxState.SENDING
             message.state = ReplyState.SENDING
 

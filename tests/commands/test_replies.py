@@ -8,7 +8,7 @@ import pytest
 
 from commands import react
 from commands.context import Context
-from desk import replies
+from desk import receipts, replies
 from desk.posting import say_from_json
 from storage.states import OutboxState, ReplyState
 from tests.desks import ANA, BEN, EVE, FINGERPRINT, USER, Desk
@@ -18,6 +18,14 @@ READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first"
 
 async def _state(desk: Desk, number: int = 1) -> ReplyState:
     return (await desk.messages(number))[-1].state
+
+
+async def _show_previews(desk: Desk) -> None:
+    async with desk.units() as unit:
+        for row in await unit.outbox.in_state(OutboxState.PENDING):
+            if row.kind == "preview":
+                row.state = OutboxState.SENT
+                await receipts.delivered(unit, desk.world, row)
 
 
 async def _end_holds(desk: Desk) -> None:
@@ -63,6 +71,7 @@ async def test_a_key_that_expires_during_the_hold_stops_the_answer(desk: Desk):
     number = await desk.ticket(confidential=True)
     await desk.user_has_key(expires_at=desk.clock.now + dt.timedelta(seconds=30))
     await desk.say("!reply Hello", ticket=number)
+    await _show_previews(desk)
     desk.clock.pass_by(seconds=61)
     await _end_holds(desk)
     assert not await desk.rows("mail")
@@ -98,6 +107,7 @@ async def test_after_the_user_wrote_a_held_answer_leaves_only_when_that_was_read
 async def test_after_the_user_wrote_the_end_of_the_hold_keeps_the_answer_and_says_so_once(desk: Desk):
     number = await desk.ticket()
     await desk.say("!reply Hello", ticket=number)
+    await _show_previews(desk)
     await desk.user_writes(number, "Never mind.")
     desk.clock.pass_by(seconds=61)
     for _ in range(2):
@@ -113,6 +123,7 @@ async def test_after_the_user_wrote_the_end_of_the_hold_keeps_the_answer_and_say
 async def test_a_cancelled_answer_never_leaves(desk: Desk):
     number = await desk.ticket()
     await desk.say("!reply Hello", ticket=number)
+    await _show_previews(desk)
     await desk.say("!cancel", ticket=number)
     desk.clock.pass_by(seconds=61)
     await _end_holds(desk)
@@ -124,6 +135,7 @@ async def test_a_cancelled_answer_never_leaves(desk: Desk):
 async def test_the_end_of_the_hold_sends_once(desk: Desk):
     number = await desk.ticket()
     await desk.say("!reply Hello", ticket=number)
+    await _show_previews(desk)
     desk.clock.pass_by(seconds=59)
     await _end_holds(desk)
     assert not await desk.rows("mail")
@@ -135,9 +147,38 @@ async def test_the_end_of_the_hold_sends_once(desk: Desk):
     assert mail.message_id == (await desk.messages(number))[-1].id
 
 
+async def test_the_hold_begins_when_the_preview_can_be_seen(desk: Desk):
+    number = await desk.ticket()
+    await desk.say("!reply Hello", ticket=number)
+    desk.clock.pass_by(hours=2)
+    await _end_holds(desk)
+    assert await _state(desk) is ReplyState.HELD
+    await _show_previews(desk)
+    desk.clock.pass_by(seconds=59)
+    await _end_holds(desk)
+    assert await _state(desk) is ReplyState.HELD
+    desk.clock.pass_by(seconds=1)
+    await _end_holds(desk)
+    assert await _state(desk) is ReplyState.LEAVING
+
+
+async def test_an_answer_whose_preview_cannot_be_shown_stays_and_that_is_told(desk: Desk):
+    number = await desk.ticket()
+    await desk.say("!reply Hello", ticket=number)
+    async with desk.units() as unit:
+        [row] = [each for each in await unit.outbox.in_state(OutboxState.PENDING) if each.kind == "preview"]
+        row.state, row.error = OutboxState.PARKED, "no such room"
+        assert not await receipts.refused(unit, desk.world, row)
+    assert await _state(desk) is ReplyState.STALE
+    [told] = await desk.rows("say")
+    assert "the preview of the answer could not be shown (no such room)" in told.payload
+    assert await desk.say("!send", ticket=number) == ""
+
+
 async def test_sending_cancelling_and_the_end_of_the_hold_at_once_have_one_effect(desk: Desk):
     number = await desk.ticket()
     await desk.say("!reply Hello", ticket=number)
+    await _show_previews(desk)
     message = (await desk.messages(number))[-1].id
     desk.clock.pass_by(seconds=61)
 

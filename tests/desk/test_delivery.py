@@ -12,6 +12,7 @@ from desk.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parce
 from desk.posting import Slot, put
 from storage.models import Outbox
 from storage.states import OutboxState, ReplyState
+from storage.unit import StorageTrouble
 from tests.desks import Desk
 
 
@@ -102,8 +103,9 @@ async def test_after_five_surprises_a_row_is_parked_and_operators_are_told_and_t
     carrier = Carrier(bad=[ValueError("secret words")] * 5)
     number = await post(desk, "bad")
     await post(desk, "next")
+    carrying = delivery(desk, carrier)
     for _ in range(5):
-        await delivery(desk, carrier).drain()
+        await carrying.drain()
         desk.clock.pass_by(hours=1)
     assert carrier.carried[:6] == ["bad"] * 5 + ["next"]
     parked = await row(desk, number)
@@ -116,6 +118,18 @@ async def test_after_five_surprises_a_row_is_parked_and_operators_are_told_and_t
     assert await desk.say(f"!unpark {number}") == f"Row {number} is tried again."
     await delivery(desk, carrier).drain()
     assert carrier.carried[-1] == "bad"
+    assert (await row(desk, number)).state is OutboxState.SENT
+
+
+async def test_tries_that_are_no_surprise_and_a_database_in_trouble_park_nothing(desk: Desk):
+    troubles = [Later("busy"), StorageTrouble("locked"), StorageTrouble("locked")] * 3
+    carrier = Carrier(bad=[*troubles, ValueError("once")])
+    number = await post(desk, "bad")
+    carrying = delivery(desk, carrier)
+    for _ in range(11):
+        await carrying.drain()
+        desk.clock.pass_by(hours=1)
+    assert carrier.carried == ["bad"] * 11
     assert (await row(desk, number)).state is OutboxState.SENT
 
 

@@ -204,6 +204,29 @@ async def test_a_mail_put_off_is_tried_again_as_the_same_mail(office: Office, se
     assert parse(caught.content)["Message-ID"] == f"<{row.ref}@desk.example>"
 
 
+async def test_a_mail_put_off_is_held_again_when_the_user_writes_meanwhile(
+    office: Office, server: MailServer
+) -> None:
+    server.script.append("451 4.3.0 later")
+    letter = await office.take_in(headers("bob@user.example") + entity("hi"))
+    message_id = await answer(office, letter.ticket_id or 0)
+    row = await deliver(office, server)
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(letter.ticket_id or 0)
+        assert ticket is not None
+        token = unit.vault.reply_token(ticket.ref)
+    again = headers("bob@user.example").replace(b"m1@", b"m2@") + entity("never mind")
+    await office.take_in(again, token=token)
+    office.clock.at = row.due_at
+    row = await deliver(office, server)
+    assert server.caught == []
+    assert row.state is OutboxState.DROPPED
+    assert await state_of(office, message_id) is ReplyState.STALE
+    async with office.units() as unit:
+        said = [each.payload or "" for each in await unit.outbox.in_state(OutboxState.PENDING)]
+    assert any("Read it first" in each for each in said)
+
+
 async def test_an_answer_to_our_answer_finds_its_ticket(office: Office, server: MailServer) -> None:
     first = await office.take_in(headers("bob@user.example") + entity("hi"))
     await answer(office, first.ticket_id or 0)
