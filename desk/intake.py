@@ -90,7 +90,7 @@ async def _is_our_mail(desk: Desk, message_id: str) -> bool:
 
 
 async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
-    """The same Message-ID at the same queue is the same mail, delivered twice."""
+    """The same bytes with the same Message-ID are the same mail, delivered twice: to whichever address."""
     message_id = arrival.opened.headers.message_id
     if not message_id:
         return None

@@ -21,7 +21,7 @@ from mail.limits import HEADER_BYTES
 from mail.opening import open_letter
 from mail.openpgp import KeyRefused, Keyring, KeyringUnusable, Workshop
 from storage.models import Letter
-from storage.sealing import address_tag
+from storage.sealing import SealBroken, address_tag
 from storage.states import KeyState, LetterState
 from storage.unit import StorageTrouble, Unit, Units
 
@@ -29,6 +29,10 @@ log = structlog.get_logger()
 
 MOST_TRIES = 3
 _OUR_FAULT = f"our own code fails on it ({MOST_TRIES} tries)"
+_SEALED = (
+    "Letters wait because the master key here is not the one that sealed them or their ticket. "
+    "They are tried again by themselves: put the right key, or the older one beside the new one, and restart."
+)
 _POLL_SECONDS = 5.0
 _STORAGE_PAUSE_SECONDS = 2.0
 _BATCH = 64
@@ -62,7 +66,10 @@ class LetterWorker:
         self._waiting: deque[int] = deque()
         self._busy: set[int] = set()
         self._choosing = asyncio.Lock()
+        self._taking_in = asyncio.Lock()
+        """One at a time: of one mail to two of our addresses, each sees what became of the other."""
         self._keyring_failures = 0
+        self._told_of_master_key = False
 
     async def run(self) -> None:
         """Work for ever: at once when the bell rings, and by looking, as other processes ring none here."""
@@ -113,14 +120,23 @@ class LetterWorker:
         if not await self._begin(letter_id):
             return
         try:
+            await self._go_on(letter_id)
+        except (StorageTrouble, asyncio.CancelledError):
+            # Neither the database nor a stop of the process is the letter's fault.
+            await asyncio.shield(self._give_back(letter_id))
+            raise
+
+    async def _go_on(self, letter_id: int) -> None:
+        try:
             sealed = await self._read(letter_id)
             opened = await self._workshop.run(_open, sealed, self._keyring)
         except Unopenable as why:
             await self._put_aside(letter_id, str(why))
         except KeyringUnusable as why:
             await self._postpone(letter_id, str(why))
+        except SealBroken:
+            await self._wait_for_master_key(letter_id)
         except StorageTrouble:
-            await self._give_back(letter_id)
             raise
         except Exception as surprise:
             log.exception("letters.surprise", letter=letter_id, fault=type(surprise).__name__)
@@ -151,7 +167,9 @@ class LetterWorker:
     async def _give_back(self, letter_id: int) -> None:
         with contextlib.suppress(StorageTrouble):
             async with self._units() as unit:
-                (await _letter(unit, letter_id)).tries -= 1
+                letter = await _letter(unit, letter_id)
+                if letter.state is LetterState.NEW:
+                    letter.tries = max(0, letter.tries - 1)
 
     async def _due_letter(self, unit: Unit, letter_id: int) -> Letter | None:
         letter = await unit.letters.get(letter_id)
@@ -164,11 +182,14 @@ class LetterWorker:
     async def _conclude(self, letter_id: int, opened: Opened) -> None:
         while True:
             try:
-                async with self._units() as unit:
+                async with self._taking_in, self._units() as unit:
                     await intake.take_in(self._desk(unit), await _letter(unit, letter_id), opened)
             except StorageTrouble:
                 log.warning("letters.storage_trouble", letter=letter_id)
                 await asyncio.sleep(_STORAGE_PAUSE_SECONDS)
+            except SealBroken:
+                await self._wait_for_master_key(letter_id)
+                return
             except Refusal as why:
                 await self._put_aside(letter_id, str(why))
                 return
@@ -203,6 +224,18 @@ class LetterWorker:
             if self._keyring_failures == 1:
                 text = f"Letters cannot be opened: {why} They wait, and are tried again by themselves."
                 await tell_operators(unit, self._world, text)
+
+    async def _wait_for_master_key(self, letter_id: int) -> None:
+        """Neither is this the letter's fault; its pause grows with its age, as others may open meanwhile."""
+        log.warning("letters.seal_broken", letter=letter_id)
+        async with self._units() as unit:
+            letter = await _letter(unit, letter_id)
+            letter.tries -= 1
+            age = self._world.now() - letter.received_at
+            letter.due_at = self._world.now() + min(_LONGEST_PAUSE, max(_PAUSE, age))
+            if not self._told_of_master_key:
+                await tell_operators(unit, self._world, _SEALED)
+        self._told_of_master_key = True
 
 
 async def _letter(unit: Unit, letter_id: int) -> Letter:

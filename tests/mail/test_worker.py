@@ -9,7 +9,7 @@ import pytest
 
 from mail.openpgp import Keyring
 from mail.worker import MOST_TRIES, LetterWorker
-from storage.sealing import address_tag
+from storage.sealing import Vault, address_tag
 from storage.states import LetterState, OutboxState
 from storage.unit import Units
 from tests.mail.office import Office, open_office
@@ -145,6 +145,45 @@ async def test_a_keyring_that_fails_costs_no_letter_and_is_told_once(
     office.clock.at = letter.due_at
     await office.worker().work(letters[1])
     assert (await office.letter(letters[1])).state is LetterState.TICKET
+
+
+async def test_a_wrong_master_key_costs_no_letter_and_is_told_once(office: Office) -> None:
+    letters = [
+        await office.keep(headers("a@b.example") + entity("hi"), token=str(number)) for number in range(2)
+    ]
+    units = Units(office.units.engine, Vault(b"w" * 32))
+    worker = LetterWorker(units, office.world, office.house, office.keyring, office.workshop, parallel=2)
+    for letter_id in letters:
+        await worker.work(letter_id)
+    async with units() as unit:
+        rows = await unit.outbox.in_state(OutboxState.PENDING)
+        assert [row.payload.count("the master key here") for row in rows if row.payload] == [1]
+    letter = await office.letter(letters[0])
+    assert (letter.state, letter.tries) == (LetterState.NEW, 0)
+    assert letter.due_at > office.world.now()
+
+
+async def test_a_stop_costs_a_letter_no_try(office: Office) -> None:
+    letter_id = await office.keep(headers("a@b.example") + entity("hi"))
+    worker = office.worker()
+    async with worker._taking_in:
+        working = asyncio.create_task(worker.work(letter_id))
+        while (await office.letter(letter_id)).tries == 0:  # noqa: ASYNC110 - nothing rings when it is begun
+            await asyncio.sleep(0.01)
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+    letter = await office.letter(letter_id)
+    assert (letter.state, letter.tries) == (LetterState.NEW, 0)
+
+
+async def test_one_mail_to_two_addresses_at_once_makes_one_ticket(office: Office) -> None:
+    raw = headers("a@b.example") + entity("hi")
+    letters = [await office.keep(raw, token=str(number)) for number in range(4)]
+    worker = office.worker()
+    await asyncio.gather(*(worker.work(letter_id) for letter_id in letters))
+    states = sorted([(await office.letter(letter_id)).state for letter_id in letters])
+    assert states == [*[LetterState.DROPPED] * 3, LetterState.TICKET]
 
 
 async def test_our_own_mail_that_comes_back_is_dropped(office: Office) -> None:
