@@ -121,7 +121,7 @@ async def test_without_a_kill_the_story_ends_well_too(ground: Ground) -> None:
     [
         ("early-250", PWRITE, 1, "0 instead of 1: letter"),
         ("early-250", FDATASYNC, 1, "0 instead of 1: ticket"),
-        ("fresh-ids", PWRITE, 5, "2 announcements"),
+        ("fresh-ids", PWRITE, 12, "2 "),
     ],
 )
 async def test_the_check_finds_a_desk_that_is_wrong(
