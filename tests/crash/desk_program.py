@@ -52,6 +52,7 @@ HASTE = 60
 """So many seconds pass in the desk while one passes outside: pauses of minutes are over soon."""
 HOLD_CHECK_SECONDS = 0.02
 PR_SET_PTRACER = 0x59616D61
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,10 @@ def live(plan: Plan) -> None:
     output = os.open(folder / "output", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    ctypes.CDLL(None).prctl(PR_SET_PTRACER, ctypes.c_ulong(-1))
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_PTRACER, ctypes.c_ulong(-1))
+    # No desk outlives the test, however that ends.
+    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     while not (folder / "go").exists():
         time.sleep(0.002)
     asyncio.run(serve(plan))
