@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the settings say, as the values that bot, mail and trackers want."""
 
+from typing import TYPE_CHECKING
+
 from bot.homes import Home
 from bot.session import Account, Credential
 from bot.trust import Policy
@@ -8,7 +10,9 @@ from helproom.handover import session_folder
 from helproom.settings import Settings
 from mail.openpgp import Keyring
 from mail.submission import SubmissionSettings
-from trackers.redmine import Redmine, RedmineAccount
+
+if TYPE_CHECKING:
+    from trackers.redmine import Redmine
 
 
 def bot_account(settings: Settings) -> Account:
@@ -61,9 +65,12 @@ def submission_settings(settings: Settings) -> SubmissionSettings:
     )
 
 
-def open_tracker(settings: Settings) -> Redmine | None:
+def open_tracker(settings: Settings) -> "Redmine | None":
     """Return the issue tracker, if there is one. Raises SecretUnusable."""
     if settings.redmine is None:
         return None
+    # Not at the top: a desk without a tracker has no use for the 4 MB that its library takes.
+    from trackers.redmine import Redmine, RedmineAccount  # noqa: PLC0415
+
     redmine = settings.redmine
     return Redmine(RedmineAccount(redmine.url, redmine.api_key_file.read_text(), redmine.ca_file))

@@ -6,6 +6,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -45,7 +46,9 @@ from storage.models import Pin
 from storage.unit import StorageTrouble, Units
 from trackers.reading import KIND as READ_PROBLEM
 from trackers.reading import IssueReader
-from trackers.redmine import Redmine
+
+if TYPE_CHECKING:
+    from trackers.redmine import Redmine
 
 log = structlog.get_logger()
 
@@ -66,7 +69,7 @@ class Desk:
     units: Units
     keyring: Keyring
     workshop: Workshop
-    tracker: Redmine | None
+    tracker: "Redmine | None"
 
 
 @dataclass(frozen=True)
