@@ -170,13 +170,17 @@ class Keyring:
         return self._gpg.run(args, data, passphrase=self._passphrase, files=files)
 
     def _return_code_agrees(self, run: Run, message: bytes) -> bool:
-        # A signature that cannot be checked and a text that is cut off both give 2. Only another run
-        # that leaves signatures aside can tell them apart.
+        # A signature that cannot be checked, a hidden recipient that is not us and a text that is cut off
+        # all give 2. Only another run that leaves signatures and recipients aside can tell them apart.
         if run.returncode == 0:
             return True
         if not pgp_status.explains_return_code(run.lines):
             return False
-        again = self._run_with_secrets(["--skip-verify", "--decrypt"], message)
+        args = ["--skip-verify", "--decrypt"]
+        with in_memory([(run.session_key or "").encode()]) as (_, files):
+            if run.session_key:
+                args[:0] = ["--override-session-key-fd", str(files[0])]
+            again = self._run_with_secrets(args, message, files)
         return again.returncode == 0 and again.data == run.data
 
     def _overrule(self, run: Run) -> Encryption:
@@ -247,9 +251,14 @@ class Keyring:
 
     def _binary(self, key: bytes) -> bytes:
         try:
-            return pgp_packets.dearmor(key)
+            data = pgp_packets.dearmor(key)
+            tags = [packet.tag for packet in pgp_packets.packets(data)]
         except pgp_packets.Malformed:
             raise SealRefused("One of the keys to encrypt to cannot be read.") from None
+        # GnuPG would take the first and be silent about the others.
+        if tags[:1] != [pgp_packets.PUBLIC_KEY] or tags.count(pgp_packets.PUBLIC_KEY) != 1:
+            raise SealRefused("One of the keys to encrypt to is not exactly one public key.")
+        return data
 
     # Keys
 

@@ -144,7 +144,8 @@ def read_public_keys(gpg: GuardedGpg, key: bytes) -> tuple[PublicKey, ...]:
     minimal = list(_one_by_one(exported.data))
     if not 0 < len(minimal) <= _MOST_KEYS:
         raise KeyRefused("There is no usable public key in it.")
-    listing = gpg.run(["--show-keys"], b"".join(minimal))
+    # With the trust model "always", GnuPG dies of a revoked key in a home that has no trust database.
+    listing = gpg.run(["--trust-model", "direct", "--show-keys"], b"".join(minimal))
     found = listed(listing.data)
     if listing.returncode != 0 or len(found) != len(minimal):
         raise KeyRefused("GnuPG cannot read the key.")

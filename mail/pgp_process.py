@@ -28,6 +28,9 @@ logging.getLogger("gnupg").setLevel(logging.WARNING)
 
 _AGENT_CONF = """\
 allow-loopback-pinentry
+# A wrong passphrase shows at once, and the right one lies in no cache.
+default-cache-ttl 0
+max-cache-ttl 0
 disable-scdaemon
 pinentry-program /bin/false
 # The passphrase holds at least 20 random bytes, so stretching it adds nothing but 200 ms to each letter.
@@ -59,7 +62,12 @@ class Run:
     lines: tuple[StatusLine, ...]
     returncode: int
     data: bytes = field(repr=False)
-    session_digest: str | None = None
+    session_key: str | None = field(default=None, repr=False)
+
+    @property
+    def session_digest(self) -> str | None:
+        """SHA-256 of the session key, in hexadecimal digits."""
+        return hashlib.sha256(self.session_key.encode()).hexdigest() if self.session_key else None
 
     @property
     def killed(self) -> bool:
@@ -73,14 +81,14 @@ class StrictResult(gnupg.StatusHandler):  # type: ignore[misc]  # python-gnupg h
     def __init__(self, gpg: "GuardedGpg") -> None:
         super().__init__(gpg)
         self.lines: list[StatusLine] = []
-        self.session_digest: str | None = None
+        self.session_key: str | None = None
         self.data = b""
         self.stderr = ""
         self.returncode: int | None = None
 
     def handle_status(self, key: str, value: str) -> None:
         if key == "SESSION_KEY":
-            self.session_digest = hashlib.sha256(value.encode()).hexdigest()
+            self.session_key = value
         else:
             self.lines.append(StatusLine(key, value))
 
@@ -120,7 +128,7 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]
             )
         if result.returncode is None:
             raise KeyringUnusable("GnuPG ended before it was asked anything.")
-        return Run(tuple(result.lines), result.returncode, result.data, result.session_digest)
+        return Run(tuple(result.lines), result.returncode, result.data, result.session_key)
 
     def _open_subprocess(self, args: list[str], passphrase: bool = False) -> "subprocess.Popen[bytes]":  # noqa: FBT001, FBT002  (python-gnupg calls it so)
         process = subprocess.Popen(  # noqa: S603  (arguments are ours, there is no shell)
@@ -191,6 +199,7 @@ def in_memory(contents: Sequence[bytes]) -> Iterator[tuple[list[str], list[int]]
             stack.callback(os.close, handle)
             with os.fdopen(os.dup(handle), "wb") as file:
                 file.write(content)
+            os.lseek(handle, 0, os.SEEK_SET)
             handles.append(handle)
         yield [f"/proc/self/fd/{handle}" for handle in handles], handles
 

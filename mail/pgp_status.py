@@ -110,8 +110,8 @@ def _damaged(lines: Lines) -> Encryption:
 
 
 def explains_return_code(lines: Lines) -> bool:
-    """Whether a signature alone can be why GnuPG did not return 0."""
-    return any(line.key in {"BADSIG", "ERRSIG"} for line in lines)
+    """Whether a signature, or a recipient that is not the desk, can be why GnuPG did not return 0."""
+    return any(line.key in {"BADSIG", "ERRSIG", "NO_SECKEY"} for line in lines)
 
 
 def decrypted_to(lines: Lines) -> tuple[str, ...]:
