@@ -72,6 +72,9 @@ class Worker:
         except StorageTrouble:
             raise
         except Exception:
+            if not row_id:
+                # It is not the event: without a pause this would be tried without end.
+                await asyncio.sleep(STORAGE_PAUSE)
             reference = self._world.token()[:6]
             log.exception("worker.surprise", row=row_id, reference=reference)
             await self._answer(

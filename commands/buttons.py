@@ -40,4 +40,4 @@ async def _draft(context: Context, event_id: str) -> Message | None:
     row = await context.unit.outbox.by_event(event_id)
     if row is None or row.kind != "preview" or row.message_id is None:
         return None
-    return await context.unit.messages.get(row.message_id, lock=True)
+    return await replies.locked(context.unit, row.message_id)

@@ -224,7 +224,7 @@ class Delivery:
                 row.state, row.error = OutboxState.PARKED, why
                 log.warning("delivery.parked", row=row.id, kind=row.kind)
                 if not await refused(unit, self._world, row):
-                    await tell_operators(unit, self._world, _parked_words(row))
+                    await _tell_parked(unit, self._world, row)
             case Overtaken():
                 self._finish(row, OutboxState.DROPPED)
                 await overtaken(unit, self._world, row)
@@ -271,6 +271,13 @@ def _pause(row: Outbox) -> dt.timedelta:
     longest = _LONGEST_PAUSE.get(row.kind, _USUAL_LONGEST_PAUSE)
     doublings = min(row.tries - 1, 12)
     return min(longest, first * (1 << doublings))
+
+
+async def _tell_parked(unit: Unit, world: World, row: Outbox) -> None:
+    """Tell the operators, unless it is their own room that takes nothing: that would never end."""
+    operators = await unit.rooms.of_operators()
+    if operators is not None and row.room != operators.id:
+        await tell_operators(unit, world, _parked_words(row))
 
 
 def _parked_words(row: Outbox) -> str:

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from desk.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel, StopDelivery
-from desk.posting import Slot, put
-from storage.models import Outbox
-from storage.states import OutboxState, ReplyState
+from desk.posting import Say, Slot, put, say_in
+from storage.models import Outbox, Room
+from storage.states import OutboxState, ReplyState, RoomPurpose, RoomState
 from storage.unit import StorageTrouble
 from tests.desks import Desk
 
@@ -251,3 +251,24 @@ async def test_when_delivering_cannot_go_on_the_run_ends(desk: Desk):
         async with asyncio.timeout(20):
             await delivery(desk, Carrier(one=[StopDelivery("the access token is gone")])).run()
     assert ended.value.exceptions[0].args == ("the access token is gone",)
+
+
+async def test_an_operators_room_that_takes_nothing_is_not_told_of_itself(desk: Desk):
+    async with desk.units() as unit:
+        room = await unit.rooms.add(
+            Room(
+                ref="operators",
+                purpose=RoomPurpose.OPERATORS,
+                state=RoomState.OPEN,
+                room_id="!ops:helproom.test",
+            )
+        )
+        await say_in(unit, desk.world, room, Say("a key is about to expire"))
+
+    async def refuse(_parcel: Parcel) -> Outcome:
+        return Impossible("the bot is not in the room")
+
+    async with asyncio.timeout(20):
+        await Delivery(desk.units, desk.world, {"say": refuse}).drain()
+    async with desk.units() as unit:
+        assert len(await unit.outbox.in_state(OutboxState.PARKED)) == 1
