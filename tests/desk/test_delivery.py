@@ -10,8 +10,8 @@ import pytest
 
 from desk.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel, StopDelivery
 from desk.posting import Say, Slot, put, say_in
-from storage.models import Outbox, Room
-from storage.states import OutboxState, ReplyState, RoomPurpose, RoomState
+from storage.models import Outbox
+from storage.states import OutboxState, ReplyState
 from storage.unit import StorageTrouble
 from tests.desks import Desk
 
@@ -255,14 +255,8 @@ async def test_when_delivering_cannot_go_on_the_run_ends(desk: Desk):
 
 async def test_an_operators_room_that_takes_nothing_is_not_told_of_itself(desk: Desk):
     async with desk.units() as unit:
-        room = await unit.rooms.add(
-            Room(
-                ref="operators",
-                purpose=RoomPurpose.OPERATORS,
-                state=RoomState.OPEN,
-                room_id="!ops:helproom.test",
-            )
-        )
+        room = await unit.rooms.of_operators()
+        assert room is not None
         await say_in(unit, desk.world, room, Say("a key is about to expire"))
 
     async def refuse(_parcel: Parcel) -> Outcome:
