@@ -105,7 +105,7 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]
     def __init__(self, home: Path, limits: GpgLimits) -> None:
         self.limits = limits
         self.inherited: tuple[int, ...] = ()
-        options = ["--no-options", "--no-autostart", "--log-file", "/dev/null", "--no-greeting"]
+        options = ["--no-options", "--no-autostart", "--log-file", "/dev/null"]
         options += ["--max-output", str(limits.output_bytes), "--trust-model", "always"]
         options += ["--no-auto-key-retrieve", "--no-auto-key-locate", "--no-auto-check-trustdb"]
         options += ["--disable-dirmngr", "--no-symkey-cache"]

@@ -66,8 +66,7 @@ def judge_encryption(lines: Lines) -> Encryption:
             return Encryption(EncryptionState.NONE, "It is an OpenPGP message, but it is not encrypted.")
         return Encryption(EncryptionState.BROKEN, "It holds no sound OpenPGP message.")
     if _decrypted(lines):
-        hidden = all(set(words[0]) == {"0"} for words in _values(lines, "ENC_TO"))
-        return Encryption(EncryptionState.OK, "Its recipients are hidden." if hidden else "")
+        return Encryption(EncryptionState.OK, "It has hidden recipients." if _hidden(lines) else "")
     if "DECRYPTION_KEY" not in keys and "DECRYPTION_OKAY" not in keys:
         return _without_key(keys)
     return _damaged(lines)
@@ -109,11 +108,6 @@ def _damaged(lines: Lines) -> Encryption:
     return Encryption(EncryptionState.BROKEN, BROKEN_PARTS)
 
 
-def explains_return_code(lines: Lines) -> bool:
-    """Whether a signature, or a recipient that is not the desk, can be why GnuPG did not return 0."""
-    return any(line.key in {"BADSIG", "ERRSIG", "NO_SECKEY"} for line in lines)
-
-
 def decrypted_to(lines: Lines) -> tuple[str, ...]:
     """Fingerprints of the primary keys that opened it."""
     return tuple(words[1] for words in _values(lines, "DECRYPTION_KEY") if words[1:])
@@ -122,10 +116,18 @@ def decrypted_to(lines: Lines) -> tuple[str, ...]:
 def judge_signatures(lines: Lines, returncode: int) -> tuple[Signature, ...]:
     """All signatures, the worst first, so that one bad signature is never hidden behind a good one."""
     found = [_judge_one(group) for group in _groups(lines)]
-    explained = returncode == 0 or explains_return_code(lines)
-    if not explained or _fatal(lines):
+    if not (returncode == 0 or _explained(lines)) or _fatal(lines):
         found = [_demoted(signature) for signature in found]
     return tuple(sorted(found, key=lambda signature: _BADNESS.index(signature.state)))
+
+
+def _explained(lines: Lines) -> bool:
+    """Whether another signature, or a hidden recipient who is not the desk, is why it was not 0."""
+    return _hidden(lines) or any(line.key in {"BADSIG", "ERRSIG"} for line in lines)
+
+
+def _hidden(lines: Lines) -> bool:
+    return any(set(words[0]) == {"0"} for words in _values(lines, "ENC_TO"))
 
 
 _BADNESS = (

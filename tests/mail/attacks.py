@@ -97,9 +97,9 @@ def to_another(scene: Scene) -> bytes:
     return scene.alice.encrypt(SECRET, scene.bob.public)
 
 
-def hidden(scene: Scene) -> bytes:
+def hidden(scene: Scene, *more: str) -> bytes:
     """Encrypt to two recipients and name neither."""
-    options: list[str] = []
+    options = list(more)
     for name, key in (("first", scene.bob.public), ("second", scene.desk)):
         file = scene.alice.home / f"{name}.asc"
         file.write_bytes(key)

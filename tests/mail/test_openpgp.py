@@ -2,10 +2,11 @@
 """The gateway against real GnuPG: what is sound passes, what is not leaves no word behind."""
 
 import logging
+import os
 import pickle
 import resource
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -142,6 +143,12 @@ def test_hidden_recipients_are_no_failure(house: House) -> None:
     assert "hidden" in opened.encryption.detail
 
 
+def test_a_signature_beside_hidden_recipients_is_good(house: House) -> None:
+    opened = house.keyring.decrypt(attacks.hidden(house.scene, "--sign"), [house.scene.alice.public])
+    assert (opened.encryption.state, opened.data) == (OK, SECRET)
+    assert [each.state for each in opened.signatures] == [SignatureState.GOOD]
+
+
 def test_other_recipients_beside_the_desk_are_no_failure(house: House) -> None:
     file = house.scene.alice.home / "other.asc"
     file.write_bytes(house.scene.bob.public)
@@ -239,23 +246,24 @@ def test_of_a_clearsigned_text_only_the_signed_words_come_out(house: House) -> N
     assert [each.state for each in opened.signatures] == [GOOD]
 
 
-@pytest.fixture(name="limited")
-def make_limited(house: House) -> Callable[[GpgLimits], Keyring]:
-    def make(limits: GpgLimits) -> Keyring:
-        keyring = Keyring(house.home, passphrase=PASSPHRASE, limits=LIMITS)
-        keyring._gpg.limits = limits  # not before GnuPG has told its version
-        return keyring
-
-    return make
-
-
-@pytest.mark.parametrize("limits", [replace(LIMITS, wall_seconds=0.0), replace(LIMITS, memory_bytes=1 << 20)])
-def test_a_stopped_child_gives_a_verdict_and_no_words(
-    house: House, limited: Callable[[GpgLimits], Keyring], limits: GpgLimits
-) -> None:
-    opened = limited(limits).decrypt(attacks.bomb(house.scene))
+def test_a_stopped_child_gives_a_verdict_and_no_words(house: House) -> None:
+    hasty = Keyring(house.home, passphrase=PASSPHRASE, limits=LIMITS)
+    hasty._gpg.limits = replace(LIMITS, wall_seconds=0.0)  # not before GnuPG has told its version
+    opened = hasty.decrypt(attacks.bomb(house.scene))
     assert (opened.encryption.state, opened.data) == (BROKEN, None)
     assert "too much time" in opened.encryption.detail
+
+
+def test_a_child_is_limited_before_it_gets_input(house: House) -> None:
+    child = house.keyring._gpg._open_subprocess(["--decrypt"])
+    try:
+        assert resource.prlimit(child.pid, resource.RLIMIT_CPU)[1] == LIMITS.cpu_seconds
+        assert resource.prlimit(child.pid, resource.RLIMIT_AS)[1] == LIMITS.memory_bytes
+        assert resource.prlimit(child.pid, resource.RLIMIT_CORE)[1] == 0
+        assert os.getsid(child.pid) == child.pid
+    finally:
+        child.kill()
+        child.communicate()
 
 
 def test_the_limits_bind_gpg_and_not_its_agent(house: House) -> None:
@@ -272,6 +280,19 @@ def test_a_wrong_passphrase_is_the_desks_fault_and_not_the_letters(house: House)
         with pytest.raises(KeyringUnusable) as failed:
             locked.decrypt(message)
         assert PASSPHRASE not in str(failed.value)
+
+
+def test_a_gnupg_that_cannot_even_start_is_the_desks_fault(house: House) -> None:
+    cramped = Keyring(house.home, passphrase=PASSPHRASE, limits=LIMITS)
+    cramped._gpg.gpgbinary = "false"
+    with pytest.raises(KeyringUnusable):
+        cramped.decrypt(attacks.sealed(house.scene))
+
+
+@pytest.mark.parametrize("message", [b"\xca\x03PGP", b"\xd1\x02\x01\x00", b"\xc2\x01\x04", b"\xd2\x01\x01"])
+def test_a_strange_packet_is_the_letters_fault(house: House, message: bytes) -> None:
+    assert house.keyring.decrypt(message).encryption.state is BROKEN
+    assert house.keyring.decrypt(dearmor(house.scene.alice.public)).data is None
 
 
 def test_the_agent_is_started_anew_when_it_has_died(house: House) -> None:
