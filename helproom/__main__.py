@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="helproom", description="A help desk in encrypted Matrix rooms.", epilog=_EPILOG)
     parser.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG_HELP)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_simple, _add_init, _add_check, _add_deliver, _add_demo, _add_keys):
+    for add in (_add_simple, _add_init, _add_check, _add_deliver, _add_demo, _add_keys, _add_inspect):
         add(commands)
     return parser
 
@@ -101,6 +101,18 @@ def _add_keys(commands: Any) -> None:
     _command(actions, "list", "Show the desk's keys and how many contacts have one", _in("keys", "list_keys"))
     parser = _command(actions, "export", "Write a queue's public key", _in("keys", "export_key"))
     parser.add_argument("queue", help="the queue's name")
+
+
+def _add_inspect(commands: Any) -> None:
+    parser = _command(
+        commands, "inspect-mail", "Say what Helproom makes of a mail", _in("inspecting", "inspect_mail")
+    )
+    parser.add_argument("file", metavar="FILE", help="a mail as it came; - for standard input")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument(
+        "--gnupghome", type=Path, metavar="DIR", help="whose keys to use (default: your own); it is only read"
+    )
+    parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="the passphrase of these keys")
 
 
 def _in(module: str, function: str) -> Callable[[argparse.Namespace], int]:

@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from desk.opened import Encryption, EncryptionState, Signature, SignatureState
 from mail import pgp_packets, pgp_status
-from mail.pgp_keys import KeyRefused, PublicKey, SecretKey, read_public_keys, secret_keys
+from mail.pgp_keys import KeyRefused, PublicKey, SecretKey, addresses_in, read_public_keys, secret_keys
 from mail.pgp_process import Agent, GpgLimits, GuardedGpg, KeyringUnusable, Run, in_memory
 
 __all__ = [
@@ -271,6 +271,15 @@ class Keyring:
         return data
 
     # Keys
+
+    def addresses_of(self, fingerprint: str, signers: Sequence[bytes] = ()) -> frozenset[str]:
+        """The mail addresses, in lower case, of one of the public keys `signers` or of the home."""
+        if not fingerprint:
+            return frozenset()
+        # With the trust model "always", GnuPG dies of a revoked key in a home that has no trust database.
+        args = ["--trust-model", "direct", "--list-keys", "--", fingerprint]
+        run = self._run_with_signers(args, b"", signers)
+        return addresses_in(run.data, fingerprint)
 
     def read_public_keys(self, key: bytes) -> tuple[PublicKey, ...]:
         """All public keys in armored or binary `key`, which is stored nowhere. Raises KeyRefused."""

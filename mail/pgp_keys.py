@@ -215,6 +215,12 @@ def _addresses(user_ids: Sequence[str]) -> Iterator[str]:
             yield address
 
 
+def addresses_in(listing: bytes, fingerprint: str) -> frozenset[str]:
+    """The addresses of the one key with this fingerprint in a colon listing."""
+    keys = [one for one in listed(listing) if one.fingerprints[:1] == (fingerprint,)]
+    return frozenset(address for one in keys for address in _addresses(one.user_ids))
+
+
 def secret_keys(gpg: GuardedGpg) -> tuple[SecretKey, ...]:
     """The desk's own keys."""
     listing = gpg.run(["--list-secret-keys"], b"")

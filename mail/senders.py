@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from desk.opened import Signature, SignatureState
 from mail.headers import HeaderBlock, read_addresses
-from mail.openpgp import KeyRefused, Keyring
+from mail.openpgp import Keyring
 
 _OTHER = "The signature is good, but its key belongs to another address than the letter's sender."
 _NONE = "The letter names no sender."
@@ -21,25 +21,10 @@ def bind_sender(
     if signature.state is not SignatureState.GOOD:
         return signature
     senders = {address for _, address in fields.addresses("from")}
-    if (
-        senders
-        and len(fields.raw("from")) == 1
-        and senders <= _addresses_of(signature.fingerprint, keyring, signers)
-    ):
+    is_single = senders and len(fields.raw("from")) == 1
+    if is_single and senders <= keyring.addresses_of(signature.fingerprint or "", signers):
         return signature
     return replace(signature, state=SignatureState.GOOD_OTHER_SENDER, detail=_OTHER)
-
-
-def _addresses_of(fingerprint: str | None, keyring: Keyring, signers: Sequence[bytes]) -> set[str]:
-    for armor in signers:
-        try:
-            keys = keyring.read_public_keys(armor)
-        except KeyRefused:
-            continue
-        for key in keys:
-            if key.fingerprint == fingerprint:
-                return set(key.addresses)
-    return set()
 
 
 def odd_senders(fields: HeaderBlock) -> tuple[str, ...]:
