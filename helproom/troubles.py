@@ -25,6 +25,7 @@ _CODES = (
     ("helproom.homeserver", "HomeserverError", os.EX_UNAVAILABLE),
     ("desk.world", "Refusal", os.EX_DATAERR),
     ("desk.delivery", "StopDelivery", os.EX_CONFIG),
+    ("storage.sole_use", "DatabaseInUse", os.EX_TEMPFAIL),
     ("storage.unit", "StorageTrouble", os.EX_UNAVAILABLE),
     ("mail.openpgp", "KeyRefused", os.EX_DATAERR),
     ("mail.openpgp", "KeyringUnusable", os.EX_UNAVAILABLE),

@@ -6,6 +6,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -43,6 +44,7 @@ from mail.outgoing import MailSender
 from mail.worker import LetterWorker
 from storage.migrating import migrate
 from storage.models import Pin
+from storage.sole_use import SoleUse, take_sole_use, watch
 from storage.unit import StorageTrouble, Units
 from trackers.reading import KIND as READ_PROBLEM
 from trackers.reading import IssueReader
@@ -67,6 +69,7 @@ class Desk:
     world: World
     house: House
     units: Units
+    sole_use: SoleUse
     keyring: Keyring
     workshop: Workshop
     tracker: "Redmine | None"
@@ -118,6 +121,8 @@ async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> De
     units = handover.open_units(settings)
     stack.push_async_callback(units.close)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sole_use = await take_sole_use(units.engine)
+    stack.push_async_callback(sole_use.close)
     await migrate(units.engine)
     keyring = outside.open_keyring(settings)
     stack.callback(keyring.close)
@@ -126,7 +131,8 @@ async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> De
     tracker = outside.open_tracker(settings)
     if tracker is not None:
         stack.callback(tracker.close)
-    desk = Desk(settings, real_world(), handover.house_of(settings), units, keyring, workshop, tracker)
+    house = handover.house_of(settings)
+    desk = Desk(settings, real_world(), house, units, sole_use, keyring, workshop, tracker)
     await note_homes(units, desk.world, outside.homes(settings))
     return desk
 
@@ -245,6 +251,7 @@ def _tasks(desk: Desk, matrix: Matrix) -> tuple[Callable[[], Awaitable[None]], .
         letters.run,
         settle,
         answer_invitations,
+        partial(watch, desk.sole_use),
     )
 
 
