@@ -81,16 +81,16 @@ class Journal:
                 "verified": heard.verified,
             }
         )
-        await unit.journal.add(self._row(heard, EventState.NEW), content)
+        await unit.journal.add(self._row(heard, EventState.NEW), content, sender=heard.sender)
 
     async def _add_closed(self, unit: Unit, closed: Undecryptable) -> None:
-        await unit.journal.add(self._row(closed, EventState.UNDECRYPTABLE), closed.session_id)
+        row = self._row(closed, EventState.UNDECRYPTABLE)
+        await unit.journal.add(row, closed.session_id, sender=closed.sender)
 
     def _row(self, of: Heard | Undecryptable, state: EventState) -> Event:
         return Event(
             event_id=of.event_id,
             room_id=of.room_id,
-            sender=of.sender,
             state=state,
             heard_at=self._world.now(),
         )

@@ -105,20 +105,28 @@ class Trust:
             await self._tell(judged)
             return judged
 
-    async def pin_again(self, user_id: str) -> Judgement:
-        """Accept the identity a user has now: for a person who has checked that the change is real."""
+    async def accept(self, user_id: str, master_key: str) -> Judgement:
+        """Pin this identity in place of the one before, if it is still the one that the user shows.
+
+        For a person who has checked that the change is real: they checked this key and no later one.
+        """
         async with self._lock:
             shown = await self._look_up([user_id])
-            key = only_key(shown.get("master_keys", {}).get(user_id))
-            if key is None:
-                self._pins.pop(user_id, None)
-            else:
-                await self._keep((Pin(user_id, key),))
-                self._pins[user_id] = key
+            if only_key(shown.get("master_keys", {}).get(user_id)) == master_key:
+                await self._keep((Pin(user_id, master_key),))
+                self._pins[user_id] = master_key
             judgement = self._judge(user_id, shown)
             self._mark(judgement)
-            self._seen[user_id] = judgement
+            await self._tell((judgement,))
             return judgement
+
+    async def forget(self, user_id: str) -> None:
+        """Take the identity that the user shows next for a first sight; members of our rooms show it now."""
+        async with self._lock:
+            self._pins.pop(user_id, None)
+            self._seen.pop(user_id, None)
+        if any(user_id in room.users for room in self._client.rooms.values()):
+            await self.refresh([user_id])
 
     async def _look_up(self, users: list[str]) -> Json:
         body: Json = {"device_keys": {user: [] for user in users}}

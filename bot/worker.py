@@ -101,10 +101,10 @@ class Worker:
 
     async def _act(self, unit: Unit, event: Event) -> None:
         room = await unit.rooms.by_room_id(event.room_id)
-        if room is None or event.sender not in self._house.agents:
+        if room is None or event.sender is None or event.sender not in self._house.agents:
             return
         heard = read(event.content or "")
-        context = await self._context(unit, event, room, heard)
+        context = await self._context(unit, event.sender, room, heard)
         # Reactions travel in clear and name no device, so that they cannot be verified: they count as what
         # the homeserver says they are, since the buttons would be of no use otherwise.
         if self._only_verified and heard.kind is Kind.MESSAGE and not heard.verified:
@@ -116,10 +116,10 @@ class Worker:
         if reply is not None:
             await self._say(unit, room, context, event, reply)
 
-    async def _context(self, unit: Unit, event: Event, room: Room, heard: Journalled) -> Context:
+    async def _context(self, unit: Unit, agent: str, room: Room, heard: Journalled) -> Context:
         ticket = await unit.tickets.by_event(heard.thread) if heard.thread else None
         return Context(
-            agent=event.sender,
+            agent=agent,
             room=room,
             ticket_in_thread=ticket,
             thread=heard.thread,
@@ -174,19 +174,19 @@ class Worker:
             self._finish(event, state)
 
     def _finish(self, event: Event, state: EventState) -> None:
-        """What was said is not kept once it was acted on."""
+        """What was said, and by whom, is not kept once it was acted on."""
         event.state = state
-        event.content_sealed = None
+        event.content_sealed = event.sender_sealed = None
         event.wrapped_key = None
 
     async def hint_undecryptable(self) -> None:
         """Say once in the room that a message could not be read, when its key has not come for a while."""
         async with self._units() as unit:
             for event in await unit.journal.undecryptable(self._world.now() - HINT_AFTER):
-                event.state = EventState.HINTED
                 room = await unit.rooms.by_room_id(event.room_id)
                 if room is not None and event.sender in self._house.agents:
                     await say_in(unit, self._world, room, Say(_HINT, reply_to=event.event_id))
+                self._finish(event, EventState.HINTED)
 
 
 _UNVERIFIED = (

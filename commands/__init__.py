@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What agents can say: one file per family, and this one line that lists them."""
 
-from commands import operators, problems, replies, rooms, templates, tickets
+from commands import operators, pins, problems, replies, rooms, templates, tickets
 from commands.buttons import react
 from commands.declare import join
 from commands.helping import family_for
 from commands.running import Runner
 
-FAMILIES = (tickets.family, replies.family, templates.family, problems.family, rooms.family, operators.family)
+FAMILIES = (
+    tickets.family,
+    replies.family,
+    templates.family,
+    problems.family,
+    rooms.family,
+    operators.family,
+    pins.family,
+)
 TABLE = join(*FAMILIES)
 TABLE |= join(family_for(TABLE))
 

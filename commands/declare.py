@@ -49,6 +49,8 @@ class Command:
     """One word, or two such as "template add"."""
     aliases: tuple[str, ...]
     who: Who
+    dangerous: bool
+    """Obeyed only from a device that its owner has cross-signed."""
     summary: str
     examples: tuple[str, ...]
     parameters: tuple[Parameter, ...]
@@ -63,6 +65,10 @@ class Command:
         """Parse `text`, what follows the name, and run; raises Refusal with usage and an example."""
         if self.who is Who.ADMINS and context.agent not in context.house.admins:
             raise Refusal(f"`!{self.name}` is for admins of this desk.")
+        if self.dangerous and not context.verified:
+            raise Refusal(
+                f"`!{self.name}` needs a device that you have verified (cross-signed). Nothing was done."
+            )
         try:
             return await self.body(context, *await self._arguments(context, text))
         except Unfit as unfit:
@@ -116,14 +122,14 @@ class Commands:
         self.declared: list[Command] = []
 
     def command(
-        self, name: str, *, aliases: Sequence[str] = (), who: Who = Who.AGENTS
+        self, name: str, *, aliases: Sequence[str] = (), who: Who = Who.AGENTS, dangerous: bool = False
     ) -> Callable[[Body], Body]:
         """Declare the decorated function as a command; raises TypeError when it is not fit to be one."""
 
         def declare(body: Body) -> Body:
             summary, examples = _help_of(name, body)
             parameters = _parameters_of(name, body)
-            command = Command(name, tuple(aliases), who, summary, examples, parameters, body)
+            command = Command(name, tuple(aliases), who, dangerous, summary, examples, parameters, body)
             self.declared.append(command)
             return body
 

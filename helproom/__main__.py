@@ -41,7 +41,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="helproom", description="A help desk in encrypted Matrix rooms.", epilog=_EPILOG)
     parser.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG_HELP)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_simple, _add_init, _add_check, _add_deliver, _add_demo, _add_keys, _add_inspect):
+    families = (_add_keys, _add_pins, _add_inspect)
+    for add in (_add_simple, _add_init, _add_check, _add_deliver, _add_demo, *families):
         add(commands)
     return parser
 
@@ -113,6 +114,16 @@ def _add_inspect(commands: Any) -> None:
         "--gnupghome", type=Path, metavar="DIR", help="whose keys to use (default: your own); it is only read"
     )
     parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="the passphrase of these keys")
+
+
+def _add_pins(commands: Any) -> None:
+    pins = _command(commands, "pins", "Matrix identities of the rooms' members", _in("pins", "list_pins"))
+    actions = pins.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _command(actions, "list", "Show whose identity is known, and whose has changed", _in("pins", "list_pins"))
+    parser = _command(actions, "accept", "Accept a changed identity", _in("pins", "accept_pin"))
+    parser.add_argument("user", metavar="USER_ID", help="whose; you have made sure that it is theirs")
+    parser = _command(actions, "drop", "Forget an identity: the next one counts", _in("pins", "drop_pin"))
+    parser.add_argument("user", metavar="USER_ID", help="whose")
 
 
 def _in(module: str, function: str) -> Callable[[argparse.Namespace], int]:

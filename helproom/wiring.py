@@ -19,19 +19,18 @@ from bot.heard import Undecryptable
 from bot.homes import note_homes, settle_homes
 from bot.journal import SYNC_TOKEN, Journal
 from bot.pause import Pause
+from bot.pinning import Pinning, PinSenders
 from bot.rooms import Rooms
 from bot.senders import RoomSenders
 from bot.sending import Sender
 from bot.session import Session, open_session
 from bot.syncing import Since, Syncer
-from bot.trust import Judgement, Policy, Trust
-from bot.trust import Pin as FirstSight
+from bot.trust import Policy, Trust
 from bot.worker import Worker
 from desk import disposable, replies
 from desk.delivery import Delivery, insist
 from desk.delivery import Sender as Carrier
 from desk.house import House
-from desk.posting import tell_operators
 from desk.world import World
 from helproom import handover, outside
 from helproom.keeping import keeper
@@ -43,7 +42,6 @@ from mail.openpgp import Keyring, Workshop
 from mail.outgoing import MailSender
 from mail.worker import LetterWorker
 from storage.migrating import migrate
-from storage.models import Pin
 from storage.sole_use import SoleUse, take_sole_use, watch
 from storage.unit import StorageTrouble, Units
 from trackers.reading import KIND as READ_PROBLEM
@@ -170,32 +168,18 @@ async def _open_matrix(desk: Desk, session: Session) -> Matrix:
     rooms = Rooms(session.client)
     sender = Sender(session.client, trust)
     syncer = Syncer(session.client, trust, journal.keep, since=await _since(desk), pause=pause)
-    delivery = Delivery(desk.units, desk.world, _carriers(desk, rooms, sender))
+    carriers = {**_carriers(desk, rooms, sender), **PinSenders(desk.units, desk.world, trust).table()}
+    delivery = Delivery(desk.units, desk.world, carriers)
     only_verified = outside.key_policy(desk.settings) is Policy.SIGNED
     worker = Worker(desk.units, desk.world, desk.house, only_verified=only_verified)
     return Matrix(rooms, syncer, journal, worker, delivery)
 
 
 async def _trust(desk: Desk, session: Session) -> Trust:
-    async def keep(pins: tuple[FirstSight, ...]) -> None:
-        async with desk.units() as unit:
-            for pin in pins:
-                await unit.pins.set(
-                    Pin(user_id=pin.user_id, master_key=pin.master_key, pinned_at=desk.world.now())
-                )
-
-    async def report(found: Judgement) -> None:
-        text = (
-            f"The Matrix identity of {found.user_id} has changed. Until somebody has made sure that this is "
-            "really them, their devices do not get what I write."
-        )
-        async with desk.units() as unit:
-            await tell_operators(unit, desk.world, text)
-
-    async with desk.units() as unit:
-        pins = await unit.pins.every()
+    pinning = Pinning(desk.units, desk.world)
     policy = outside.key_policy(desk.settings)
-    return Trust(session.client, pins, policy=policy, keep=keep, report=report)
+    known = await pinning.known()
+    return Trust(session.client, known, policy=policy, keep=pinning.keep, report=pinning.report)
 
 
 async def _since(desk: Desk) -> Since:
@@ -203,7 +187,7 @@ async def _since(desk: Desk) -> Since:
         token = await unit.facts.get(SYNC_TOKEN)
         closed = await unit.journal.undecryptable(desk.world.now())
         waiting = tuple(
-            Undecryptable(each.event_id, each.room_id, each.sender, each.content or "", each.heard_at)
+            Undecryptable(each.event_id, each.room_id, each.sender or "", each.content or "", each.heard_at)
             for each in closed
         )
     return Since(token, waiting)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Named queries on keys of contacts and on pinned Matrix identities."""
 
-from collections.abc import Mapping, Sequence
+import datetime as dt
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -38,15 +39,34 @@ class Keys:
 
 
 class Pins:
-    """Which cross-signing identity each Matrix user was first seen with."""
+    """Which cross-signing identity each Matrix user was first seen with, found by a tag of the user id."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self._vault: Vault = session.info["vault"]
 
-    async def every(self) -> Mapping[str, str]:
-        """Return master keys by user id."""
-        return {pin.user_id: pin.master_key for pin in await self._session.scalars(select(Pin))}
+    async def every(self) -> Sequence[Pin]:
+        """Return all pins, oldest first."""
+        return (await self._session.scalars(select(Pin).order_by(Pin.pinned_at, Pin.user_tag))).all()
 
-    async def set(self, pin: Pin) -> None:
+    async def get(self, user_id: str) -> Pin | None:
+        """Return a user's pin."""
+        return await self._session.get(Pin, self._tag(user_id))
+
+    async def put(self, user_id: str, master_key: str, at: dt.datetime) -> None:
         """Pin an identity, in place of an earlier one."""
-        await self._session.merge(pin)
+        pin = await self.get(user_id)
+        if pin is None:
+            pin = Pin(user_tag=self._tag(user_id), ref=self._tag(user_id), pinned_at=at)
+            pin.take_new_key(self._vault)
+            self._session.add(pin)
+        pin.user_id, pin.master_key, pin.shown_key, pin.pinned_at = user_id, master_key, None, at
+
+    async def drop(self, user_id: str) -> None:
+        """Forget a user's pin, if there is one."""
+        pin = await self.get(user_id)
+        if pin is not None:
+            await self._session.delete(pin)
+
+    def _tag(self, user_id: str) -> str:
+        return self._vault.tag("pin", user_id)

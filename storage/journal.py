@@ -20,8 +20,8 @@ class Journal:
         self._vault = vault
         self.added = False
 
-    async def add(self, event: Event, content: str) -> bool:
-        """Journal an event with sealed content; False when it was journalled and readable before.
+    async def add(self, event: Event, content: str, *, sender: str) -> bool:
+        """Journal an event, content and sender sealed; False when it was journalled and readable before.
 
         An event that could not be decrypted at first takes its content and its turn now, unless its sender
         was asked to send it again: then it would count twice.
@@ -32,7 +32,7 @@ class Journal:
         if known is None:
             event.ref = self._vault.tag("event", event.event_id)
             event.take_new_key(self._vault)
-            event.content = content
+            event.sender, event.content = sender, content
             self._session.add(event)
         elif known.state is EventState.UNDECRYPTABLE and event.state is EventState.NEW:
             known.content = content

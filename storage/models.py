@@ -284,10 +284,12 @@ class Event(OwnKey, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     event_id: Mapped[str] = mapped_column(String(255), unique=True)
     room_id: Mapped[str] = mapped_column(String(255))
-    sender: Mapped[str] = mapped_column(String(255))
     state: Mapped[EventState] = mapped_column(index=True)
     heard_at: Mapped[dt.datetime]
+    sender_sealed: Mapped[bytes | None]
     content_sealed: Mapped[bytes | None]
+    sender = Sealed("sender_sealed")
+    """A Matrix user id; None once somebody has acted on the event."""
     content = Sealed("content_sealed")
 
 
@@ -309,14 +311,21 @@ class Room(OwnKey, Base):
     """JSON list of Matrix user ids."""
 
 
-class Pin(Base):
-    """The cross-signing identity under which a member of our rooms was first seen."""
+class Pin(OwnKey, Base):
+    """The cross-signing identity under which a member of our rooms was first seen, or that was accepted."""
 
     __tablename__ = "pin"
 
-    user_id: Mapped[str] = mapped_column(String(255), primary_key=True)
-    master_key: Mapped[str] = mapped_column(String(64))
+    user_tag: Mapped[str] = mapped_column(String(32), primary_key=True)
     pinned_at: Mapped[dt.datetime]
+    user_id_sealed: Mapped[bytes | None]
+    master_key_sealed: Mapped[bytes | None]
+    shown_key_sealed: Mapped[bytes | None]
+    user_id = Sealed("user_id_sealed")
+    master_key = Sealed("master_key_sealed")
+    """In unpadded base64: who has it finds the user on the homeserver, so that it is sealed too."""
+    shown_key = Sealed("shown_key_sealed")
+    """What the homeserver shows in its place, empty when nothing; None as long as nothing has changed."""
 
 
 class Fact(Base):

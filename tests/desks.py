@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 import commands
 from commands.context import Context, Reply
@@ -112,7 +113,15 @@ class Desk:
             tag = (await unit.tickets.get(1)).contact_tag
             await keep(unit, self.world, tag, key, KeyState.SEEN)
 
-    async def said(self, line: str, *, by: str = ANA, ticket: int | None = None, where: str = "en") -> Reply:
+    async def said(
+        self,
+        line: str,
+        *,
+        by: str = ANA,
+        ticket: int | None = None,
+        where: str = "en",
+        verified: bool = False,
+    ) -> Reply:
         """Say something to the bot and return its reply; raises Refusal."""
         async with self.units() as unit:
             reply = await commands.run(
@@ -125,15 +134,16 @@ class Desk:
                     unit=unit,
                     world=self.world,
                     house=self.house,
+                    verified=verified,
                 ),
                 line,
             )
         return reply or Reply("")
 
-    async def say(self, line: str, *, by: str = ANA, ticket: int | None = None, where: str = "en") -> str:
-        """Say something to the bot; return the text of its reply or of its refusal."""
+    async def say(self, line: str, **how: Any) -> str:
+        """Say something to the bot, as in `said`; return the text of its reply or of its refusal."""
         try:
-            return (await self.said(line, by=by, ticket=ticket, where=where)).text
+            return (await self.said(line, **how)).text
         except Refusal as why:
             return str(why)
 

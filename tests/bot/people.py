@@ -10,7 +10,8 @@ from typing import Any
 
 from nio import AsyncClient, AsyncClientConfig, MegolmEvent, SyncResponse
 
-from bot.crosssigning import Identity, ensure_signed
+from bot import signing
+from bot.crosssigning import SEEDS, Identity, ensure_signed
 from bot.heard import Batch, Heard, Undecryptable
 from bot.pause import Pause
 from bot.rooms import Rooms
@@ -18,6 +19,7 @@ from bot.sending import Sender
 from bot.session import Account, Credential, Session, open_session
 from bot.syncing import Since, Syncer
 from bot.trust import Judgement, Pin, Policy, Trust
+from bot.wire import Json, exchange, path, request
 
 PASSWORD = "test-only"
 
@@ -203,3 +205,35 @@ class Peer:
         await self.client.close()
         if self.client.store:
             self.client.store.database.close()
+
+
+async def reset_identity(client: AsyncClient, folder: Path) -> None:
+    """Give the person a new identity and sign the device by it, as after a lost recovery key."""
+    seeds = folder / SEEDS
+    seeds.unlink()
+    master, signer = (f"new {role}".encode().ljust(32, b".") for role in ("master", "signer"))
+
+    def part(usage: str, seed: bytes) -> Json:
+        key = signing.public_key(seed)
+        return {"user_id": client.user_id, "usage": [usage], "keys": {f"ed25519:{key}": key}}
+
+    keys: Json = {
+        "master_key": part("master", master),
+        "self_signing_key": signing.signed(part("self_signing", signer), client.user_id, master),
+    }
+    where = path("keys", "device_signing", "upload")
+    asked = await exchange(client, "POST", where, keys)
+    assert asked.status == 401
+    keys["auth"] = {
+        "type": "m.login.password",
+        "identifier": {"type": "m.id.user", "user": client.user_id},
+        "password": PASSWORD,
+        "session": asked.body["session"],
+    }
+    await request(client, "POST", where, keys)
+    shown = await request(client, "POST", path("keys", "query"), {"device_keys": {client.user_id: []}})
+    device = shown["device_keys"][client.user_id][client.device_id]
+    device.pop("unsigned", None)
+    signed = signing.signed(device, client.user_id, signer)
+    body = {client.user_id: {client.device_id: signed}}
+    assert not (await request(client, "POST", path("keys", "signatures", "upload"), body)).get("failures")

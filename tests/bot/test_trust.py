@@ -5,49 +5,16 @@ import json
 
 import pytest
 
-from bot import contents, signing
+from bot import contents
 from bot.crosssigning import SEEDS
 from bot.rendering import plain
 from bot.trust import Policy, Standing
-from bot.wire import exchange, path, request
 from tests.bot.conftest import Enter, Gather
-from tests.bot.people import PASSWORD, Bot, Memory, Peer, running
+from tests.bot.people import Bot, Memory, reset_identity, running
 
 
 async def say(bot: Bot, room_id: str, ref: str) -> str:
     return await bot.sender.send_event(room_id, contents.notice(plain("secret")), ref)
-
-
-async def reset_identity(peer: Peer) -> None:
-    """Give the person a new identity and sign the device by it, as after a lost recovery key."""
-    client = peer.client
-    (peer.folder / SEEDS).unlink()
-    master, signer = (f"new {role}".encode().ljust(32, b".") for role in ("master", "signer"))
-
-    def part(usage: str, seed: bytes) -> signing.Json:
-        key = signing.public_key(seed)
-        return {"user_id": client.user_id, "usage": [usage], "keys": {f"ed25519:{key}": key}}
-
-    keys: signing.Json = {
-        "master_key": part("master", master),
-        "self_signing_key": signing.signed(part("self_signing", signer), client.user_id, master),
-    }
-    where = path("keys", "device_signing", "upload")
-    asked = await exchange(client, "POST", where, keys)
-    assert asked.status == 401
-    keys["auth"] = {
-        "type": "m.login.password",
-        "identifier": {"type": "m.id.user", "user": client.user_id},
-        "password": PASSWORD,
-        "session": asked.body["session"],
-    }
-    await request(client, "POST", where, keys)
-    shown = await request(client, "POST", path("keys", "query"), {"device_keys": {client.user_id: []}})
-    device = shown["device_keys"][client.user_id][client.device_id]
-    device.pop("unsigned", None)
-    signed = signing.signed(device, client.user_id, signer)
-    body = {client.user_id: {client.device_id: signed}}
-    assert not (await request(client, "POST", path("keys", "signatures", "upload"), body)).get("failures")
 
 
 async def test_an_unsigned_device_gets_nothing(bot: Bot, enter: Enter, gather: Gather) -> None:
@@ -94,7 +61,7 @@ async def test_a_changed_identity_is_blocked_and_told_until_pinned_again(
         await ana.see(before)
         pinned = bot.pins[ana_id]
 
-        await reset_identity(ana)
+        await reset_identity(ana.client, ana.folder)
         await bot.syncer.step()
         changed = await say(bot, room_id, "r2")
         await ana.see(changed)
@@ -108,7 +75,11 @@ async def test_a_changed_identity_is_blocked_and_told_until_pinned_again(
         assert bot.pins[ana_id] == pinned
         assert (heard.decrypted, heard.verified) == (True, False)
 
-        accepted = await bot.trust.pin_again(ana_id)
+        unsure = await bot.trust.accept(ana_id, "a key that ana does not show")
+        assert (unsure.standing, bot.pins[ana_id]) == (Standing.CHANGED, pinned)
+        shown = bot.reports[0].master_key
+        assert shown is not None
+        accepted = await bot.trust.accept(ana_id, shown)
         again = await say(bot, room_id, "r3")
         await ana.see(again)
         assert ana.could_read(again)
@@ -124,7 +95,7 @@ async def test_looking_again_and_again_changes_nothing(bot: Bot, enter: Enter, g
     for _ in range(3):
         await bot.trust.refresh([ana_id])
     assert bot.client.olm.outbound_group_sessions[room_id].id == session
-    await reset_identity(ana)
+    await reset_identity(ana.client, ana.folder)
     await bot.trust.refresh([ana_id])
     device = bot.client.device_store[ana_id][device_id]
     assert not bot.client.olm.is_device_verified(device)
@@ -137,7 +108,7 @@ async def test_pins_outlive_the_process(memory: Memory, enter: Enter, gather: Ga
         await bot.syncer.step()
         room_id = await gather(bot, ana)
         await say(bot, room_id, "r1")
-    await reset_identity(ana)
+    await reset_identity(ana.client, ana.folder)
     async with running(memory) as bot:
         await bot.syncer.step()
         told = await say(bot, room_id, "r2")
@@ -161,3 +132,20 @@ async def test_a_device_signed_after_it_was_refused_reads_what_comes_then(
     after = await say(bot, room_id, "r2")
     await late.see(after)
     assert [late.could_read(before), late.could_read(after)] == [False, True]
+
+
+async def test_a_forgotten_member_is_seen_for_the_first_time_again(
+    bot: Bot, enter: Enter, gather: Gather
+) -> None:
+    ana = await enter("ana")
+    ana_id = ana.client.user_id
+    room_id = await gather(bot, ana)
+    await say(bot, room_id, "r1")
+    pinned = bot.pins[ana_id]
+    await reset_identity(ana.client, ana.folder)
+    await bot.trust.refresh([ana_id])
+    await bot.trust.forget(ana_id)
+    after = await say(bot, room_id, "r2")
+    await ana.see(after)
+    assert ana.could_read(after)
+    assert bot.pins[ana_id] != pinned

@@ -145,8 +145,10 @@ async def _fill(desk: Desk) -> None:
     now, raw = desk.clock.now, f"From: {CANARY}".encode()
     async with desk.units() as unit:
         await put(unit, desk.world, Slot("say", "a"), f"{CANARY} payload")
-        event = Event(event_id="$1", room_id="!en", sender="@a:b", state=EventState.NEW, heard_at=now)
-        await unit.journal.add(event, f"{CANARY} content")
+        event = Event(event_id="$1", room_id="!en", state=EventState.NEW, heard_at=now)
+        await unit.journal.add(event, f"{CANARY} content", sender=f"@{CANARY}:b.test")
+        await unit.pins.put(f"@{CANARY}:b.test", CANARY, now)
+        (await unit.pins.every())[0].shown_key = CANARY
         new = NewLetter("letter", now, "en", "lmtp", raw, f"{CANARY}@example.org", f"{CANARY}token")
         await unit.letters.keep(new)
         tag = unit.vault.tag("address", CANARY)
@@ -177,7 +179,7 @@ async def test_no_personal_word_is_in_the_files_of_the_database(tmp_path: Path):
 async def test_no_personal_word_is_in_any_column(desk: Desk):
     await _fill(desk)
     async with desk.units() as unit:
-        for table in ("ticket", "message", "letter", "outbox", "event", "room", "contact_key", "fact"):
+        for table in ("ticket", "message", "letter", "outbox", "event", "room", "contact_key", "pin", "fact"):
             rows = (await unit.session.execute(text(f"SELECT * FROM {table}"))).all()
             assert rows or table == "fact"
             assert CANARY.lower() not in repr(rows).lower()

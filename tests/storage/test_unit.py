@@ -79,11 +79,11 @@ async def test_a_locked_database_is_a_sentence(tmp_path: Path, monkeypatch: pyte
 
 async def test_what_a_failed_unit_did_is_gone_and_rings_no_bell(desk: Desk):
     desk.units.bells.journal.clear()
-    event = Event(event_id="$1", room_id="!en", sender="@a:b", state=EventState.NEW, heard_at=MONDAY_NOON)
+    event = Event(event_id="$1", room_id="!en", state=EventState.NEW, heard_at=MONDAY_NOON)
     with contextlib.suppress(ZeroDivisionError):
         async with desk.units() as unit:
             await unit.facts.set("token", "s1")
-            await unit.journal.add(event, "content")
+            await unit.journal.add(event, "content", sender="@a:b")
             await unit.flush()
             _ = 1 / 0
     assert not desk.units.bells.journal.is_set()
@@ -96,9 +96,9 @@ async def test_an_event_is_journalled_once_and_the_bell_rings_after_the_commit(d
     for expected in (True, False):
         async with desk.units() as unit:
             event = Event(
-                event_id="$1", room_id="!en", sender="@a:b", state=EventState.NEW, heard_at=MONDAY_NOON
+                event_id="$1", room_id="!en", state=EventState.NEW, heard_at=MONDAY_NOON
             )
-            assert await unit.journal.add(event, "content") is expected
+            assert await unit.journal.add(event, "content", sender="@a:b") is expected
             assert desk.units.bells.journal.is_set() is not expected
     async with desk.units() as unit:
         assert (await unit.journal.next_new()).content == "content"
@@ -107,13 +107,13 @@ async def test_an_event_is_journalled_once_and_the_bell_rings_after_the_commit(d
 async def test_an_unreadable_event_takes_its_content_and_its_turn_later(desk: Desk):
     async with desk.units() as unit:
         event = Event(
-            event_id="$1", room_id="!en", sender="@a:b", state=EventState.UNDECRYPTABLE, heard_at=MONDAY_NOON
+            event_id="$1", room_id="!en", state=EventState.UNDECRYPTABLE, heard_at=MONDAY_NOON
         )
-        await unit.journal.add(event, "")
+        await unit.journal.add(event, "", sender="@a:b")
     async with desk.units() as unit:
         assert await unit.journal.next_new() is None
-        event = Event(event_id="$1", room_id="!en", sender="@a:b", state=EventState.NEW, heard_at=MONDAY_NOON)
-        assert await unit.journal.add(event, "content")
+        event = Event(event_id="$1", room_id="!en", state=EventState.NEW, heard_at=MONDAY_NOON)
+        assert await unit.journal.add(event, "content", sender="@a:b")
     async with desk.units() as unit:
         assert (await unit.journal.next_new()).content == "content"
 
@@ -124,11 +124,10 @@ async def test_events_with_ids_of_the_greatest_length_and_one_beginning_are_both
             event = Event(
                 event_id="$" + "x" * 250 + end,
                 room_id="!en",
-                sender="@a:b",
                 state=EventState.NEW,
                 heard_at=MONDAY_NOON,
             )
-            assert await unit.journal.add(event, "content")
+            assert await unit.journal.add(event, "content", sender="@a:b")
             await unit.flush()
 
 

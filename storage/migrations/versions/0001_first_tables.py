@@ -39,7 +39,6 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("event_id", sa.String(length=255), nullable=False),
         sa.Column("room_id", sa.String(length=255), nullable=False),
-        sa.Column("sender", sa.String(length=255), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -55,6 +54,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("heard_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sender_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("content_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("ref", sa.String(length=64), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=True),
@@ -73,10 +73,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "pin",
-        sa.Column("user_id", sa.String(length=255), nullable=False),
-        sa.Column("master_key", sa.String(length=64), nullable=False),
+        sa.Column("user_tag", sa.String(length=32), nullable=False),
         sa.Column("pinned_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_pin")),
+        sa.Column("user_id_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("master_key_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("shown_key_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("ref", sa.String(length=64), nullable=False),
+        sa.Column("wrapped_key", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("user_tag", name=op.f("pk_pin")),
+        sa.UniqueConstraint("ref", name=op.f("uq_pin_ref")),
     )
     op.create_table(
         "problem",

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`helproom pins`: changed Matrix identities, for when no admin has a device that may command."""
+
+import argparse
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+
+from desk import pins
+from desk.world import World
+from helproom import handover, logs
+from helproom.settings import find_config, read_settings
+from helproom.terminal import say
+from helproom.world import real_world
+from storage.migrating import migrate
+from storage.unit import Unit
+
+_WHEN = (
+    "A running Helproom does it within half a minute and says so in the operators' room; else the next start."
+)
+
+
+def list_pins(asked: argparse.Namespace) -> int:
+    """Show all pinned identities."""
+    say(_in_unit(asked, lambda unit, _world: pins.listed(unit)))
+    return os.EX_OK
+
+
+def accept_pin(asked: argparse.Namespace) -> int:
+    """Have a changed identity accepted. Raises Refusal."""
+    say(_in_unit(asked, lambda unit, world: pins.accept(unit, world, asked.user)))
+    say(_WHEN)
+    return os.EX_OK
+
+
+def drop_pin(asked: argparse.Namespace) -> int:
+    """Have an identity forgotten. Raises Refusal."""
+    say(_in_unit(asked, lambda unit, world: pins.drop(unit, world, asked.user)))
+    say(_WHEN)
+    return os.EX_OK
+
+
+def _in_unit(asked: argparse.Namespace, work: Callable[[Unit, World], Awaitable[str]]) -> str:
+    settings = read_settings(find_config(asked.config))
+    logs.set_up(settings.log)
+    os.umask(0o077)
+
+    async def done() -> str:
+        units = handover.open_units(settings)
+        try:
+            await migrate(units.engine)
+            async with units() as unit:
+                return await work(unit, real_world())
+        finally:
+            await units.close()
+
+    return asyncio.run(done())
