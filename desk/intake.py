@@ -40,6 +40,8 @@ class Arrival:
     letter: Letter
     opened: Opened
     queue: Queue
+    same_id: Sequence[Message]
+    """What is known under this letter's own Message-ID, newest first: copies of it, or mail of ours."""
 
 
 Verdict = tuple[LetterState, str]
@@ -48,7 +50,9 @@ Step = Callable[[Desk, Arrival], Awaitable[Verdict | None]]
 
 async def take_in(desk: Desk, letter: Letter, opened: Opened) -> None:
     """Decide what a letter is; the first step that knows has the last word."""
-    arrival = Arrival(letter, opened, desk.house.queue(letter.queue))
+    message_id = opened.headers.message_id
+    same_id = await desk.unit.messages.by_message_id([message_id]) if message_id else []
+    arrival = Arrival(letter, opened, desk.house.queue(letter.queue), same_id)
     for step in STEPS:
         verdict = await step(desk, arrival)
         if verdict is not None:
@@ -72,7 +76,7 @@ async def _tell_quarantine(desk: Desk, letter: Letter, reason: str) -> None:
 async def _drop_loop(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Our own mail come back is dropped and counted."""
     looped = arrival.opened.automatic is Automatic.LOOP or _is_from_us(desk.house, arrival.opened)
-    if looped or await _is_our_mail(desk, arrival.opened.headers.message_id):
+    if looped or _first(arrival.same_id, MessageKind.OUT) is not None:
         return LetterState.DROPPED, "our own mail came back"
     return None
 
@@ -83,22 +87,18 @@ def _is_from_us(house: House, opened: Opened) -> bool:
     return not by_whisperback and opened.headers.sender in {each.address.lower() for each in house.queues}
 
 
-async def _is_our_mail(desk: Desk, message_id: str) -> bool:
-    if not message_id:
-        return False
-    return await desk.unit.messages.by_message_id([message_id], kind=MessageKind.OUT) is not None
+def _first(messages: Sequence[Message], kind: MessageKind) -> Message | None:
+    return next((message for message in messages if message.kind is kind), None)
 
 
 async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
     """The same bytes with the same Message-ID are the same mail, delivered twice: to whichever address."""
-    message_id = arrival.opened.headers.message_id
-    if not message_id:
-        return None
-    known = await desk.unit.messages.by_message_id([message_id], kind=MessageKind.IN)
+    known = _first(arrival.same_id, MessageKind.IN)
     if known is None or known.letter_id is None:
         return None
-    first = await desk.unit.letters.get(known.letter_id)
-    if first is None or first.raw != arrival.letter.raw:
+    letters = desk.unit.letters
+    first = await letters.get(known.letter_id)
+    if first is None or await letters.raw(first) != await letters.raw(arrival.letter):
         return None
     arrival.letter.ticket_id = known.ticket_id
     return LetterState.DROPPED, "the same mail was delivered before"
@@ -128,7 +128,8 @@ async def _ticket_by_token(desk: Desk, letter: Letter) -> Ticket | None:
 
 async def _ticket_by_reference(desk: Desk, opened: Opened) -> Ticket | None:
     named = (*opened.headers.in_reply_to, *reversed(opened.headers.references))
-    ours = await desk.unit.messages.by_message_id(named, kind=MessageKind.OUT) if named else None
+    known = await desk.unit.messages.by_message_id(named) if named else []
+    ours = _first(known, MessageKind.OUT)
     return await desk.unit.tickets.get(ours.ticket_id, lock=True) if ours is not None else None
 
 

@@ -84,7 +84,7 @@ async def put(unit: Unit, world: World, slot: Slot, payload: str | None = None) 
         created_at=now,
         due_at=now,
     )
-    return await unit.outbox.add(row, payload)
+    return unit.outbox.add(row, payload)
 
 
 async def say_in(unit: Unit, world: World, room: Room, say: Say, *, ticket: Ticket | None = None) -> None:

@@ -2,12 +2,13 @@
 """Named queries on letters."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
 
 from storage.models import Letter
 from storage.sealing import Vault
@@ -35,8 +36,8 @@ class Letters:
         self._vault = vault
         self.added = False
 
-    async def keep(self, new: NewLetter) -> bool:
-        """Keep a letter; False when the same bytes are here already for this queue and token."""
+    async def keep(self, new: NewLetter) -> int | None:
+        """Keep a letter and return its id; None when this queue and token have the same bytes already."""
         place = f"{new.queue}\0{new.token or ''}\0{new.mail_from}\0".encode("utf-8", "surrogateescape")
         letter = Letter(
             ref=new.ref,
@@ -50,7 +51,7 @@ class Letters:
             reply_tag=self._vault.tag("reply token", new.token) if new.token else None,
         )
         if await self._session.scalar(select(Letter.id).where(Letter.digest == letter.digest)):
-            return False
+            return None
         letter.take_new_key(self._vault)
         letter.raw = new.raw
         letter.mail_from = new.mail_from
@@ -58,23 +59,41 @@ class Letters:
             async with self._session.begin_nested():
                 self._session.add(letter)
         except IntegrityError:
-            return False
+            return None
         self.added = True
-        return True
+        return letter.id
 
-    async def due(self, now: dt.datetime, limit: int) -> Sequence[int]:
-        """Return the ids of letters that wait to be opened, oldest first."""
+    async def waiting(
+        self, now: dt.datetime, limit: int, *, besides: Collection[int]
+    ) -> Sequence[tuple[int, int, int]]:
+        """Return id, tries and sealed size in bytes of letters that wait to be opened, oldest first."""
         query = (
-            select(Letter.id)
-            .where(Letter.state == LetterState.NEW, Letter.due_at <= now)
+            select(Letter.id, Letter.tries, func.coalesce(func.length(Letter.raw_sealed), 0))
+            .where(Letter.state == LetterState.NEW, Letter.due_at <= now, Letter.id.not_in(besides))
             .order_by(Letter.id)
             .limit(limit)
         )
-        return (await self._session.execute(query)).scalars().all()
+        return [(row[0], row[1], row[2]) for row in await self._session.execute(query)]
+
+    async def due(self, now: dt.datetime, letter_ids: Collection[int]) -> Sequence[Letter]:
+        """Return those of the letters that are still to be opened, with their bytes, for this unit alone."""
+        query = (
+            select(Letter)
+            .where(Letter.id.in_(letter_ids), Letter.state == LetterState.NEW, Letter.due_at <= now)
+            .order_by(Letter.id)
+            .options(undefer(Letter.raw_sealed))
+            .with_for_update(skip_locked=True)
+        )
+        return (await self._session.scalars(query)).all()
 
     async def get(self, letter_id: int) -> Letter | None:
-        """Return one letter."""
+        """Return one letter, without its bytes."""
         return await self._session.get(Letter, letter_id)
+
+    async def raw(self, letter: Letter) -> bytes | None:
+        """Return the bytes of a letter; None when they were forgotten."""
+        await self._session.refresh(letter, ["raw_sealed"])
+        return letter.raw
 
     async def counts(self) -> dict[LetterState, int]:
         """Return how many letters there are in each state."""

@@ -5,13 +5,15 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
 from storage.models import Link, Message, Ticket
 from storage.sealing import Vault
 from storage.states import MessageKind, ReplyState
+
+_MOST_WITH_ONE_ID = 20
 
 
 class Messages:
@@ -50,17 +52,20 @@ class Messages:
             query = query.where(Message.at <= until)
         return (await self._session.execute(query)).scalar_one() or 0
 
-    async def by_message_id(self, message_ids: Sequence[str], *, kind: MessageKind) -> Message | None:
-        """Return the newest message with one of these RFC 5322 Message-IDs."""
+    async def by_message_id(self, message_ids: Sequence[str]) -> Sequence[Message]:
+        """Return messages with one of these RFC 5322 Message-IDs, the desk's own first, then the newest.
+
+        Anybody can send many letters with one Message-ID, so no more than a few are returned.
+        """
         tags = [self.message_id_tag(each) for each in message_ids]
+        is_ours = case((Message.kind == MessageKind.OUT, 0), else_=1)
         query = (
             select(Message)
-            .where(Message.message_id_tag.in_(tags), Message.kind == kind)
-            .options(_WITH_TICKET)
-            .order_by(Message.id.desc())
-            .limit(1)
+            .where(Message.message_id_tag.in_(tags))
+            .order_by(is_ours, Message.id.desc())
+            .limit(_MOST_WITH_ONE_ID)
         )
-        return (await self._session.execute(query)).unique().scalar_one_or_none()
+        return (await self._session.scalars(query)).all()
 
     def message_id_tag(self, message_id: str) -> str:
         """Return the tag under which a Message-ID is found again."""

@@ -22,13 +22,12 @@ class OutboxRows:
         self._vault = vault
         self.added = False
 
-    async def add(self, row: Outbox, payload: str | None) -> Outbox:
-        """Add a row, its payload sealed with a key of its own."""
+    def add(self, row: Outbox, payload: str | None) -> Outbox:
+        """Add a row, its payload sealed with a key of its own; it has its id after the next flush."""
         row.take_new_key(self._vault)
         row.payload = payload
         self._session.add(row)
         self.added = True
-        await self._session.flush()
         return row
 
     async def heads(self, now: dt.datetime) -> Sequence[Outbox]:

@@ -18,6 +18,7 @@ class Rooms:
     def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self._session = session
         self._vault = vault
+        self._of_queue: dict[str, Room] = {}
 
     async def add(self, room: Room, invited: str | None = None) -> Room:
         """Add a room, before it is made on the homeserver."""
@@ -36,10 +37,15 @@ class Rooms:
         return await self._session.scalar(select(Room).where(Room.room_id == room_id))
 
     async def of_queue(self, queue: str) -> Room | None:
-        """Return the room in which a queue's tickets are announced."""
-        return await self._session.scalar(
-            select(Room).where(Room.purpose == RoomPurpose.QUEUE, Room.queue == queue)
-        )
+        """Return the room in which a queue's tickets are announced; it is asked for once in a unit."""
+        if queue not in self._of_queue:
+            found = await self._session.scalar(
+                select(Room).where(Room.purpose == RoomPurpose.QUEUE, Room.queue == queue)
+            )
+            if found is None:
+                return None
+            self._of_queue[queue] = found
+        return self._of_queue[queue]
 
     async def of_operators(self) -> Room | None:
         """Return the operators' room."""

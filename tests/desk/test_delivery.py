@@ -34,7 +34,9 @@ class Carrier:
 
 async def post(desk: Desk, payload: str, lane: str = "a", kind: str = "say") -> int:
     async with desk.units() as unit:
-        return (await put(unit, desk.world, Slot(kind, lane), payload)).id
+        row = await put(unit, desk.world, Slot(kind, lane), payload)
+        await unit.flush()
+        return row.id
 
 
 def delivery(desk: Desk, carrier: Callable) -> Delivery:

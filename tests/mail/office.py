@@ -55,9 +55,9 @@ class Office:
         """Keep a letter and return its id."""
         async with self.units() as unit:
             new = NewLetter(self.world.token(), self.world.now(), "help", "lmtp", raw, mail_from, token)
-            assert await unit.letters.keep(new)
-        async with self.units() as unit:
-            return max(await unit.letters.due(self.world.now(), 100))
+            letter_id = await unit.letters.keep(new)
+        assert letter_id is not None
+        return letter_id
 
     async def take_in(self, raw: bytes, *, token: str | None = None) -> Letter:
         """Keep a letter, have it worked on, and return what became of it."""
