@@ -95,9 +95,7 @@ async def test_what_a_failed_unit_did_is_gone_and_rings_no_bell(desk: Desk):
 async def test_an_event_is_journalled_once_and_the_bell_rings_after_the_commit(desk: Desk):
     for expected in (True, False):
         async with desk.units() as unit:
-            event = Event(
-                event_id="$1", room_id="!en", state=EventState.NEW, heard_at=MONDAY_NOON
-            )
+            event = Event(event_id="$1", room_id="!en", state=EventState.NEW, heard_at=MONDAY_NOON)
             assert await unit.journal.add(event, "content", sender="@a:b") is expected
             assert desk.units.bells.journal.is_set() is not expected
     async with desk.units() as unit:
@@ -106,9 +104,7 @@ async def test_an_event_is_journalled_once_and_the_bell_rings_after_the_commit(d
 
 async def test_an_unreadable_event_takes_its_content_and_its_turn_later(desk: Desk):
     async with desk.units() as unit:
-        event = Event(
-            event_id="$1", room_id="!en", state=EventState.UNDECRYPTABLE, heard_at=MONDAY_NOON
-        )
+        event = Event(event_id="$1", room_id="!en", state=EventState.UNDECRYPTABLE, heard_at=MONDAY_NOON)
         await unit.journal.add(event, "", sender="@a:b")
     async with desk.units() as unit:
         assert await unit.journal.next_new() is None
