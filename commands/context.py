@@ -26,6 +26,8 @@ class Context:
     house: House
     verified: bool = False
     """The device that sent this was signed by its owner's pinned identity."""
+    pills: tuple[str, ...] = ()
+    """Matrix user ids that the message links to, while its text shows display names only."""
 
 
 @dataclass(frozen=True)

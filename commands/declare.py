@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from commands.context import Context, Reply
-from commands.words import CONVERTERS, Remaining, Rest, Unfit, Words, number_in
+from commands.words import CONVERTERS, Remaining, Rest, Unfit, Words, brief, names_ticket, number_in
 from desk.world import Refusal
 from storage.models import Ticket
 
@@ -79,7 +79,7 @@ class Command:
         self._refuse_two_tickets(context, remaining)
         arguments = []
         for parameter in self.parameters:
-            if parameter.type is not Ticket and not remaining.rest():
+            if parameter.type is not Ticket and not remaining.word()[0]:
                 if not parameter.optional:
                     raise Unfit(f"Something is missing: {parameter.shown}.")
                 arguments.append(parameter.default)
@@ -90,7 +90,7 @@ class Command:
             value, remaining = await CONVERTERS[parameter.type](context, remaining)
             arguments.append(value)
         if remaining.rest():
-            raise Unfit(f"I do not know what to do with “{remaining.rest()[:60]}”.")
+            raise Unfit(f"I do not know what to do with “{brief(remaining.rest())}”.")
         return arguments
 
     def _are_all_needed(self, context: Context, remaining: Remaining) -> bool:
@@ -99,19 +99,17 @@ class Command:
         return context.ticket_in_thread is not None and len(remaining.text.split()) <= needed
 
     def _refuse_two_tickets(self, context: Context, remaining: Remaining) -> None:
-        """In a thread, "#12 and so on" may be meant for ticket 12 or be the text: nobody should guess."""
-        takes_text = any(parameter.type is Rest for parameter in self.parameters)
-        word, _ = remaining.word()
+        """In a thread, "#12 and so on" or "12" may be for ticket 12 or be the text: nobody should guess."""
         here = context.ticket_in_thread
-        if (
-            takes_text
-            and here is not None
-            and word.startswith("#")
-            and number_in(word) not in {None, here.id}
-        ):
+        if here is None or {Ticket, Rest} - {parameter.type for parameter in self.parameters}:
+            return
+        word, after = remaining.word()
+        number = number_in(word)
+        is_alone = not after.word()[0]
+        if number not in {None, here.id} and (is_alone or names_ticket(word)):
             raise Unfit(
                 f"In this thread `!{self.name}` is about ticket {here.id}. Begin with another word, "
-                f"or say it in the thread of ticket {word.removeprefix('#')}."
+                f"or say it in the thread of ticket {number}."
             )
 
 

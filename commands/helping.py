@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from commands.context import Context, Reply
 from commands.declare import Command, Commands
-from commands.words import Rest
+from commands.words import Rest, brief
 from desk.world import Refusal
 
 
@@ -20,7 +20,7 @@ def family_for(table: Mapping[str, Command]) -> Commands:
         !help
         !help reply
         """
-        name = command.removeprefix("!").casefold()
+        name = " ".join(command.removeprefix("!").casefold().split())
         return Reply(_one(table, name) if name else _all(table))
 
     return family
@@ -41,7 +41,7 @@ def _one(table: Mapping[str, Command], name: str) -> str:
     if command is None:
         family = {each.name: each for key, each in table.items() if key.startswith(f"{name} ")}
         if not family:
-            raise Refusal(f"There is no command `!{name[:40]}`. `!help` lists all.")
+            raise Refusal(f"There is no command `!{brief(name)}`. `!help` lists all.")
         return "\n\n".join(_page(each) for each in family.values())
     return _page(command)
 

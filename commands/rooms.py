@@ -5,7 +5,7 @@ import datetime as dt
 
 from commands.context import Context, Reply
 from commands.declare import Commands
-from commands.words import Unfit, Words, duration, number_in, user_id
+from commands.words import Unfit, Words, brief, duration, number_in, user_id
 from desk import disposable
 from desk.world import Refusal
 from storage.models import Ticket
@@ -23,17 +23,21 @@ async def open_room(context: Context, ticket: Ticket, guests: Words = Words(()))
     !room open
     !room open 12h @user:example.org
     """
-    life, names = _split(guests)
-    people = tuple(user_id(name) for name in names)
+    life, names = _split(context, guests)
+    # Beside pills there are the words of their names.
+    typed = [name for name in names if name.startswith("@")] if context.pills else names
+    people = (*context.pills, *map(user_id, typed))
     wish = disposable.Wish(context.agent, life, people)
     return Reply(await disposable.open_room(context.unit, context.world, context.house, ticket, wish))
 
 
-def _split(words: tuple[str, ...]) -> tuple[dt.timedelta | None, tuple[str, ...]]:
+def _split(context: Context, words: tuple[str, ...]) -> tuple[dt.timedelta | None, tuple[str, ...]]:
     life = duration(words[0]) if words else None
-    if words and life is None and not words[0].startswith("@"):
-        raise Unfit(f"“{words[0]}” is neither a time such as 12h nor a Matrix user id.")
-    return (life, words[1:]) if life is not None else (None, words)
+    if life is not None:
+        return life, words[1:]
+    if words and not context.pills and not words[0].startswith(("@", "https:")):
+        raise Unfit(f"“{brief(words[0])}” is neither a time such as 12h nor a Matrix user id.")
+    return None, words
 
 
 @family.command("room close")
@@ -57,7 +61,7 @@ async def close_room(context: Context, number: Words = Words(())) -> Reply | Non
 def _number(context: Context, words: tuple[str, ...]) -> int:
     named = number_in(words[0]) if words else None
     if words[1:] or (words and named is None):
-        raise Unfit(f"I do not know what to do with “{words[-1][:60]}”.")
+        raise Unfit(f"I do not know what to do with “{brief(words[-1])}”.")
     if named is not None:
         return named
     if context.ticket_in_thread is None:

@@ -2,16 +2,25 @@
 """Finds the command that a message says, and runs it for those who may."""
 
 import difflib
+import re
 from collections.abc import Mapping
 
 from commands.context import Context, Reply
 from commands.declare import Command
-from commands.words import Remaining
+from commands.words import Remaining, brief
 from desk.world import Refusal
 from storage.states import RoomPurpose
 
 PREFIX = "!"
+# No database takes all of these (PostgreSQL no NUL, no encoding a lone surrogate), and no word holds them.
+_UNSAYABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _IN_DISPOSABLE_ROOMS = frozenset({"room close", "help"})
+
+
+def is_command(text: str) -> bool:
+    """Tell whether a text, or its first word, has the looks of a command."""
+    word, _ = Remaining(text).word()
+    return word.startswith(PREFIX) and word[1:2].isalpha()
 
 
 class Runner:
@@ -25,12 +34,10 @@ class Runner:
 
         Raises Refusal with a sentence for the speaker.
         """
-        text = line.lstrip()
-        if not text.startswith(PREFIX) or context.agent not in context.house.agents:
+        said, after = Remaining(_UNSAYABLE.sub("", line)).word()
+        if not is_command(said) or context.agent not in context.house.agents:
             return None
-        if not text[1:2].isalpha():
-            return None
-        word, after = Remaining(text.removeprefix(PREFIX)).word()
+        word = said.removeprefix(PREFIX)
         command, rest = self._find(word.casefold(), after)
         if context.room.purpose is RoomPurpose.DISPOSABLE and command.name not in _IN_DISPOSABLE_ROOMS:
             raise Refusal("In this room only `!room close` and `!help` work: guests read what is said here.")
@@ -52,4 +59,4 @@ class Runner:
             return f"`!{word}` wants another word: {', '.join(f'`!{name}`' for name in family)}."
         near = difflib.get_close_matches(word, self._table, n=1)
         hint = f" Did you mean `!{near[0]}`?" if near else ""
-        return f"There is no command `!{word[:40]}`.{hint} `!help` lists all."
+        return f"There is no command `!{brief(word)}`.{hint} `!help` lists all."

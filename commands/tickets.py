@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from commands.context import Context, Reply
 from commands.declare import Commands
-from commands.words import LanguageCode, Rest, UserId, Words
+from commands.words import Agent, LanguageCode, Rest, Words, brief
 from desk import reading, tickets
 from desk.posting import ago
 from desk.world import Refusal
@@ -45,7 +45,7 @@ def _queue(context: Context, name: str) -> str | None:
     if name.casefold() == ALL:
         return None
     if name:
-        return context.house.queue(name).name
+        return context.house.queue(name.casefold()).name
     return context.room.queue
 
 
@@ -77,7 +77,7 @@ async def show(context: Context, ticket: Ticket, what: str = "") -> Reply:
     !show #12 all
     """
     if what.casefold() not in {"", ALL}:
-        raise Refusal(f"`!show` does not know “{what[:40]}”: say `!show` or `!show all`.")
+        raise Refusal(f"`!show` does not know “{brief(what)}”: say `!show` or `!show all`.")
     shown = await reading.show(context.unit, ticket, whole=bool(what))
     return Reply(shown.text, quote=shown.quote, file=shown.file)
 
@@ -104,10 +104,10 @@ async def release(context: Context, ticket: Ticket) -> Reply:
 
 
 @family.command("assign")
-async def assign(context: Context, ticket: Ticket, agent: UserId) -> Reply:
-    """Hand a ticket to an agent, whoever had it.
+async def assign(context: Context, ticket: Ticket, agent: Agent) -> Reply:
+    """Hand a ticket to an agent, whoever had it. The first half of the Matrix user id will do.
 
-    !assign @ana:example.org
+    !assign ana
     !assign #12 @ana:example.org
     """
     await tickets.assign(context.unit, context.world, context.house, ticket, agent)
@@ -172,5 +172,7 @@ async def lang(context: Context, ticket: Ticket, language: LanguageCode) -> Repl
     !lang fr
     """
     moved = await tickets.set_language(context.unit, context.world, context.house, ticket, language)
+    is_here = context.house.queue_for_language(language) is not None
     where = f" and goes on in the room of “{moved}”" if moved else ""
-    return Reply(f"Ticket {ticket.id} is in “{language}”{where}.")
+    stays = "" if is_here else " There is no room for that language, so it stays here."
+    return Reply(f"Ticket {ticket.id} is in “{language}”{where}.{stays}")

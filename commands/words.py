@@ -3,6 +3,7 @@
 
 import datetime as dt
 import re
+import urllib.parse
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NewType
@@ -17,6 +18,8 @@ Words = NewType("Words", tuple[str, ...])
 """All words that are left."""
 UserId = NewType("UserId", str)
 """A Matrix user id."""
+Agent = NewType("Agent", str)
+"""The Matrix user id of an agent, by whatever name the message calls them."""
 IssueNumber = NewType("IssueNumber", int)
 """The number of an issue: "#12" or "12"."""
 RowNumber = NewType("RowNumber", int)
@@ -25,9 +28,17 @@ LanguageCode = NewType("LanguageCode", str)
 # Client-server API, appendix "User Identifiers"; historical ids may hold more, ours need not.
 _USER_ID = re.compile(r"@[a-z0-9._=/+-]+:[A-Za-z0-9.:\[\]-]+")
 _LONGEST_USER_ID = 255
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
-_NUMBER = re.compile(r"#?([0-9]{1,9})")
+_LANGUAGE = re.compile(r"(?=.{2,16}$)[a-z]{2,3}(-[a-z0-9]{2,8})*")
+# Keyboards for Persian, Arabic or Japanese have digits of their own, which `\d` and `int` know.
+_NUMBER = re.compile(r"[#＃]?(\d{1,9})")
 _DURATION = re.compile(r"([0-9]{1,4})(m|h|d)")
+_LINK_TO_USER = "https://matrix.to/#/"
+# Zero-width and direction marks: they come along with what is copied, and nobody sees them.
+_INVISIBLE = "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+_BLANKS = re.compile(rf"[\s{_INVISIBLE}]*")
+_WORD = re.compile(r"\S*")
+_TRAILING = re.compile(rf"[{_INVISIBLE}]+$")
+_SHOWN = 60
 _UNITS = {"m": dt.timedelta(minutes=1), "h": dt.timedelta(hours=1), "d": dt.timedelta(days=1)}
 
 
@@ -38,19 +49,19 @@ class Remaining:
     text: str
 
     def word(self) -> tuple[str, "Remaining"]:
-        """Return the next word (or double-quoted group) and what follows it; an empty word at the end."""
-        text = self.text.lstrip()
-        if text.startswith('"') and '"' in text[1:]:
-            end = text.index('"', 1)
-            return text[1:end], Remaining(text[end + 1 :])
-        parts = text.split(maxsplit=1)
-        if not parts:
-            return "", Remaining("")
-        return parts[0], Remaining(text[len(parts[0]) :])
+        """Return the next word and what follows it; an empty word at the end."""
+        begin = _end_of(_BLANKS, self.text, 0)
+        end = _end_of(_WORD, self.text, begin)
+        return _TRAILING.sub("", self.text[begin:end]), Remaining(self.text[end:])
 
     def rest(self) -> str:
         """Return all that is left, without the blanks around it."""
         return self.text.strip()
+
+
+def _end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
 
 
 class Unfit(Exception):
@@ -64,7 +75,7 @@ async def _ticket(context: Context, remaining: Remaining) -> tuple[Ticket, Remai
     """In a ticket's thread "#12" names another ticket; elsewhere "12" or "#12" is needed."""
     word, after = remaining.word()
     number = number_in(word)
-    if number is not None and (context.ticket_in_thread is None or word.startswith("#")):
+    if number is not None and (context.ticket_in_thread is None or names_ticket(word)):
         return await _existing(context, number), after
     if context.ticket_in_thread is not None:
         return await _existing(context, context.ticket_in_thread.id), remaining
@@ -106,16 +117,41 @@ async def _user_id(_context: Context, remaining: Remaining) -> tuple[str, Remain
 async def _number(_context: Context, remaining: Remaining) -> tuple[int, Remaining]:
     word, after = remaining.word()
     number = number_in(word)
-    if number is None:
-        raise Unfit(f"“{word}” is not a number.")
+    if not number:
+        raise Unfit(f"“{brief(word)}” is not a number from 1 to 999999999.")
     return number, after
 
 
 async def _language(_context: Context, remaining: Remaining) -> tuple[str, Remaining]:
     word, after = remaining.word()
     if not _LANGUAGE.fullmatch(word.casefold()):
-        raise Unfit(f"“{word}” is not a language code such as “fr” or “pt-br”.")
+        raise Unfit(f"“{brief(word)}” is not a language code such as “fr” or “pt-br”.")
     return word.casefold(), after
+
+
+async def _agent(context: Context, remaining: Remaining) -> tuple[str, Remaining]:
+    """Take an id, a link to it, its first half, or a pill, whose text is a name of several words."""
+    word, after = remaining.word()
+    if len(context.pills) == 1:
+        return context.pills[0], Remaining("")
+    named = _without_link(word).rstrip(",:").casefold()
+    if _USER_ID.fullmatch(named) and len(named) <= _LONGEST_USER_ID:
+        return named, after
+    short = named.removeprefix("@")
+    same = [agent for agent in context.house.agents if agent[1:].partition(":")[0] == short]
+    if len(same) != 1:
+        raise Refusal(f"{brief(remaining.rest())} is not an agent of this desk.")
+    return same[0], after
+
+
+def names_ticket(word: str) -> bool:
+    """Tell whether the word can only be a ticket's number: "#12"."""
+    return word.startswith(("#", "＃")) and number_in(word) is not None
+
+
+def brief(words: str) -> str:
+    """Return so much of what somebody typed as an answer can quote."""
+    return words if len(words) <= _SHOWN else f"{words[: _SHOWN - 1]}…"
 
 
 def number_in(word: str) -> int | None:
@@ -126,9 +162,17 @@ def number_in(word: str) -> int | None:
 
 def user_id(word: str) -> str:
     """Return a Matrix user id; raises Unfit when the word is none."""
-    if not _USER_ID.fullmatch(word) or len(word) > _LONGEST_USER_ID:
-        raise Unfit(f"“{word}” is not a Matrix user id such as “@ana:example.org”.")
-    return word
+    found = _without_link(word)
+    if not _USER_ID.fullmatch(found) or len(found) > _LONGEST_USER_ID:
+        raise Unfit(f"“{brief(word)}” is not a Matrix user id such as “@ana:example.org”.")
+    return found
+
+
+def _without_link(word: str) -> str:
+    """A link to a person holds their id (specification, "matrix.to navigation")."""
+    if not word.startswith(_LINK_TO_USER):
+        return word
+    return urllib.parse.unquote(word.removeprefix(_LINK_TO_USER).partition("?")[0])
 
 
 def duration(word: str) -> dt.timedelta | None:
@@ -143,6 +187,7 @@ CONVERTERS: Mapping[Any, Converter] = {
     Words: _words,
     str: _text,
     UserId: _user_id,
+    Agent: _agent,
     IssueNumber: _number,
     RowNumber: _number,
     LanguageCode: _language,

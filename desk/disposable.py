@@ -40,7 +40,8 @@ async def open_room(unit: Unit, world: World, house: House, ticket: Ticket, wish
         opened_by=wish.agent,
         ends_at=world.now() + life,
     )
-    await unit.rooms.add(room, to_json(list(wish.guests)))
+    guests = [guest for guest in dict.fromkeys(wish.guests) if guest != wish.agent]
+    await unit.rooms.add(room, to_json(guests))
     await put(unit, world, Slot("room.open", lane_of(room), room=room.id, ticket=ticket.id))
     return "The room is being made; the invitations follow."
 

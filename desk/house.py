@@ -64,8 +64,9 @@ class House:
         for queue in self.queues:
             if queue.name == name:
                 return queue
-        raise Refusal(f"There is no queue “{name}” in the config (any more).")
+        raise Refusal(f"There is no queue “{name[:60]}” in the config (any more).")
 
     def queue_for_language(self, language: str) -> Queue | None:
-        """Return the queue whose room is for this language."""
-        return next((queue for queue in self.queues if queue.language == language), None)
+        """Return the queue whose room is for this language, or for its base ("pt" for "pt-br")."""
+        by_language = {queue.language: queue for queue in reversed(self.queues)}
+        return by_language.get(language) or by_language.get(language.partition("-")[0])

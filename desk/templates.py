@@ -31,9 +31,10 @@ class _Braces(string.Template):
 
 def template_name(word: str) -> str:
     """Return a template's name as stored; raises Refusal when the word cannot be one."""
-    if not _NAME.fullmatch(word):
+    name = word.casefold()
+    if not _NAME.fullmatch(name):
         raise Refusal(f"“{word[:40]}” cannot name a template: use letters, digits and - inside, at most 40.")
-    return word.casefold()
+    return name
 
 
 async def existing(unit: Unit, word: str) -> Template:

@@ -63,7 +63,7 @@ def tag_name(word: str) -> str:
     """Return a tag as it is stored; raises Refusal when the word cannot be one."""
     name = word.removeprefix("#").casefold()
     if not _TAG.fullmatch(name):
-        raise Refusal(f"“{word}” cannot be a tag: use letters, digits, and . + - inside, at most 40.")
+        raise Refusal(f"“{word[:60]}” cannot be a tag: use letters, digits, and . + - inside, at most 40.")
     return name
 
 

@@ -120,6 +120,7 @@ class Desk:
         by: str = ANA,
         ticket: int | None = None,
         where: str = "en",
+        pills: tuple[str, ...] = (),
         verified: bool = False,
     ) -> Reply:
         """Say something to the bot and return its reply; raises Refusal."""
@@ -135,6 +136,7 @@ class Desk:
                     world=self.world,
                     house=self.house,
                     verified=verified,
+                    pills=pills,
                 ),
                 line,
             )

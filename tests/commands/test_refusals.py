@@ -22,8 +22,8 @@ IN_ROOM = [
     ("!claim -1", f"{WHICH}\nUsage: !claim [#ticket]\nExample: !claim"),
     ("!reply 1", f"Something is missing: <text…>.{REPLY_USAGE}"),
     ("!list nowhere", "There is no queue “nowhere”"),
-    ("!assign 1 ana", "“ana” is not a Matrix user id such as “@ana:example.org”."),
-    ("!link 1 many", "“many” is not a number."),
+    ("!assign 1 nobody", "nobody is not an agent of this desk."),
+    ("!link 1 many", "“many” is not a number from 1 to 999999999."),
     ("!lang 1 français", "“français” is not a language code such as “fr” or “pt-br”."),
     ("!show 1 most", "`!show` does not know “most”: say `!show` or `!show all`."),
     ("!show 1 it's", "`!show` does not know “it's”"),
@@ -135,3 +135,29 @@ async def test_in_a_thread_a_text_never_goes_to_another_ticket(desk: Desk):
     refused = await desk.say("!reply #2 is what you hit", ticket=1)
     assert refused.startswith("In this thread `!reply` is about ticket 1.")
     assert await desk.say("!note #1 is this one", ticket=1) == "Noted."
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        ("!lang 1 fr-aaaaaaaa-bbbbbbbb", "is not a language code"),
+        (f"!template add {'ß' * 40} en Hello", "cannot name a template"),
+        (f"!template add {'x' * 41} en Hello", "cannot name a template"),
+        ("!template show \x00", "Something is missing: <name>."),
+        ("!link 1 0", "“0” is not a number"),
+    ],
+)
+async def test_what_no_column_can_hold_is_refused_and_the_database_is_not_asked(
+    desk: Desk, said: str, answered: str
+):
+    await desk.ticket()
+    assert answered in await desk.say(said)
+    assert await desk.say("!claim 1") == "Ticket 1 is yours."
+
+
+async def test_characters_that_no_text_holds_are_left_out(desk: Desk):
+    await desk.ticket()
+    await desk.say("!note one\x00\r\ntwo\ud800\tthree", ticket=1)
+    assert (await desk.messages(1))[-1].text == "one\ntwo\tthree"
+    assert await desk.say("!template add bell en ring\x07\x00") == "Template “bell” has a text in en."
+    assert (await desk.said("!template show bell en")).quote == "ring"

@@ -115,7 +115,9 @@ async def test_another_language_moves_a_ticket_to_that_room_with_a_pointer(desk:
     [announcement] = await desk.rows("announce")
     assert announcement.room != pointer.room
     assert await desk.say("!lang de #1", ticket=1) != ""
-    assert await desk.say("!lang de", ticket=1) == "Ticket 1 is in “de”."
+    assert await desk.say("!lang de", ticket=1) == (
+        "Ticket 1 is in “de”. There is no room for that language, so it stays here."
+    )
 
 
 async def test_links_are_made_once_and_the_issue_is_read_outside(desk: Desk):
