@@ -2,7 +2,7 @@
 """Named queries on keys of contacts and on pinned Matrix identities."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,6 +31,13 @@ class Keys:
     async def of(self, contact_tag: str) -> Sequence[ContactKey]:
         """Return a contact's keys, oldest first."""
         query = select(ContactKey).where(ContactKey.contact_tag == contact_tag).order_by(ContactKey.id)
+        return (await self._session.scalars(query)).all()
+
+    async def of_any(self, contact_tags: Collection[str]) -> Sequence[ContactKey]:
+        """Return the keys of several contacts, oldest first."""
+        if not contact_tags:
+            return []
+        query = select(ContactKey).where(ContactKey.contact_tag.in_(contact_tags)).order_by(ContactKey.id)
         return (await self._session.scalars(query)).all()
 
     async def every(self) -> Sequence[ContactKey]:

@@ -171,7 +171,7 @@ class Letter(OwnKey, Base):
     reply_tag: Mapped[str | None] = mapped_column(String(32))
     """Tag of the token behind the + of the recipient address."""
     ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="SET NULL"))
-    raw_sealed: Mapped[bytes | None]
+    raw_sealed: Mapped[bytes | None] = mapped_column(deferred=True, deferred_raiseload=True)
     mail_from_sealed: Mapped[bytes | None]
     raw = SealedBytes("raw_sealed")
     mail_from = Sealed("mail_from_sealed")
