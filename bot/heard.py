@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from bot.pills import pills_in
+
 Json = dict[str, Any]
 
 
@@ -36,6 +38,8 @@ class Heard:
     key: str = ""
     """A reaction's emoji."""
     mentions: tuple[str, ...] = ()
+    pills: tuple[str, ...] = ()
+    """Matrix user ids that the words link to."""
     mentions_room: bool = False
     decrypted: bool = False
     """False: it came in clear, as reactions and redactions always do; a message must not command then."""
@@ -151,6 +155,7 @@ def read_event(
         relates_to=target,
         key=_text(relation(content).get("key")) if kind is Kind.REACTION else "",
         mentions=tuple(user for user in _list(mentions.get("user_ids")) if isinstance(user, str)),
+        pills=pills_in(_text(content.get("formatted_body"))),
         mentions_room=mentions.get("room") is True,
         decrypted=decrypted,
         verified=verified,

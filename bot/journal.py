@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.heard import Batch, Heard, Kind, Membership, Undecryptable
+from commands.running import is_command
 from desk.posting import Say, say_in
 from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.world import World
@@ -17,7 +18,8 @@ from storage.unit import Unit, Units
 
 SYNC_TOKEN = "sync token"  # noqa: S105  (a place in a stream, no secret)
 _GAP = "I was away for long and may have missed commands; please repeat what I have not answered."
-_VARIATION_SELECTOR = "\ufe0f"
+_VARIATION_SELECTORS = str.maketrans("", "", "\ufe0e\ufe0f")
+"""They ask for a text or an emoji look; which of them comes along depends on the client."""
 _BUTTONS = frozenset({CLAIM_KEY, SEND_KEY, CANCEL_KEY})
 
 
@@ -33,16 +35,16 @@ class Journalled:
     sent_at: float
     """Seconds since 1970."""
     verified: bool
+    pills: tuple[str, ...]
 
 
 class Journal:
     """The `keep` of a Syncer."""
 
-    def __init__(self, units: Units, world: World, *, own_id: str, prefix: str = "!") -> None:
+    def __init__(self, units: Units, world: World, *, own_id: str) -> None:
         self._units = units
         self._world = world
         self._own_id = own_id
-        self._prefix = prefix
         self.invitations: asyncio.Queue[Membership] = asyncio.Queue()
 
     async def keep(self, batch: Batch) -> None:
@@ -66,7 +68,7 @@ class Journal:
     def _matters(self, heard: Heard) -> bool:
         """Talk among agents is not ours to keep: only commands, and reactions that are buttons."""
         if heard.kind is Kind.MESSAGE:
-            return heard.decrypted and heard.body.lstrip().startswith(self._prefix)
+            return heard.decrypted and heard.msgtype == "m.text" and is_command(heard.body)
         return heard.kind is Kind.REACTION and _bare(heard.key) in _BUTTONS
 
     async def _add(self, unit: Unit, heard: Heard) -> None:
@@ -79,6 +81,7 @@ class Journal:
                 "target": heard.relates_to,
                 "sent_at": heard.sent_at.timestamp(),
                 "verified": heard.verified,
+                "pills": heard.pills,
             }
         )
         await unit.journal.add(self._row(heard, EventState.NEW), content, sender=heard.sender)
@@ -99,8 +102,8 @@ class Journal:
 def read(content: str) -> Journalled:
     """Return what `Journal` has written."""
     fields: dict[str, Any] = json.loads(content)
-    return Journalled(**{**fields, "kind": Kind(fields["kind"])})
+    return Journalled(**{**fields, "kind": Kind(fields["kind"]), "pills": tuple(fields["pills"])})
 
 
 def _bare(key: str) -> str:
-    return key.replace(_VARIATION_SELECTOR, "")
+    return key.translate(_VARIATION_SELECTORS)

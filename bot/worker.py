@@ -117,7 +117,9 @@ class Worker:
             await self._say(unit, room, context, event, reply)
 
     async def _context(self, unit: Unit, agent: str, room: Room, heard: Journalled) -> Context:
-        ticket = await unit.tickets.by_event(heard.thread) if heard.thread else None
+        # A plain reply to an announcement is about its ticket as much as a word in its thread.
+        root = heard.thread or (heard.target if heard.kind is Kind.MESSAGE else None)
+        ticket = await unit.tickets.by_event(root) if root else None
         return Context(
             agent=agent,
             room=room,
@@ -129,6 +131,7 @@ class Worker:
             world=self._world,
             house=self._house,
             verified=heard.verified,
+            pills=heard.pills,
         )
 
     async def _say(self, unit: Unit, room: Room, context: Context, event: Event, reply: Reply) -> None:

@@ -4,6 +4,7 @@
 import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from bot.journal import Journal
 from bot.worker import HINT_AFTER, Worker
 from desk.posting import say_from_json
 from storage.states import EventState, OutboxState
-from tests.desks import ANA, Desk, desk_at
+from tests.desks import ANA, BEN, Desk, desk_at
 
 BOT = "@bot:helproom.test"
 
@@ -31,18 +32,17 @@ async def room_of(desk: Desk) -> str:
         return room.room_id
 
 
-async def hear(desk: Desk, *, verified: bool, kind: Kind = Kind.MESSAGE) -> None:
+async def hear(desk: Desk, *, verified: bool, kind: Kind = Kind.MESSAGE, **facts: Any) -> None:
+    usual = {"body": "!list all", "msgtype": "m.text", "key": "👀", "relates_to": "$unknown"}
     heard = Heard(
         "$said",
         await room_of(desk),
         ANA,
         kind,
         desk.clock.now,
-        body="!list all",
-        key="👀",
-        relates_to="$unknown",
         decrypted=True,
         verified=verified,
+        **{**usual, **facts},
     )
     await Journal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", heard=(heard,)))
 
@@ -114,3 +114,38 @@ async def test_a_gap_is_told_once_in_its_room(desk: Desk) -> None:
     await journal.keep(Batch("s1", gaps=(await room_of(desk), "!elsewhere:helproom.test")))
     await journal.keep(Batch("s2"))
     assert len([text for text in await said(desk) if "away for long" in text]) == 1
+
+
+@pytest.mark.parametrize("msgtype", ["m.file", "m.image", "m.emote", "m.notice", ""])
+async def test_only_plain_messages_command(desk: Desk, msgtype: str) -> None:
+    await hear(desk, verified=True, msgtype=msgtype)
+    assert not await Worker(desk.units, desk.world, desk.house).step()
+    assert await said(desk) == []
+
+
+@pytest.mark.parametrize("key", ["👀", "👀\ufe0f", "👀\ufe0e"])
+async def test_eyes_claim_however_a_client_wants_them_drawn(desk: Desk, key: str) -> None:
+    number = await desk.ticket()
+    await hear(desk, verified=True, kind=Kind.REACTION, key=key, relates_to=f"$root{number}")
+    assert await Worker(desk.units, desk.world, desk.house).step()
+    assert (await desk.look(number)).owner == ANA
+
+
+async def test_a_reply_to_the_announcement_is_about_its_ticket(desk: Desk) -> None:
+    number = await desk.ticket()
+    await hear(desk, verified=True, body="!claim", relates_to=f"$root{number}")
+    await Worker(desk.units, desk.world, desk.house).step()
+    assert (await desk.look(number)).owner == ANA
+
+
+async def test_a_pill_says_whom_it_means(desk: Desk) -> None:
+    number = await desk.ticket()
+    await hear(desk, verified=True, body="!assign Ben the Brave", thread_root=f"$root{number}", pills=(BEN,))
+    await Worker(desk.units, desk.world, desk.house).step()
+    assert (await desk.look(number)).owner == BEN
+
+
+async def test_a_command_behind_an_invisible_character_is_heard(desk: Desk) -> None:
+    await hear(desk, verified=True, body="\ufeff!list all")
+    assert await Worker(desk.units, desk.world, desk.house).step()
+    assert len(await said(desk)) == 1
