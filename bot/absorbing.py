@@ -29,7 +29,10 @@ class Brought:
 
 async def absorb(client: AsyncClient, sync: Json) -> Brought:
     """Update nio's keys, rooms and lists of users to ask about."""
-    brought = _take_keys(client, sync.get("to_device", {}).get("events", []))
+    # In one transaction: nio's own, killed between them, would use a one-time key up for a message and not
+    # keep what was in it, and the message opens no second time.
+    with client.store.database.atomic():
+        brought = _take_keys(client, sync.get("to_device", {}).get("events", []))
     for room_id in sync.get("rooms", {}).get("leave", {}):
         client.rooms.pop(room_id, None)
     response = SyncResponse.from_dict(_state_only(sync))
