@@ -2,7 +2,7 @@
 """What a letter turned out to hold once it was opened: the values that `mail` hands to `desk`."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -91,10 +91,21 @@ class OfferedKey:
 
     fingerprint: str
     source: Literal["autocrypt", "attached", "report", "imported"]
-    armor: bytes
+    armor: bytes = field(repr=False)
     expires_at: dt.datetime | None = None
-    problem: str = ""
-    """Why nothing can be encrypted to it ("revoked", "expired", ...); empty when it is usable."""
+    """From when on nothing can be encrypted to it."""
+    problem: Literal["", "revoked", "unusable"] = ""
+    """Why nothing can be encrypted to it at any time; empty when only `expires_at` counts."""
+    algorithm: str = ""
+    created_at: dt.datetime | None = None
+    addresses: tuple[str, ...] = field(default=(), repr=False)
+    """Mail addresses of its user ids, lower case."""
+    prefers_encryption: bool | None = None
+    """Whether the Autocrypt header that brought it says prefer-encrypt=mutual; None if another way did."""
+    grown_from: str = ""
+    """Digest of the known copy with which this one was merged; empty when it is as it came."""
+    came_as: str = ""
+    """Digest of this copy before it was merged."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +134,8 @@ class WhisperBack:
     """Only what the person wrote, without the program's headings."""
     sections: tuple[tuple[str, str], ...] = ()
     """Debugging sections as (key, content), in order."""
+    garbled: tuple[str, ...] = ()
+    """Names of the fields that are there and cannot be read."""
 
 
 @dataclass(frozen=True)

@@ -5,21 +5,20 @@ import argparse
 import asyncio
 import os
 
-from desk.keys import keep
-from desk.opened import OfferedKey
-from desk.policy import spaced
-from desk.world import Refusal, World
+from desk.key_decisions import pin_imported
+from desk.key_states import spaced
+from desk.world import Refusal
 from helproom import handover, logs
 from helproom.outside import open_keyring
 from helproom.sections import LARGEST_LETTER
 from helproom.settings import Settings, find_config, read_settings
 from helproom.terminal import complain, say
 from helproom.world import real_world
+from mail.offers import offered
 from mail.openpgp import PublicKey, SecretKey, read_public_key
 from storage.migrating import migrate
 from storage.sealing import address_tag
-from storage.states import KeyState
-from storage.unit import Unit, Units
+from storage.unit import Units
 
 
 def _settings(asked: argparse.Namespace) -> Settings:
@@ -48,18 +47,11 @@ async def _import(settings: Settings, address: str, key: PublicKey) -> None:
     try:
         await migrate(units.engine)
         async with units() as unit:
-            await _pin(unit, real_world(), address_tag(units.vault, address), key)
+            await pin_imported(
+                unit, real_world(), address_tag(units.vault, address), offered(key, "imported")
+            )
     finally:
         await units.close()
-
-
-async def _pin(unit: Unit, world: World, contact_tag: str, key: PublicKey) -> None:
-    # The newest pinned key is the one that is used: one that was known already moves to the end.
-    for known in await unit.keys.of(contact_tag):
-        if known.fingerprint == key.fingerprint:
-            await unit.session.delete(known)
-    offered = OfferedKey(key.fingerprint, "imported", key.armor, key.expires)
-    await keep(unit, world, contact_tag, offered, KeyState.PINNED)
 
 
 def list_keys(asked: argparse.Namespace) -> int:

@@ -11,6 +11,8 @@ from desk.opened import OfferedKey
 from mail.openpgp import KeyRefused, Keyring, PublicKey
 from mail.parts import Part
 
+Source = Literal["autocrypt", "attached", "report", "imported"]
+
 MOST_KEYS = 5
 """Attachments with keys, and blocks in each, that are read; each costs two runs of GnuPG."""
 _AUTOCRYPT_CHARS = 10 * 1024
@@ -29,7 +31,7 @@ def key_blocks(content: bytes) -> Iterator[bytes]:
 def read_offers(
     keyring: Keyring,
     blocks: list[bytes],
-    source: Literal["autocrypt", "attached", "report"],
+    source: Source,
     problems: list[str],
 ) -> list[OfferedKey]:
     """Read the first five offered blocks; what is no usable public key becomes a sentence in `problems`."""
@@ -40,21 +42,30 @@ def read_offers(
         except KeyRefused as refused:
             problems.append(f"An offered key cannot be used: {refused}")
         else:
-            offers += [
-                OfferedKey(key.fingerprint, source, key.armor, key.expires, problem=_unusable(key))
-                for key in keys
-            ]
+            offers += [offered(key, source) for key in keys]
     if len(blocks) > MOST_KEYS:
         problems.append(f"The letter offers {len(blocks)} keys; only the first {MOST_KEYS} were read.")
     return offers
 
 
-def _unusable(key: PublicKey) -> str:
+def offered(key: PublicKey, source: Source) -> OfferedKey:
+    """Return what the desk keeps of a public key."""
+    return OfferedKey(
+        key.fingerprint,
+        source,
+        key.armor,
+        key.encrypts_until,
+        problem=_problem(key),
+        algorithm=key.algorithm,
+        created_at=key.created,
+        addresses=key.addresses,
+    )
+
+
+def _problem(key: PublicKey) -> Literal["", "revoked", "unusable"]:
     if key.revoked:
         return "revoked"
-    if key.expired:
-        return "expired"
-    return "" if key.can_encrypt else "not made for encryption"
+    return "" if key.is_for_encryption else "unusable"
 
 
 def autocrypt_block(letter: Part) -> bytes | None:

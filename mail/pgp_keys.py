@@ -11,6 +11,10 @@ from mail import pgp_packets
 from mail.pgp_process import GuardedGpg
 
 _MOST_KEYS = 8
+_RSA = frozenset({"1", "2", "3"})
+_MODULAR = _RSA | {"16", "17"}
+"""RSA, Elgamal and DSA, whose strength is in their length (RFC 4880, 9.1)."""
+_FEWEST_BITS = 2048
 _ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 _PLAIN = frozenset(
     (
@@ -43,6 +47,12 @@ class PublicKey:
     revoked: bool
     can_encrypt: bool
     """Whether one can encrypt to it now."""
+    is_for_encryption: bool
+    """Whether one can encrypt to it at some time: it has a part strong enough for that, and not revoked."""
+    encrypts_until: dt.datetime | None
+    """When the last part that one can encrypt to expires, or the whole key; None when neither does."""
+    algorithm: str
+    """Of the primary key, such as "Ed25519" or "RSA 4096"."""
     key_ids: tuple[str, ...]
     """16 hexadecimal digits each, of the primary key and its subkeys."""
     armor: bytes = field(repr=False)
@@ -107,7 +117,31 @@ class Listed:
     @property
     def expires(self) -> dt.datetime | None:
         """In UTC."""
-        return dt.datetime.fromtimestamp(int(self.rows[0][6]), dt.UTC) if self.rows[0][6] else None
+        return _end_of(self.rows[0])
+
+    @property
+    def algorithm(self) -> str:
+        """Of the primary key: the curve, or RSA or DSA with its length in bits."""
+        row = self.rows[0]
+        if row[3] in _MODULAR:
+            return f"{'RSA' if row[3] in _RSA else 'DSA'} {row[2]}"
+        return row[16].capitalize() if len(row) > 16 and row[16] else f"algorithm {row[3]}"  # noqa: PLR2004  (field 17)
+
+    def ends_of(self, capability: str) -> list[dt.datetime | None]:
+        """When each part with a capability ("e", "s") expires; without parts that are revoked or too weak."""
+        rows = [row for row in self.rows if row[0] in {"pub", "sub", "sec", "ssb"}]
+        sound = [row for row in rows if capability in row[11] and row[1] not in {"r", "i"}]
+        return [_end_of(row) for row in sound if row[3] not in _MODULAR or int(row[2]) >= _FEWEST_BITS]
+
+    def works_until(self, capability: str) -> dt.datetime | None:
+        """When the key has no part with this capability any more; None when that is never."""
+        ends = self.ends_of(capability)
+        latest = None if None in ends or not ends else max(end for end in ends if end is not None)
+        return min((end for end in (self.expires, latest) if end is not None), default=None)
+
+
+def _end_of(row: tuple[str, ...]) -> dt.datetime | None:
+    return dt.datetime.fromtimestamp(int(row[6]), dt.UTC) if row[6] else None
 
 
 def listed(listing: bytes) -> list[Listed]:
@@ -203,6 +237,9 @@ def _public_key(one: Listed, packets: bytes) -> PublicKey:
         expired=one.validity == "e",
         revoked=one.revoked,
         can_encrypt=one.usable and "E" in one.capabilities,
+        is_for_encryption=bool(one.ends_of("e")),
+        encrypts_until=one.works_until("e"),
+        algorithm=one.algorithm,
         key_ids=tuple(fingerprint[-16:] for fingerprint in one.fingerprints),
         armor=pgp_packets.armor(packets),
     )

@@ -11,12 +11,13 @@ import structlog
 
 from desk.house import House
 from desk.intake import Desk, quarantine
+from desk.key_states import USED
 from desk.world import World
 from mail.headers import HeaderBlock
 from mail.limits import HEADER_BYTES
 from storage.models import ContactKey, Letter
 from storage.sealing import SealBroken, address_tag
-from storage.states import KeyState, LetterState
+from storage.states import LetterState
 from storage.unit import StorageTrouble, Unit, Units
 
 log = structlog.get_logger()
@@ -159,11 +160,9 @@ def _sender_tag(unit: Unit, raw: bytes | None) -> str | None:
 
 
 def _signers(keys: Sequence[ContactKey], tag: str | None) -> tuple[bytes, ...]:
-    """Return the keys known of the sender; one that a person must accept first counts for nothing."""
+    """Return the keys known of the sender; one that is not in use counts for nothing."""
     return tuple(
-        key.armor
-        for key in keys
-        if key.contact_tag == tag and key.state is not KeyState.CHANGED and key.armor is not None
+        key.armor for key in keys if key.contact_tag == tag and key.state in USED and key.armor is not None
     )
 
 

@@ -4,7 +4,7 @@
 import datetime as dt
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import ContactKey, Pin
@@ -28,10 +28,18 @@ class Keys:
         await self._session.flush()
         return key
 
+    async def held(self, contact_tag: str) -> Sequence[ContactKey]:
+        """Return a contact's keys as `of`; until this unit ends, no other adds or decides on one of them."""
+        if self._session.get_bind().dialect.name == "postgresql":
+            # There may be no row yet that could be locked. SQLite has one writer at a time anyway.
+            number = int.from_bytes(bytes.fromhex(contact_tag)[:8], signed=True)
+            await self._session.execute(select(func.pg_advisory_xact_lock(number)))
+        query = _oldest_first(contact_tag).execution_options(populate_existing=True)
+        return (await self._session.scalars(query)).all()
+
     async def of(self, contact_tag: str) -> Sequence[ContactKey]:
         """Return a contact's keys, oldest first."""
-        query = select(ContactKey).where(ContactKey.contact_tag == contact_tag).order_by(ContactKey.id)
-        return (await self._session.scalars(query)).all()
+        return (await self._session.scalars(_oldest_first(contact_tag))).all()
 
     async def of_any(self, contact_tags: Collection[str]) -> Sequence[ContactKey]:
         """Return the keys of several contacts, oldest first."""
@@ -43,6 +51,10 @@ class Keys:
     async def every(self) -> Sequence[ContactKey]:
         """Return all keys."""
         return (await self._session.scalars(select(ContactKey).order_by(ContactKey.id))).all()
+
+
+def _oldest_first(contact_tag: str) -> Select[ContactKey]:
+    return select(ContactKey).where(ContactKey.contact_tag == contact_tag).order_by(ContactKey.id)
 
 
 class Pins:

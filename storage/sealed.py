@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Attributes that are plain for the reader and sealed in the row."""
 
+import datetime as dt
 import json
 from typing import Any, ClassVar, Protocol, Self, overload
 
@@ -69,6 +70,26 @@ class SealedBytes:
     def __set__(self, row: SealedRow, value: bytes | None) -> None:
         sealed = None if value is None else row.data_key().seal(value, where=self._where(row))
         setattr(row, self._column, sealed)
+
+
+class SealedInstant:
+    """Like `Sealed`, for an aware time: to the second, it can be as telling as a name."""
+
+    def __init__(self, column: str) -> None:
+        self._text = Sealed(column)
+
+    @overload
+    def __get__(self, row: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, row: SealedRow, owner: type) -> dt.datetime | None: ...
+    def __get__(self, row: SealedRow | None, owner: type) -> Self | dt.datetime | None:
+        if row is None:
+            return self
+        text = self._text.__get__(row, owner)
+        return None if text is None else dt.datetime.fromisoformat(text)
+
+    def __set__(self, row: SealedRow, value: dt.datetime | None) -> None:
+        self._text.__set__(row, None if value is None else value.astimezone(dt.UTC).isoformat())
 
 
 class OwnKey:

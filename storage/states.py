@@ -92,6 +92,18 @@ class RoomState(StrEnum):
 class KeyState(StrEnum):
     """What the desk makes of a contact's public key."""
 
+    NONE = "none"
+    """There is no key."""
     SEEN = "seen"
+    """The first one that came; used, though nobody has compared it."""
     PINNED = "pinned"
+    """A person has accepted it."""
     CHANGED = "changed"
+    """Another one than the first; waits for a person's word."""
+    REFUSED = "refused"
+    REPLACED = "replaced"
+    """Was used until a person accepted another one."""
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    UNUSABLE = "unusable"
+    """Nothing can be encrypted to it."""

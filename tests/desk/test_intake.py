@@ -299,9 +299,12 @@ async def test_the_first_key_is_used_and_another_one_waits_and_is_told(desk: Des
     assert "The user sent another public key, FFFF FFFF" in await told(desk)
 
 
-async def test_a_key_with_a_problem_is_not_kept(desk: Desk):
-    await take_in(desk, replace(PLAIN, keys=(OfferedKey(FINGERPRINT, "attached", b"k", problem="revoked"),)))
-    assert await _keys(desk) == []
+async def test_a_key_with_a_problem_is_kept_and_told(desk: Desk):
+    await take_in(desk, PLAIN)
+    again = replace(wrote(), keys=(OfferedKey(FINGERPRINT, "attached", b"k", problem="revoked"),))
+    await take_in(desk, again, token=await token_of(desk))
+    assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN)]
+    assert "but it is revoked by its owner, so no answer can be encrypted to it" in await told(desk)
 
 
 async def test_a_key_in_somebody_else_s_follow_up_is_not_taken_for_the_user_s(desk: Desk):

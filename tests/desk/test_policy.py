@@ -4,17 +4,23 @@
 import datetime as dt
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from desk.key_states import contact_standing
 from desk.keys import keep
 from desk.opened import OfferedKey
-from desk.policy import protection_of
+from desk.policy import choose, protection_of
 from desk.world import Refusal
+from storage.models import ContactKey
+from storage.sealing import Vault
 from storage.states import KeyState
 from tests.desks import MONDAY_NOON, Desk
 
 HOUR = dt.timedelta(hours=1)
 FIRST, SECOND = "1" * 40, "2" * 40
 SEEN, PINNED, CHANGED = KeyState.SEEN, KeyState.PINNED, KeyState.CHANGED
+REFUSED, REPLACED = KeyState.REFUSED, KeyState.REPLACED
 FRESH, OLD = MONDAY_NOON + HOUR, MONDAY_NOON - HOUR
 
 
@@ -45,7 +51,6 @@ async def decide(desk: Desk, *, confidential: bool, keys: list) -> str:
         ([(FIRST, SEEN, FRESH)], FIRST),
         ([(FIRST, SEEN, None), (SECOND, CHANGED, None)], FIRST),
         ([(FIRST, SEEN, OLD), (SECOND, PINNED, None)], SECOND),
-        ([(FIRST, SEEN, None), (SECOND, PINNED, OLD)], FIRST),
         ([(FIRST, SEEN, None), (SECOND, PINNED, None)], SECOND),
     ],
 )
@@ -62,7 +67,13 @@ async def test_a_usable_key_protects_whatever_the_ticket_is(
         (True, [(FIRST, SEEN, OLD)], "has expired"),
         (True, [(FIRST, SEEN, MONDAY_NOON)], "has expired"),
         (True, [(FIRST, CHANGED, None)], "has changed, and nobody has accepted"),
-        (True, [(FIRST, SEEN, OLD), (SECOND, CHANGED, None)], "has expired"),
+        (
+            True,
+            [(FIRST, SEEN, OLD), (SECOND, CHANGED, None)],
+            "has expired. `!key show` shows the waiting one",
+        ),
+        (True, [(FIRST, SEEN, None), (SECOND, PINNED, OLD)], "has expired"),
+        (True, [(FIRST, REFUSED, None), (SECOND, REPLACED, None)], "none is accepted (any more)"),
         (False, [(FIRST, SEEN, OLD)], "this mail does not leave in clear"),
     ],
 )
@@ -86,3 +97,73 @@ async def test_a_contact_is_known_whatever_the_case_of_the_address(desk: Desk):
     await desk.ticket(contact="USER@Example.org")
     await desk.user_has_key()
     assert (await decide(desk, confidential=True, keys=[])).startswith("0123")
+
+
+VAULT = Vault(b"k" * 32)
+KEYS = st.tuples(
+    st.sampled_from([SEEN, PINNED, CHANGED, REFUSED, REPLACED]),
+    st.sampled_from([None, KeyState.REVOKED, KeyState.UNUSABLE]),
+    st.sampled_from([None, OLD, MONDAY_NOON, FRESH]),
+)
+
+
+def made_key(
+    number: int, state: KeyState, problem: KeyState | None, expires: dt.datetime | None
+) -> ContactKey:
+    """Return a key as it would be kept, without a database."""
+    key = ContactKey(ref=f"key{number}", state=state, problem=problem, seen_at=OLD, decided_at=OLD)
+    key.take_new_key(VAULT)
+    key.fingerprint, key.armor, key.expires_at = f"{number:040}", f"{number}".encode(), expires
+    return key
+
+
+@given(confidential=st.booleans(), facts=st.lists(KEYS, max_size=4))
+def test_whatever_is_known_of_the_keys_a_mail_leaves_encrypted_to_a_good_one_or_not_at_all(
+    *, confidential: bool, facts: list
+):
+    keys = [made_key(number, *fact) for number, fact in enumerate(facts)]
+    try:
+        protection = choose(keys, confidential=confidential, now=MONDAY_NOON)
+    except Refusal:
+        assert keys or confidential
+        return
+    if protection.key is None:
+        assert not keys
+        assert not confidential
+        assert contact_standing(keys, MONDAY_NOON) is KeyState.NONE
+        return
+    state, problem, expires = facts[int(protection.fingerprint or "")]
+    assert state in {SEEN, PINNED}
+    assert state is PINNED or PINNED not in [fact[0] for fact in facts]
+    assert problem is None
+    assert expires is None or expires > MONDAY_NOON
+    assert contact_standing(keys, MONDAY_NOON) is state
+
+
+@pytest.mark.parametrize("confidential", [True, False])
+@pytest.mark.parametrize("state", KeyState)
+def test_each_state_of_a_contact_encrypts_or_refuses_and_only_none_may_be_clear(
+    *, confidential: bool, state: KeyState
+):
+    flaws = {KeyState.EXPIRED: (SEEN, None, OLD)}
+    flaws |= {each: (PINNED, each, None) for each in (KeyState.REVOKED, KeyState.UNUSABLE)}
+    keys = [] if state is KeyState.NONE else [made_key(1, *flaws.get(state, (state, None, None)))]
+    assert contact_standing(keys, MONDAY_NOON) is state
+    if state is KeyState.NONE and not confidential:
+        assert choose(keys, confidential=confidential, now=MONDAY_NOON).key is None
+    elif state in {SEEN, PINNED}:
+        assert choose(keys, confidential=confidential, now=MONDAY_NOON).key == b"1"
+    else:
+        with pytest.raises(Refusal):
+            choose(keys, confidential=confidential, now=MONDAY_NOON)
+
+
+def test_the_preview_says_what_a_key_is_worth():
+    seen, pinned = made_key(1, SEEN, None, None), made_key(2, PINNED, None, None)
+    assert "first seen 2026-03-02, compared by nobody" in _words(seen)
+    assert "accepted 2026-03-02 by a sysadmin" in _words(pinned)
+    assert "another key waits for your word" in _words(seen, made_key(3, CHANGED, None, None))
+
+
+def _words(*keys: ContactKey) -> str:
+    return choose(keys, confidential=True, now=MONDAY_NOON).words

@@ -152,7 +152,16 @@ async def _fill(desk: Desk) -> None:
         new = NewLetter("letter", now, "en", "lmtp", raw, f"{CANARY}@example.org", f"{CANARY}token")
         await unit.letters.keep(new)
         tag = unit.vault.tag("address", CANARY)
-        key = ContactKey(ref="key", contact_tag=tag, source="attached", state=KeyState.SEEN, seen_at=now)
+        key = ContactKey(
+            ref="key",
+            contact_tag=tag,
+            source="attached",
+            state=KeyState.SEEN,
+            prefers_encryption=False,
+            letters=1,
+            seen_at=now,
+            last_seen_at=now,
+        )
         await unit.keys.add(key, fingerprint=CANARY * 3, armor=CANARY.encode())
 
 

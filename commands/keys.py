@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`!key`: the public keys of a ticket's user."""
+
+from commands.context import Context, Reply
+from commands.declare import Commands
+from commands.words import Rest, Words
+from desk import key_decisions, key_listing
+from desk.key_decisions import Decision
+from desk.key_states import spaced
+from desk.replies import Answer
+from storage.models import Ticket
+
+family = Commands()
+
+
+@family.command("key show", aliases=("keys",))
+async def show(context: Context, ticket: Ticket) -> Reply:
+    """Show the user's public keys: how each stands, where it came from, and its fingerprint.
+
+    !key show
+    !key show #12
+    """
+    keys = await context.unit.keys.of(ticket.contact_tag) if ticket.contact_tag else []
+    return Reply(key_listing.shown(keys, context.world.now()))
+
+
+@family.command("key accept")
+async def accept(context: Context, ticket: Ticket, fingerprint: Words = Words(())) -> Reply:
+    """Encrypt answers to this key from now on, and to no other.
+
+    Compare the fingerprint with the user over another way than mail first. Where there is more than one key,
+    give the last 8 digits of its fingerprint, or more.
+
+    !key accept
+    !key accept 89ABCDEF
+    """
+    accepted = await key_decisions.accept(
+        context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
+    )
+    return Reply(f"Accepted: answers to this user are encrypted to {spaced(accepted)}, and to no other key.")
+
+
+@family.command("key refuse", aliases=("key reject",))
+async def refuse(context: Context, ticket: Ticket, fingerprint: Words = Words(())) -> Reply:
+    """Never encrypt to this key, and take no signature by it for the user's.
+
+    !key refuse
+    !key refuse 89AB CDEF
+    """
+    refused = await key_decisions.refuse(
+        context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
+    )
+    return Reply(f"Refused: {spaced(refused)} is not used, also if it comes again.")
+
+
+@family.command("key ask")
+async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> None:
+    """Ask the user to confirm their key, or to send one, with the template “key-ask” and words of your own.
+
+    It is a mail like any other: a preview first, then the hold.
+
+    !key ask
+    !key ask You can reach us at the next meeting, too.
+    """
+    answer = Answer(context.agent, text, context.said_at)
+    await key_decisions.ask(context.unit, context.world, context.house, ticket, answer)

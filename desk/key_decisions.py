@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A person's word on a user's public keys: accept one, refuse one, ask for one."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from desk import replies, templates
+from desk.house import House
+from desk.key_states import FLAW_WORDS, USED, current, flaw_of, waiting
+from desk.keys import absorb, keep
+from desk.opened import OfferedKey
+from desk.posting import tell_operators
+from desk.replies import Answer
+from desk.world import Refusal, World
+from storage.models import ContactKey, Ticket
+from storage.states import KeyState
+from storage.unit import Unit
+
+ASK_TEMPLATE = "key-ask"
+"""The template with which `!key ask` asks; agents write it."""
+_FEWEST_DIGITS = 8
+_DIGITS = re.compile(r"[0-9A-F]{8,40}")
+_UNDECIDED = frozenset({KeyState.SEEN, KeyState.CHANGED})
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decides, by their Matrix user id, and on which key: its last digits without blanks, or nothing."""
+
+    agent: str
+    digits: str
+
+
+async def accept(unit: Unit, world: World, ticket: Ticket, decision: Decision) -> str:
+    """Take a key into use in place of any other; return its fingerprint.
+
+    Raises Refusal when there is none, it is not clear which is meant, or nothing can be encrypted to it.
+    """
+    keys = await _keys_of(unit, ticket)
+    chosen = _chosen(keys, decision.digits, "accept")
+    flaw = flaw_of(chosen, world.now())
+    if flaw is not None:
+        raise Refusal(f"Not accepted: this key {FLAW_WORDS[flaw]}. `!key ask` asks the user for another one.")
+    if chosen.state is KeyState.PINNED:
+        raise Refusal("This key is accepted already.")
+    _pin(chosen, keys, world, decision.agent)
+    await tell_operators(unit, world, f"{decision.agent} accepted a public key in ticket {ticket.id}.")
+    return chosen.fingerprint or ""
+
+
+async def refuse(unit: Unit, world: World, ticket: Ticket, decision: Decision) -> str:
+    """Put a key aside for ever, or until somebody accepts it after all; return its fingerprint.
+
+    Raises Refusal as `accept`.
+    """
+    keys = await _keys_of(unit, ticket)
+    chosen = _chosen(keys, decision.digits, "refuse")
+    if chosen.state is KeyState.REFUSED:
+        raise Refusal("This key is refused already.")
+    _decide(chosen, KeyState.REFUSED, world, decision.agent)
+    return chosen.fingerprint or ""
+
+
+async def ask(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> None:
+    """Hold a mail that asks the user to confirm their key or to send one; `answer.text` is added to it.
+
+    The words are those of the template `key-ask`. Raises Refusal when there is none, and as `replies.begin`.
+    """
+    if await unit.templates.by_name(ASK_TEMPLATE) is None:
+        raise Refusal(
+            f"There is no template “{ASK_TEMPLATE}” yet, and I have no words of my own. Write one: "
+            f"`!template add {ASK_TEMPLATE} en …`; {{fingerprint}} in it is the key that waits, or else "
+            "the one in use."
+        )
+    keys = await _keys_of(unit, ticket)
+    asked_about = waiting(keys)[-1] if waiting(keys) else current(keys)
+    fingerprint = (asked_about.fingerprint or "") if asked_about is not None else "-"
+    line = f"{ASK_TEMPLATE} fingerprint={fingerprint}\n{answer.text}"
+    text = await templates.expand(unit, house, ticket, line)
+    await replies.begin(unit, world, house, ticket, Answer(answer.agent, text, answer.said_at))
+
+
+async def pin_imported(unit: Unit, world: World, contact_tag: str, key: OfferedKey) -> None:
+    """Take a key that a sysadmin brought into use in place of any other; raises KeyGrown as `absorb`."""
+    keys = await unit.keys.held(contact_tag)
+    same = next((each for each in keys if each.fingerprint == key.fingerprint), None)
+    if same is None:
+        same = await keep(unit, world, contact_tag, key, KeyState.PINNED)
+    else:
+        absorb(same, key, world.now())
+    _pin(same, keys, world, None)
+
+
+async def _keys_of(unit: Unit, ticket: Ticket) -> Sequence[ContactKey]:
+    return await unit.keys.held(ticket.contact_tag) if ticket.contact_tag else []
+
+
+def _pin(chosen: ContactKey, keys: Sequence[ContactKey], world: World, agent: str | None) -> None:
+    for key in keys:
+        if key is not chosen and key.state in USED:
+            _decide(key, KeyState.REPLACED, world, agent)
+    _decide(chosen, KeyState.PINNED, world, agent)
+
+
+def _decide(key: ContactKey, state: KeyState, world: World, agent: str | None) -> None:
+    key.state, key.decided_at, key.decided_by = state, world.now(), agent
+
+
+def _chosen(keys: Sequence[ContactKey], digits: str, verb: str) -> ContactKey:
+    if not keys:
+        raise Refusal("No public key of this user is known. `!key ask` asks them for one.")
+    if digits:
+        return _by_digits(keys, digits)
+    undecided = [key for key in keys if key.state in _UNDECIDED]
+    if len(undecided) == 1:
+        return undecided[0]
+    if not undecided:
+        raise Refusal(f"No key waits for your word. To change it all the same: {_example(keys[-1], verb)}")
+    raise Refusal(
+        f"There are {len(undecided)} keys to choose from (`!key show`). Type the last {_FEWEST_DIGITS} "
+        f"digits or more of the one you mean: {_example(undecided[-1], verb)}"
+    )
+
+
+def _example(key: ContactKey, verb: str) -> str:
+    return f"`!key {verb} {(key.fingerprint or '')[-_FEWEST_DIGITS:]}`"
+
+
+def _by_digits(keys: Sequence[ContactKey], digits: str) -> ContactKey:
+    wanted = digits.upper().removeprefix("0X")
+    if not _DIGITS.fullmatch(wanted):
+        raise Refusal(
+            f"“{digits[:60]}” is not the end of a fingerprint: "
+            f"type its last {_FEWEST_DIGITS} digits or more."
+        )
+    fitting = [key for key in keys if (key.fingerprint or "").endswith(wanted)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise Refusal("Several keys end like this: type the whole fingerprint.")
+    raise Refusal("No key of this user ends like this: `!key show` shows those there are.")
