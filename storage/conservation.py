@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Named queries on what became of letters: whether each one left the trace that its state speaks of."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+
+from storage.models import Letter, Message
+from storage.states import LetterState, MessageKind
+from storage.unit import Unit
+
+_MOST_NAMED = 50
+
+
+@dataclass(frozen=True)
+class Census:
+    """The letters of a span of time. `lost` has numbers of letters, and at most 50 of them."""
+
+    received: int
+    counts: dict[LetterState, int]
+    """Those that left their trace, by state."""
+    lost: tuple[int, ...]
+    """Those that did not."""
+    orphans: int
+    """Messages of users that came with a letter which is not there any more."""
+
+
+async def census(unit: Unit, since: dt.datetime, until: dt.datetime) -> Census:
+    """Count the letters that came from `since` up to `until`."""
+    in_span = and_(Letter.received_at >= since, Letter.received_at < until)
+    rows = await unit.session.execute(
+        select(Letter.state, func.count()).where(in_span, _traced()).group_by(Letter.state)
+    )
+    lost = select(Letter.id).where(in_span, ~_traced()).order_by(Letter.id).limit(_MOST_NAMED)
+    incoming = and_(Message.kind == MessageKind.IN, Message.at >= since, Message.at < until)
+    orphans = select(func.count()).select_from(Message).where(incoming, Message.letter_id.is_(None))
+    return Census(
+        received=await unit.session.scalar(select(func.count()).select_from(Letter).where(in_span)) or 0,
+        counts={row[0]: row[1] for row in rows},
+        lost=tuple((await unit.session.scalars(lost)).all()),
+        orphans=await unit.session.scalar(orphans) or 0,
+    )
+
+
+def _traced() -> ColumnElement[bool]:
+    """A message in a ticket, a ticket that was told, a reason, or a place among those that wait."""
+    in_ticket = exists().where(Message.letter_id == Letter.id)
+    # Of a letter that was forgotten with its ticket nothing is left, and that is right.
+    forgotten = Letter.wrapped_key.is_(None)
+    return or_(
+        Letter.state == LetterState.NEW,
+        and_(Letter.state == LetterState.TICKET, or_(in_ticket, forgotten)),
+        and_(Letter.state == LetterState.FOLLOW_UP, or_(in_ticket, Letter.ticket_id.is_not(None), forgotten)),
+        and_(
+            Letter.state.in_((LetterState.QUARANTINED, LetterState.DROPPED)),
+            func.coalesce(Letter.reason, "") != "",
+        ),
+    )
+
+
+async def waiting_since_before(unit: Unit, moment: dt.datetime) -> Sequence[int]:
+    """Return up to 50 letters that came before a moment and still wait, oldest first."""
+    query = (
+        select(Letter.id)
+        .where(Letter.state == LetterState.NEW, Letter.received_at < moment)
+        .order_by(Letter.id)
+        .limit(_MOST_NAMED)
+    )
+    return (await unit.session.scalars(query)).all()
+
+
+async def newest_arrival(unit: Unit) -> dt.datetime | None:
+    """Return when the newest letter came, by whichever way; None when there is none."""
+    newest: dt.datetime | None = await unit.session.scalar(select(func.max(Letter.received_at)))
+    return newest
