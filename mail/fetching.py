@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Letters out of a mailbox: each is kept first and put away afterwards; whatever breaks is tried again."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from desk.mailwatch import Pulse
+from desk.world import World
+from mail.arrival import Arrival, Keep
+from mail.envelope import Addressing, read_envelope
+from mail.limits import LETTER_BYTES
+from mail.mailbox import LoginRefused, Mailbox, MailboxTrouble, NotPutAway, Outcome, Waiting
+from storage.unit import StorageTrouble
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+_LONGEST_PAUSE = 300.0
+_MORE_PATIENCE = 6
+"""Times as long between logins that are refused, as these may lock the account."""
+_CLOSE_SECONDS = 3.0
+_MOST_DOUBLINGS = 10
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A letter that is not taken in, and why; `key` tells it from all others of its mailbox."""
+
+    mailbox: str
+    key: str
+    reason: str
+
+
+Refuse = Callable[[Refused], Awaitable[None]]
+"""Returns when it is safely noted that a letter was refused; may be called again with the same letter."""
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What happens to letters, and where it is shown that the mailbox is looked into."""
+
+    addressing: Addressing
+    keep: Keep
+    refuse: Refuse
+    pulse: Pulse
+    first_pause: float = 5.0
+    """Seconds after a failure; each further one doubles it, up to five minutes."""
+
+
+class Fetcher:
+    """Empties one mailbox for as long as it runs."""
+
+    def __init__(self, mailbox: Mailbox, doing: Doing, world: World) -> None:
+        """Nothing is opened yet."""
+        self._mailbox = mailbox
+        self._doing = doing
+        self._world = world
+        self._settled: dict[str, Outcome] = {}
+        """Letters that are kept or refused, and could not be put away."""
+        self._failures = 0
+        self._thread = ThreadPoolExecutor(1, f"mailbox-{doing.pulse.mailbox}")
+
+    async def run(self) -> None:
+        """Fetch letters until cancelled."""
+        try:
+            while True:
+                pause = await self._try()
+                await asyncio.sleep(pause)
+        finally:
+            closed = self._thread.submit(self._mailbox.close)
+            self._thread.shutdown(wait=False)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.wrap_future(closed), _CLOSE_SECONDS)
+
+    async def _try(self) -> float:
+        """Fetch until something breaks; return for how many seconds to leave the mailbox alone."""
+        shortest = self._doing.first_pause
+        try:
+            await self._session()
+        except LoginRefused as trouble:
+            shortest *= _MORE_PATIENCE
+            said = str(trouble)
+        except (MailboxTrouble, StorageTrouble) as trouble:
+            said = str(trouble)
+        self._doing.pulse.trouble = said
+        log.warning("mailbox.trouble", mailbox=self._doing.pulse.mailbox, trouble=said)
+        pause = min(_LONGEST_PAUSE, shortest * 2.0 ** min(self._failures, _MOST_DOUBLINGS))
+        self._failures += 1
+        return pause
+
+    async def _session(self) -> None:
+        try:
+            await self._in_thread(self._mailbox.open)
+            while True:
+                await self._take_all()
+                self._beat()
+                await self._in_thread(self._mailbox.wait)
+        finally:
+            # The thread may still be in the middle of something, which this ends.
+            self._mailbox.hang_up()
+
+    def _beat(self) -> None:
+        self._failures = 0
+        self._doing.pulse.at = self._world.now()
+        self._doing.pulse.trouble = ""
+
+    async def _take_all(self) -> None:
+        """Settle every letter and put it away; one that makes trouble does not hold up those behind it."""
+        there = await self._in_thread(self._mailbox.waiting)
+        # A key that is gone was put away by somebody, or belongs to a mailbox that was made anew.
+        self._settled = {one.key: self._settled[one.key] for one in there if one.key in self._settled}
+        left: dict[str, None] = {}
+        for letter in there:
+            try:
+                await self._take(letter)
+            except NotPutAway as trouble:
+                left[f"A letter was settled and cannot be moved away: {trouble}"] = None
+            except (MailboxTrouble, StorageTrouble):
+                raise
+            except Exception as fault:  # noqa: BLE001 - whatever breaks here, the others must be fetched
+                log.error("letter not kept", fault=type(fault).__name__)  # noqa: TRY400 - it may name people
+                left["A letter cannot be kept because of a fault in Helproom."] = None
+        if left:
+            raise MailboxTrouble(" ".join(left))
+
+    async def _take(self, letter: Waiting) -> None:
+        outcome = self._settled.get(letter.key) or await self._settle(letter)
+        if outcome is None:
+            return
+        self._settled[letter.key] = outcome
+        await self._in_thread(lambda: self._mailbox.put_away(letter, outcome))
+        del self._settled[letter.key]
+
+    async def _settle(self, letter: Waiting) -> Outcome | None:
+        """Keep or refuse a letter; None when somebody else took it away."""
+        if letter.size > LETTER_BYTES:
+            return await self._refuse(letter, _too_large(letter.size))
+        raw = await self._in_thread(lambda: self._mailbox.read(letter))
+        if raw is None:
+            return None
+        if not raw.strip():
+            return await self._refuse(letter, "it is empty")
+        if len(raw) > LETTER_BYTES:
+            return await self._refuse(letter, _too_large(len(raw)))
+        envelope = read_envelope(raw, self._doing.addressing)
+        if envelope is None:
+            return await self._refuse(letter, "it is for none of the queues' addresses")
+        await self._doing.keep(
+            Arrival(envelope.mail_from, envelope.recipient, envelope.queue, envelope.token, raw)
+        )
+        return Outcome.KEPT
+
+    async def _refuse(self, letter: Waiting, reason: str) -> Outcome:
+        await self._doing.refuse(Refused(self._doing.pulse.mailbox, letter.key, reason))
+        return Outcome.REFUSED
+
+    async def _in_thread(self, step: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, step)
+
+
+def _too_large(size: int) -> str:
+    return f"it has {size / 1_000_000:.1f} MB, and {LETTER_BYTES // 1_000_000} MB are the limit"
