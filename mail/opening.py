@@ -14,7 +14,7 @@ from mail.parts import Part, read_parts
 from mail.protected import choose_headers, protected_fields
 from mail.senders import bind_sender, odd_senders
 from mail.unwrapping import take_off
-from mail.whisperback import read_report, told_words
+from mail.whisperback import odd_fields, read_report, told_words
 
 _UNPROTECTED = (
     "Words that were not encrypted or signed stand beside the protected part; anybody may have added them."
@@ -42,9 +42,10 @@ def open_letter(
     outside = [read_content(tree, left_out=hole) for tree, hole in layers.outside]
     text = inside.text if layers.text is None else layers.text
     beside = "\n\n".join(words for words in (layers.outside_text, *(one.text for one in outside)) if words)
-    report = read_report(text, headers.outer_subject)
+    report = read_report(text, headers)
     offers = _read_keys(keyring, letter, [inside, *outside], report, text)
-    problems = (*layers.problems, *inside.problems, *odd_senders(letter.headers), *offers.problems)
+    odd = (*odd_senders(letter.headers), *(odd_fields(report) if report else ()))
+    problems = (*layers.problems, *inside.problems, *odd, *offers.problems)
     return Opened(
         form=layers.form,
         encryption=layers.encryption,
@@ -56,7 +57,7 @@ def open_letter(
         + offers.refused,
         keys=offers.keys,
         whisperback=report,
-        automatic=None if report else why_automatic(letter, mail_from),
+        automatic=None if report and report.whisperback_id else why_automatic(letter, mail_from),
         language=detect(report.user_text if report else text),
         sessions=layers.sessions,
         problems=tuple(dict.fromkeys((*problems, *([_UNPROTECTED] if beside else [])))),

@@ -3,7 +3,7 @@
 
 import pytest
 
-from desk.opened import Unopenable
+from desk.opened import Headers, Unopenable
 from mail.headers import HeaderBlock, safe_header
 from mail.html import html_to_text
 from mail.limits import ADDRESSES, DEPTH, HEADER_VALUE, LETTER_BYTES, PARTS
@@ -111,7 +111,7 @@ def test_no_html_is_slow_or_swallows_what_comes_before(html: str) -> None:
     ],
 )
 def test_no_report_is_slow(text: str) -> None:
-    report = read_report(text, "Bug report: " + "a" * 32)
+    report = read_report(text, Headers(outer_subject="Bug report: " + "a" * 32))
     assert report is not None
     assert report.report_subject == "x"
 

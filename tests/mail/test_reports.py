@@ -3,19 +3,20 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from desk.opened import EncryptionState, Opened
+from desk.opened import EncryptionState, Headers, Opened
 from mail.opening import open_letter
 from mail.openpgp import Keyring
 from mail.whisperback import read_report
 
 SAMPLES = Path(__file__).parent.parent / "mails" / "whisperback"
-SUBJECT = "Bug report: 40cd8f2ebf1326ba950bb700fcf4e633"
+REPORT_ID = "40cd8f2ebf1326ba950bb700fcf4e633"
+OUTER = Headers(outer_subject=f"Bug report: {REPORT_ID}", sender="relay@tails.example")
 DEBUGGING = (
     "\n\n======= content of /proc/cmdline =======\nquiet\n\n======= content of /bin/lsmod =======\nath9k 1\n"
 )
@@ -39,15 +40,19 @@ def open_sample(name: str, keyring: Keyring) -> Opened:
 def test_a_sample_gives_what_is_expected_of_it(path: Path, keyring: Keyring) -> None:
     expected: dict[str, Any] = json.loads(path.read_text())
     del expected["made_by"]
+    expected.pop("note", None)
     opened = open_sample(path.name.removesuffix(".expected.json"), keyring)
-    assert opened.encryption.state is EncryptionState.OK
+    is_mailed_by_the_program = expected["whisperback_id"] is not None
+    assert opened.encryption.state is (
+        EncryptionState.OK if is_mailed_by_the_program else EncryptionState.NONE
+    )
     assert opened.whisperback is not None
     found = asdict(opened.whisperback) | {"lang": opened.language.code if opened.language else None}
     assert {field: found[field] for field in expected} == expected
 
 
-def test_all_three_samples_are_there() -> None:
-    assert [path.name[:2] for path in sorted(SAMPLES.glob("*.eml"))] == ["01", "02", "05"]
+def test_all_samples_are_there() -> None:
+    assert [path.name[:2] for path in sorted(SAMPLES.glob("*.eml"))] == ["01", "02", "05", "08", "10", "12"]
 
 
 def test_the_key_in_a_report_is_offered(keyring: Keyring) -> None:
@@ -76,7 +81,7 @@ def test_lines_of_the_person_that_look_like_the_preamble_are_words() -> None:
     text = (
         "Subject: real\n\nFrom: other@user.example\nOpenPGP-Key: 12345678\nTails-Version: 1.0\n" + DEBUGGING
     )
-    report = read_report(text, SUBJECT)
+    report = read_report(text, OUTER)
     assert report is not None
     assert (report.report_subject, report.contact_email, report.openpgp_key) == ("real", None, None)
     assert report.tails_version is None
@@ -85,7 +90,7 @@ def test_lines_of_the_person_that_look_like_the_preamble_are_words() -> None:
 
 def test_sections_that_the_person_pasted_are_words() -> None:
     forged = "\n======= content of /usr/sbin/dmidecode -s system-manufacturer =======\nEVIL\n"
-    report = read_report("Subject: x\n\nlook:" + DEBUGGING + forged + DEBUGGING, SUBJECT)
+    report = read_report("Subject: x\n\nlook:" + DEBUGGING + forged + DEBUGGING, OUTER)
     assert report is not None
     assert [key for key, _ in report.sections] == ["/proc/cmdline", "/bin/lsmod"]
     assert (report.manufacturer, report.wifi_driver) == (None, "ath9k")
@@ -101,23 +106,28 @@ def test_sections_that_the_person_pasted_are_words() -> None:
     ],
 )
 def test_a_contact_is_found_in_free_text(line: str, address: str | None) -> None:
-    report = read_report(f"Subject: x\nFrom: {line}\n\nwords", SUBJECT)
+    report = read_report(f"Subject: x\nFrom: {line}\n\nwords", OUTER)
     assert report is not None
     assert (report.contact_email, report.contact_raw) == (address, line)
 
 
 @pytest.mark.parametrize(
     ("text", "subject"),
-    [("Subject: x\n\nwords", "Hello"), ("Hello\n", SUBJECT), ("Subject: x", "Bug report: xyz"), ("", "")],
+    [
+        ("Subject: x\n\nwords", "Hello"),
+        ("Hello\n", OUTER.outer_subject),
+        ("Subject: x", "Bug report: xyz"),
+        ("", ""),
+    ],
 )
 def test_other_letters_are_no_reports(text: str, subject: str) -> None:
-    assert read_report(text, subject) is None
+    assert read_report(text, replace(OUTER, outer_subject=subject)) is None
 
 
 def test_a_version_is_taken_from_the_first_installation_when_the_header_is_missing() -> None:
     installed = "\n======= content of /lib/live/mount/rootfs/filesystem.squashfs/etc/os-release =======\n"
     report = read_report(
-        "Subject: x\n\nwords" + DEBUGGING + installed + 'NAME="Tails"\nVERSION="6.1"\n', SUBJECT
+        "Subject: x\n\nwords" + DEBUGGING + installed + 'NAME="Tails"\nVERSION="6.1"\n', OUTER
     )
     assert report is not None
     assert report.tails_version == "6.1"
