@@ -95,9 +95,9 @@ class Batch:
     memberships: tuple[Membership, ...] = ()
     withheld: tuple[Withheld, ...] = ()
     gaps: tuple[str, ...] = ()
-    """Rooms in which more happened while we were away than can be paged back."""
-    primed: bool = False
-    """The first sync of all: what happened before it is none of our business."""
+    """Rooms in which more happened while we were away than can be paged back, or read."""
+    recovered: bool = False
+    """Without a token: what is in it was looked for in the rooms, and may be old."""
 
 
 def is_event(source: object) -> bool:

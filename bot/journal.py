@@ -2,21 +2,31 @@
 """Keeps what a sync brought: commands and reactions in our rooms, with the token, in one transaction."""
 
 import asyncio
+import datetime as dt
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bot.heard import Batch, Heard, Kind, Membership, Undecryptable
+from bot.paging import Known, Memory
 from commands.running import is_command
-from desk.posting import Say, say_in
+from desk.posting import Say, say_in, tell_operators
 from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.world import World
-from storage.models import Event
+from storage.models import Event, Room
 from storage.sealed import to_json
 from storage.states import EventState
 from storage.unit import Unit, Units
 
 SYNC_TOKEN = "sync token"  # noqa: S105  (a place in a stream, no secret)
+OLDEST = dt.timedelta(days=1)
+"""How far back commands are looked for when the sync token is lost."""
+TOO_OLD = dt.timedelta(minutes=10)
+_TOO_FAR = (
+    "I do not know any more where I stopped reading, and could not go back far enough in {count}. What was "
+    "said there and has no answer has to be said again; this is told there too."
+)
 _GAP = "I was away for long and may have missed commands; please repeat what I have not answered."
 _VARIATION_SELECTORS = str.maketrans("", "", "\ufe0e\ufe0f")
 """They ask for a text or an emoji look; which of them comes along depends on the client."""
@@ -36,6 +46,8 @@ class Journalled:
     """Seconds since 1970."""
     verified: bool
     pills: tuple[str, ...]
+    too_old: bool = False
+    """Found without a sync token, and so long ago that whoever said it may not want it any more."""
 
 
 class Journal:
@@ -54,12 +66,11 @@ class Journal:
             ours = {room.room_id for room in rooms}
             for heard in batch.heard:
                 if heard.room_id in ours and self._matters(heard):
-                    await self._add(unit, heard)
+                    await self._add(unit, heard, recovered=batch.recovered)
             for closed in batch.undecryptable:
                 if closed.room_id in ours and closed.sender != self._own_id:
                     await self._add_closed(unit, closed)
-            for room in [one for one in rooms if one.room_id in batch.gaps]:
-                await say_in(unit, self._world, room, Say(_GAP))
+            await self._tell_gaps(unit, [room for room in rooms if room.room_id in batch.gaps], batch)
             await unit.facts.set(SYNC_TOKEN, batch.token)
         for change in batch.memberships:
             if change.user_id == self._own_id and change.membership == "invite":
@@ -71,7 +82,24 @@ class Journal:
             return heard.decrypted and heard.msgtype == "m.text" and is_command(heard.body)
         return heard.kind is Kind.REACTION and _bare(heard.key) in _BUTTONS
 
-    async def _add(self, unit: Unit, heard: Heard) -> None:
+    async def _tell_gaps(self, unit: Unit, rooms: Sequence[Room], batch: Batch) -> None:
+        for room in rooms:
+            await say_in(unit, self._world, room, Say(_GAP))
+        if rooms and batch.recovered:
+            count = "one room" if len(rooms) == 1 else f"{len(rooms)} rooms"
+            await tell_operators(unit, self._world, _TOO_FAR.format(count=count))
+
+    def memory(self) -> Memory:
+        """Return where a sync without token has to stop looking."""
+        return Memory(self._recall, self._world.now() - OLDEST)
+
+    async def _recall(self, event_ids: Sequence[str]) -> Known:
+        async with self._units() as unit:
+            heard = await unit.journal.known(event_ids)
+            sent = [event_id for event_id in event_ids if await unit.outbox.by_event(event_id) is not None]
+        return Known(heard, frozenset(sent))
+
+    async def _add(self, unit: Unit, heard: Heard, *, recovered: bool) -> None:
         content = to_json(
             {
                 "kind": heard.kind.value,
@@ -82,6 +110,7 @@ class Journal:
                 "sent_at": heard.sent_at.timestamp(),
                 "verified": heard.verified,
                 "pills": heard.pills,
+                "too_old": recovered and self._world.now() - heard.sent_at > TOO_OLD,
             }
         )
         await unit.journal.add(self._row(heard, EventState.NEW), content, sender=heard.sender)

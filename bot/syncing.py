@@ -15,6 +15,7 @@ from bot import absorbing, keyupkeep
 from bot.errors import MatrixError, Rejected, TryLater
 from bot.heard import Batch, Heard, Membership, Undecryptable, is_event, is_heeded, moment, read_event
 from bot.opening import Clear, Closed, open_event
+from bot.paging import Found, Memory, Pager
 from bot.pause import Pause
 from bot.trust import Trust
 from bot.wire import Json, path, request
@@ -26,16 +27,17 @@ T = TypeVar("T")
 
 QUIET: Json = {"not_types": ["*"]}
 TIMELINE = 50
-PAGE = 100
-PAGES = 20
 FULL_STATE_PATIENCE = 300.0
 WAITING = 1000
+UNKNOWN_TOKEN = ("M_UNKNOWN", "M_INVALID_PARAM", "M_UNKNOWN_POS")
 
 
 @dataclass(frozen=True)
 class Since:
     """Where to go on: the token of the last kept batch, and events whose keys may still come."""
 
+    memory: Memory
+    """For when there is no token, or none that counts any more."""
     token: str | None = None
     waiting: tuple[Undecryptable, ...] = ()
 
@@ -57,6 +59,7 @@ class Syncer:
         self._client = client
         self._trust = trust
         self._keep = keep
+        self._pager = Pager(client, since.memory)
         self._pause = pause
         self._long_poll = long_poll
         self._waiting = {found.event_id: found for found in since.waiting}
@@ -85,6 +88,7 @@ class Syncer:
         try:
             sync = await self._fetch()
         except Rejected as error:
+            self._doubt_token(error)
             raise TryLater(str(error)) from error
         brought = await absorbing.absorb(self._client, sync)
         batch = await self._digest(sync, brought)
@@ -95,12 +99,17 @@ class Syncer:
         self._new = False
         self._last_good = time.monotonic()
 
+    def _doubt_token(self, error: Rejected) -> None:
+        """A homeserver that was restored from a backup, or lost its database, knows our token no more."""
+        if self.token is not None and error.code in UNKNOWN_TOKEN:
+            log.warning("sync-token-refused", code=error.code)
+            self.token, self._new = None, True
+
     async def _fetch(self) -> Json:
-        limit = TIMELINE if self.token else 1
         wanted = {
             "presence": QUIET,
             "account_data": QUIET,
-            "room": {"ephemeral": QUIET, "account_data": QUIET, "timeline": {"limit": limit}},
+            "room": {"ephemeral": QUIET, "account_data": QUIET, "timeline": {"limit": TIMELINE}},
         }
         query = {"filter": json.dumps(wanted, separators=(",", ":")), "set_presence": "offline"}
         if self.token:
@@ -117,17 +126,19 @@ class Syncer:
         return sync
 
     async def _digest(self, sync: Json, brought: absorbing.Brought) -> Batch:
-        if self.token is None:
-            invitations = absorbing.invitations(sync, self._client.user_id)
-            return Batch(sync["next_batch"], memberships=invitations, primed=True)
         events: list[tuple[str, Json]] = []
         gaps: list[str] = []
         for room_id, room in absorbing.touched_rooms(sync):
-            found, whole = await self._timeline(room_id, room.get("timeline", {}))
-            events.extend((room_id, source) for source in found)
-            if not whole:
+            found = await self._timeline(room_id, room.get("timeline", {}))
+            events.extend((room_id, source) for source in found.events)
+            if not found.whole:
                 gaps.append(room_id)
         heard, closed = await self._open(events)
+        recovered = self.token is None
+        if recovered:
+            # A key that is not here now will hardly come, and each of them would be asked for again.
+            gaps.extend(event.room_id for event in closed)
+            closed = ()
         return Batch(
             sync["next_batch"],
             heard=(*await self._late(brought.sessions), *heard),
@@ -137,17 +148,20 @@ class Syncer:
                 *(change for room_id, source in events if (change := _membership(room_id, source))),
             ),
             withheld=brought.withheld,
-            gaps=tuple(gaps),
+            gaps=tuple(dict.fromkeys(gaps)),
+            recovered=recovered,
         )
 
-    async def _timeline(self, room_id: str, timeline: Json) -> tuple[list[Json], bool]:
+    async def _timeline(self, room_id: str, timeline: Json) -> Found:
         """Events since the last token in order, and whether that is all of them."""
         recent = [source for source in timeline.get("events", []) if is_event(source)]
-        missed: list[Json] = []
-        whole = True
-        if timeline.get("limited") and timeline.get("prev_batch") and not self._after_join(recent)[1]:
-            missed, whole = await self._insist(partial(self._page_back, room_id, timeline["prev_batch"]))
-        return self._after_join([*missed, *recent])[0], whole
+        start = str(timeline.get("prev_batch") or "")
+        if self.token is None:
+            return await self._insist(partial(self._pager.since_heard, room_id, recent, start))
+        missed = Found([], whole=True)
+        if timeline.get("limited") and start and not self._after_join(recent)[1]:
+            missed = await self._insist(partial(self._pager.since_token, room_id, start, self.token))
+        return Found(self._after_join([*missed.events, *recent])[0], missed.whole)
 
     def _after_join(self, events: list[Json]) -> tuple[list[Json], bool]:
         """Events from our own last join on, and whether there was one."""
@@ -155,23 +169,6 @@ class Syncer:
             if absorbing.is_own_join(events[at], self._client.user_id):
                 return events[at:], True
         return events, False
-
-    async def _page_back(self, room_id: str, start: str) -> tuple[list[Json], bool]:
-        found: list[Json] = []
-        for _ in range(PAGES):
-            query = {"dir": "b", "from": start, "to": str(self.token), "limit": str(PAGE)}
-            try:
-                page = await request(self._client, "GET", path("rooms", room_id, "messages", query=query))
-            except Rejected:
-                return found[::-1], False
-            chunk = [source for source in page.get("chunk", []) if is_event(source)]
-            found.extend(chunk)
-            start = page.get("end", "")
-            joined = any(absorbing.is_own_join(source, self._client.user_id) for source in chunk)
-            if not chunk or not start or joined:
-                return found[::-1], True
-        log.warning("gap-too-long", room=room_id)
-        return found[::-1], False
 
     async def _open(self, events: list[tuple[str, Json]]) -> tuple[list[Heard], tuple[Undecryptable, ...]]:
         opened = [open_event(self._client, room_id, source) for room_id, source in events]

@@ -109,6 +109,8 @@ class Worker:
         # the homeserver says they are, since the buttons would be of no use otherwise.
         if self._only_verified and heard.kind is Kind.MESSAGE and not heard.verified:
             raise Refusal(_UNVERIFIED)
+        if heard.too_old:
+            raise Refusal(_TOO_OLD.format(said=context.said_at))
         if heard.kind is Kind.REACTION:
             reply = await commands.react(context, heard.target or "", heard.key)
         else:
@@ -192,6 +194,10 @@ class Worker:
                 self._finish(event, EventState.HINTED)
 
 
+_TOO_OLD = (
+    "This is from {said:%Y-%m-%d %H:%M} UTC, and I only found it now: it may not be what you want any more. "
+    "If it is, please do it again."
+)
 _UNVERIFIED = (
     "This device is not verified (cross-signed), so I do not act on it: verify it with your account first."
 )

@@ -167,7 +167,7 @@ async def _open_matrix(desk: Desk, session: Session) -> Matrix:
     pause = Pause(jitter=real_jitter)
     rooms = Rooms(session.client)
     sender = Sender(session.client, trust)
-    syncer = Syncer(session.client, trust, journal.keep, since=await _since(desk), pause=pause)
+    syncer = Syncer(session.client, trust, journal.keep, since=await _since(desk, journal), pause=pause)
     carriers = {**_carriers(desk, rooms, sender), **PinSenders(desk.units, desk.world, trust).table()}
     delivery = Delivery(desk.units, desk.world, carriers)
     only_verified = outside.key_policy(desk.settings) is Policy.SIGNED
@@ -182,7 +182,7 @@ async def _trust(desk: Desk, session: Session) -> Trust:
     return Trust(session.client, known, policy=policy, keep=pinning.keep, report=pinning.report)
 
 
-async def _since(desk: Desk) -> Since:
+async def _since(desk: Desk, journal: Journal) -> Since:
     async with desk.units() as unit:
         token = await unit.facts.get(SYNC_TOKEN)
         closed = await unit.journal.undecryptable(desk.world.now())
@@ -190,7 +190,7 @@ async def _since(desk: Desk) -> Since:
             Undecryptable(each.event_id, each.room_id, each.sender or "", each.content or "", each.heard_at)
             for each in closed
         )
-    return Since(token, waiting)
+    return Since(journal.memory(), token, waiting)
 
 
 def _carriers(desk: Desk, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]:

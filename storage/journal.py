@@ -2,7 +2,7 @@
 """Named queries on the journal of Matrix events."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -41,6 +41,11 @@ class Journal:
             return False
         self.added = True
         return True
+
+    async def known(self, event_ids: Collection[str]) -> frozenset[str]:
+        """Return which of these events are journalled."""
+        query = select(Event.event_id).where(Event.event_id.in_(event_ids))
+        return frozenset((await self._session.execute(query)).scalars())
 
     async def next_new(self) -> Event | None:
         """Return the oldest event that nobody has acted on."""

@@ -3,14 +3,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import datetime as dt
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nio import AsyncClient, AsyncClientConfig, MegolmEvent, SyncResponse
 
-from bot import signing
+from bot import paging, signing
 from bot.crosssigning import SEEDS, Identity, ensure_signed
 from bot.heard import Batch, Heard, Undecryptable
 from bot.pause import Pause
@@ -22,6 +23,7 @@ from bot.trust import Judgement, Pin, Policy, Trust
 from bot.wire import Json, exchange, path, request
 
 PASSWORD = "test-only"
+EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
 
 
 @dataclass
@@ -34,6 +36,9 @@ class Journal:
     batches: list[Batch] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
     """Raised, one at a time, instead of keeping a batch."""
+    knows_own_words: bool = True
+    """False: what the bot has said so far was said by a bot whose database is lost."""
+    oldest: dt.datetime = EPOCH
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def keep(self, batch: Batch) -> None:
@@ -47,6 +52,10 @@ class Journal:
             self.undecryptable.setdefault(found.event_id, found)
         async with self.news:
             self.news.notify_all()
+
+    async def recall(self, event_ids: Sequence[str]) -> paging.Known:
+        heard = frozenset(event_ids) & {*self.heard, *self.undecryptable}
+        return paging.Known(heard, frozenset(event_ids) if self.knows_own_words else frozenset())
 
     async def hears(self, bodies: list[str]) -> None:
         """Wait until these have been heard and nothing else."""
@@ -128,7 +137,7 @@ async def running(memory: Memory) -> AsyncIterator[Bot]:
             session.client,
             trust,
             journal.keep,
-            since=Since(journal.token, waiting),
+            since=Since(paging.Memory(journal.recall, journal.oldest), journal.token, waiting),
             pause=pause,
             long_poll=0.5,
         )

@@ -2,16 +2,17 @@
 """Every event is heard at least once, in order, and nothing from before our time, on a real Synapse."""
 
 import asyncio
+import datetime as dt
 
 import pytest
 from nio import AsyncClient
 
-from bot import contents, keyupkeep
+from bot import contents, keyupkeep, paging
 from bot.heard import Kind
 from bot.rendering import plain
 from bot.wire import Json, path, request
 from tests.bot.conftest import Enter, Gather
-from tests.bot.people import Bot, Memory, Peer, running
+from tests.bot.people import EPOCH, Bot, Memory, Peer, running
 from tests.services.synapse import Homeserver
 
 
@@ -24,20 +25,73 @@ async def hear(bot: Bot, *bodies: str) -> None:
     assert bot.journal.bodies == list(bodies)
 
 
-async def test_the_first_sync_of_all_takes_no_old_commands(
-    memory: Memory, enter: Enter, gather: Gather
-) -> None:
+async def lose_token(memory: Memory, enter: Enter, gather: Gather, *said: str) -> tuple[Peer, str]:
+    """Hear one command, lose the token, and miss some more; return who said it and where."""
     ana = await enter("ana")
     async with running(memory) as bot:
         await bot.syncer.step()
         room_id = await gather(bot, ana)
-        await ana.say(room_id, "!old")
+        await ana.say(room_id, "!heard")
+        await hear(bot, "!heard")
+        await bot.sender.send_event(room_id, contents.notice(plain("answered")), "r1")
+    for text in said:
+        content = {"msgtype": "m.text", "body": text}
+        await ana.client.room_send(room_id, "m.room.message", content, ignore_unverified_devices=True)
     memory.journal.token = None
+    return ana, room_id
+
+
+@pytest.mark.parametrize("token", [None, "s0_nonsense"])
+async def test_without_a_token_that_counts_all_that_was_not_heard_is_looked_for(
+    memory: Memory, enter: Enter, gather: Gather, token: str | None
+) -> None:
+    await lose_token(memory, enter, gather, *(f"!missed {number}" for number in range(60)))
+    memory.journal.token = token
+    async with running(memory) as bot:
+        task = asyncio.create_task(bot.syncer.run())
+        async with asyncio.timeout(60):
+            await bot.journal.hears(["!heard", *(f"!missed {number}" for number in range(60))])
+        (batch,) = [batch for batch in bot.journal.batches if batch.recovered and batch.heard]
+        assert [event.body for event in batch.heard] == [f"!missed {number}" for number in range(60)]
+        assert batch.gaps == ()
+        task.cancel()
+
+
+async def test_what_a_desk_has_answered_whose_database_is_lost_is_not_looked_for(
+    memory: Memory, enter: Enter, gather: Gather
+) -> None:
+    await lose_token(memory, enter, gather, "!after the answer")
+    memory.journal.heard.clear()
+    memory.journal.knows_own_words = False
+    async with running(memory) as bot:
+        await hear(bot, "!after the answer")
+        assert bot.journal.batches[-1].gaps == ()
+
+
+async def test_what_is_too_old_or_too_much_to_look_for_is_a_gap(
+    memory: Memory, enter: Enter, gather: Gather, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, room_id = await lose_token(memory, enter, gather, *(f"!missed {number}" for number in range(60)))
+    memory.journal.oldest = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
     async with running(memory) as bot:
         await bot.syncer.step()
-        assert bot.journal.batches[-1].primed
-        await ana.say(room_id, "!new")
-        await hear(bot, "!new")
+        assert (bot.journal.bodies, bot.journal.batches[-1].gaps) == (["!heard"], (room_id,))
+    memory.journal.token, memory.journal.oldest = None, EPOCH
+    monkeypatch.setattr(paging, "PAGES", 1)
+    async with running(memory) as bot:
+        await bot.syncer.step()
+        assert bot.journal.batches[-1].gaps == (room_id,)
+        assert bot.journal.bodies[1:] == [f"!missed {number}" for number in range(10, 60)]
+
+
+async def test_without_a_token_what_cannot_be_read_is_a_gap_and_is_not_asked_for_one_by_one(
+    memory: Memory, enter: Enter, gather: Gather
+) -> None:
+    ana, room_id = await lose_token(memory, enter, gather)
+    await say_without_key(ana, room_id, "!sealed")
+    async with running(memory) as bot:
+        await bot.syncer.step()
+        assert (bot.journal.batches[-1].gaps, bot.journal.undecryptable) == ((room_id,), {})
 
 
 async def test_a_crash_before_the_commit_brings_the_batch_again(
@@ -95,28 +149,6 @@ async def test_what_was_said_while_the_bot_was_away_is_paged_back_and_decrypted(
         heard = [event for batch in memory.journal.batches[kept:] for event in batch.heard]
         assert [event.body for event in heard] == said
         assert all(event.decrypted and event.verified for event in heard)
-
-
-async def test_a_gap_after_priming_does_not_reach_behind_the_first_sync(
-    memory: Memory, enter: Enter, gather: Gather
-) -> None:
-    ana = await enter("ana")
-    async with running(memory) as bot:
-        await bot.syncer.step()
-        room_id = await gather(bot, ana)
-        for number in range(5):
-            await ana.say(room_id, f"old {number}")
-    memory.journal.token = None
-    async with running(memory) as bot:
-        await bot.syncer.step()
-        for number in range(70):
-            await ana.client.room_send(
-                room_id,
-                "m.room.message",
-                {"msgtype": "m.text", "body": f"new {number}"},
-                ignore_unverified_devices=True,
-            )
-        await hear(bot, *(f"new {number}" for number in range(70)))
 
 
 async def test_what_was_said_before_we_joined_is_not_for_us(bot: Bot, enter: Enter) -> None:

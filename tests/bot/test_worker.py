@@ -32,19 +32,27 @@ async def room_of(desk: Desk) -> str:
         return room.room_id
 
 
-async def hear(desk: Desk, *, verified: bool, kind: Kind = Kind.MESSAGE, **facts: Any) -> None:
-    usual = {"body": "!list all", "msgtype": "m.text", "key": "👀", "relates_to": "$unknown"}
+async def hear(
+    desk: Desk, *, verified: bool, kind: Kind = Kind.MESSAGE, recovered: bool = False, **facts: Any
+) -> None:
+    usual = {
+        "sent_at": desk.clock.now,
+        "body": "!list all",
+        "msgtype": "m.text",
+        "key": "👀",
+        "relates_to": "$unknown",
+    }
     heard = Heard(
         "$said",
         await room_of(desk),
         ANA,
         kind,
-        desk.clock.now,
         decrypted=True,
         verified=verified,
         **{**usual, **facts},
     )
-    await Journal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", heard=(heard,)))
+    batch = Batch("s1", heard=(heard,), recovered=recovered)
+    await Journal(desk.units, desk.world, own_id=BOT).keep(batch)
 
 
 async def said(desk: Desk) -> list[str]:
@@ -149,3 +157,23 @@ async def test_a_command_behind_an_invisible_character_is_heard(desk: Desk) -> N
     await hear(desk, verified=True, body="\ufeff!list all")
     assert await Worker(desk.units, desk.world, desk.house).step()
     assert len(await said(desk)) == 1
+
+
+@pytest.mark.parametrize(
+    ("minutes", "recovered", "refused"), [(9, True, False), (11, True, True), (11, False, False)]
+)
+async def test_an_old_command_that_was_found_without_token_is_asked_for_again(
+    desk: Desk, *, minutes: int, recovered: bool, refused: bool
+) -> None:
+    then = desk.clock.now - dt.timedelta(minutes=minutes)
+    await hear(desk, verified=True, recovered=recovered, sent_at=then)
+    await Worker(desk.units, desk.world, desk.house).step()
+    (answer,) = await said(desk)
+    assert ("please do it again" in answer) is refused
+
+
+async def test_a_gap_after_a_lost_token_is_told_to_the_operators_too(desk: Desk) -> None:
+    journal = Journal(desk.units, desk.world, own_id=BOT)
+    await journal.keep(Batch("s1", gaps=(await room_of(desk),), recovered=True))
+    told = await said(desk)
+    assert ["away for long" in told[0], "go back far enough in one room" in told[1]] == [True, True]

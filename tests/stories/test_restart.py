@@ -6,7 +6,10 @@ import datetime as dt
 from collections import Counter
 from pathlib import Path
 
+from bot.journal import SYNC_TOKEN
 from helproom.handover import open_units
+from storage.models import Fact
+from storage.states import MessageKind
 from tests.services.synapse import Homeserver
 from tests.stories.office import SAMPLES, Office, Plan, office
 
@@ -68,6 +71,29 @@ async def test_nothing_is_said_or_done_twice_across_restarts(tmp_path: Path, syn
             kept = [message.text for message in await unit.messages.of(ticket)]
             assert kept.count("Said while nobody listened.") == 1
             assert await unit.tickets.get(2) is None
+
+
+async def test_after_a_lost_sync_token_each_command_is_answered_once(
+    tmp_path: Path, synapse: Homeserver
+) -> None:
+    async with office(Plan(tmp_path, synapse)) as desk:
+        room, thread = await begin(desk)
+        await desk.stop()
+        for number in range(50):
+            await desk.ana.say(room, f"!note word {number}", thread=thread)
+        async with contextlib.aclosing(_Database(desk)) as database, database.units() as unit:
+            await unit.session.delete(await unit.session.get(Fact, SYNC_TOKEN))
+        for _ in range(2):
+            await desk.start()
+            said = await said_by_the_desk(desk, room, thread)
+            await desk.stop()
+        assert said.pop("Noted.") == 50
+        assert not any("away for long" in text for text in said)
+        async with contextlib.aclosing(_Database(desk)) as database, database.units() as unit:
+            ticket = await unit.tickets.get(1)
+            assert ticket is not None
+            notes = [each.text for each in await unit.messages.of(ticket) if each.kind is MessageKind.NOTE]
+        assert notes == [f"word {number}" for number in range(50)]
 
 
 async def test_a_held_answer_survives_a_restart_and_leaves_once(tmp_path: Path, synapse: Homeserver) -> None:
