@@ -14,7 +14,7 @@ _SOURCES = {
     "autocrypt": "an Autocrypt header",
     "attached": "an attachment",
     "report": "a WhisperBack report",
-    "imported": "a sysadmin, who imported it",
+    "imported": "a sysadmin's import",
 }
 _STATES = {
     KeyState.SEEN: "the first that came; nobody has compared it",

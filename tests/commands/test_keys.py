@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`!key`: agents see a user's keys, accept or refuse them, and ask for them in the user's language."""
+
+import datetime as dt
+
+import pytest
+
+from desk.keys import keep, offer
+from desk.opened import OfferedKey
+from desk.posting import say_from_json
+from storage.sealing import address_tag
+from storage.states import KeyState
+from tests.desks import ANA, BEN, USER, Desk
+
+FIRST, SECOND, THIRD = "1" * 32 + "11112222", "2" * 40, "3" * 32 + "11112222"
+ASK = "!template add key-ask {} {} {{fingerprint}}"
+
+
+async def bring(desk: Desk, *fingerprints: str, ticket: int = 1, **facts: object) -> None:
+    """Let the user's letters bring keys."""
+    for fingerprint in fingerprints:
+        key = OfferedKey(**{"fingerprint": fingerprint, "source": "attached", "armor": b"key", **facts})
+        async with desk.units() as unit:
+            await offer(unit, desk.world, await unit.tickets.get(ticket, lock=True), key, by_user=True)
+
+
+async def states(desk: Desk) -> dict[str, KeyState]:
+    async with desk.units() as unit:
+        return {key.fingerprint: key.state for key in await unit.keys.of(address_tag(unit.vault, USER))}
+
+
+@pytest.mark.parametrize("command", ["!key accept", "!key refuse"])
+async def test_without_a_key_there_is_nothing_to_decide(desk: Desk, command: str):
+    await desk.ticket()
+    await desk.ticket(contact=None)
+    for ticket in (1, 2):
+        assert (
+            await desk.say(command, ticket=ticket)
+            == "No public key of this user is known. `!key ask` asks them for one."
+        )
+        assert (await desk.say("!key show", ticket=ticket)).startswith("No public key of this user is known.")
+
+
+async def test_a_key_is_shown_with_all_that_is_known_of_it_and_no_address(desk: Desk):
+    await desk.ticket()
+    now = desk.clock.now
+    facts = {"algorithm": "RSA 4096", "created_at": now - dt.timedelta(days=100), "addresses": (USER,)}
+    await bring(desk, FIRST, expires_at=now + dt.timedelta(days=1), prefers_encryption=True, **facts)
+    desk.clock.pass_by(days=2)
+    await bring(desk, FIRST, source="autocrypt")
+    assert (await desk.say("!keys", ticket=1)).splitlines()[:-2] == [
+        "Public keys of this user: 1 key. State: expired.",
+        "",
+        "1111 1111 1111 1111 1111 1111 1111 1111 1111 2222 — answers are encrypted to this one",
+        "  EXPIRED: nothing can be encrypted to it any more; the first that came; nobody has compared it",
+        "  RSA 4096, made 2025-11-22, expired 2026-03-03",
+        "  first seen 2026-03-02 in an attachment, ticket 1",
+        "  last seen 2026-03-04, brought by 2 letters of the user",
+        "  The user's mail program asks for encrypted answers.",
+    ]
+    assert USER not in await desk.say("!key show", ticket=1)
+
+
+async def test_several_keys_are_shown_with_what_is_odd_and_who_decided(desk: Desk):
+    await desk.ticket()
+    await bring(desk, FIRST, SECOND)
+    await desk.say(f"!key accept {SECOND}", ticket=1, by=BEN)
+    shown = await desk.say("!key show", ticket=1)
+    assert "2 keys. State: pinned." in shown
+    assert shown.count("does not name the user's address") == 2
+    assert f"accepted\n  decided by {BEN} on 2026-03-02" in shown
+    assert "replaced by another; not used" in shown
+    assert "unknown algorithm, made at an unknown time, without end" in shown
+    assert shown.endswith("`!key ask` asks the user.")
+
+
+async def test_the_one_key_is_accepted_without_typing_its_digits(desk: Desk):
+    await desk.ticket()
+    await bring(desk, FIRST)
+    assert (await desk.say("!key accept", ticket=1)).startswith(
+        "Accepted: answers to this user are encrypted"
+    )
+    assert await states(desk) == {FIRST: KeyState.PINNED}
+    assert await desk.say("!key accept 11112222", ticket=1) == "This key is accepted already."
+    operators = [say_from_json(row.payload).text for row in await desk.rows("say")]
+    assert operators == [f"{ANA} accepted a public key in ticket 1."]
+
+
+async def test_of_several_keys_the_digits_must_be_typed(desk: Desk):
+    await desk.ticket()
+    await bring(desk, FIRST, SECOND, THIRD)
+    lines = {
+        "!key accept": "There are 3 keys to choose from",
+        "!key accept 2222222": "“2222222” is not the end of a fingerprint",
+        "!key accept notdigits": "“notdigits” is not the end of a fingerprint",
+        "!key accept 11112222": "Several keys end like this",
+        "!key accept 99999999": "No key of this user ends like this",
+        "!key accept 0x22222222": "Accepted: ",
+        f"!key refuse {FIRST[:20]} {FIRST[20:]}": "Refused: 1111 1111",
+        "!key refuse": "Refused: 3333 3333",
+    }
+    for line, answer in lines.items():
+        assert (await desk.say(line, ticket=1)).startswith(answer), line
+    assert await states(desk) == {FIRST: KeyState.REFUSED, SECOND: KeyState.PINNED, THIRD: KeyState.REFUSED}
+    assert (await desk.say("!key refuse", ticket=1)).startswith("No key waits for your word.")
+    assert await desk.say(f"!key refuse {FIRST}", ticket=1) == "This key is refused already."
+
+
+async def test_accepting_another_key_replaces_the_one_before_and_can_be_undone(desk: Desk):
+    await desk.ticket()
+    await bring(desk, FIRST, SECOND)
+    await desk.say(f"!key accept {SECOND}", ticket=1)
+    assert await states(desk) == {FIRST: KeyState.REPLACED, SECOND: KeyState.PINNED}
+    await desk.say(f"!key accept {FIRST}", ticket=1)
+    assert await states(desk) == {FIRST: KeyState.PINNED, SECOND: KeyState.REPLACED}
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        ({"problem": "revoked"}, "is revoked by its owner"),
+        ({"problem": "unusable"}, "is not made for encryption"),
+        ({"expires_at": dt.datetime(2026, 3, 1, tzinfo=dt.UTC)}, "has expired"),
+    ],
+)
+async def test_a_key_that_cannot_be_used_is_not_accepted(desk: Desk, facts: dict, why: str):
+    await desk.ticket()
+    await bring(desk, FIRST, **facts)
+    answer = await desk.say("!key accept", ticket=1)
+    assert answer.startswith("Not accepted: ")
+    assert why in answer
+    assert await states(desk) == {FIRST: KeyState.SEEN}
+
+
+async def test_a_refused_key_is_never_used_also_if_it_comes_again(desk: Desk):
+    await desk.ticket(confidential=True)
+    await bring(desk, FIRST)
+    await desk.say("!key refuse", ticket=1)
+    await bring(desk, FIRST)
+    assert await states(desk) == {FIRST: KeyState.REFUSED}
+    assert (await desk.say("!reply Hello", ticket=1)).startswith("Not sent: of the public keys that came")
+    assert not await desk.rows("preview", "mail")
+
+
+async def test_a_decision_counts_for_all_tickets_of_the_user(desk: Desk):
+    await desk.ticket(confidential=True)
+    await desk.ticket(confidential=True)
+    await bring(desk, FIRST, SECOND)
+    await desk.say(f"!key accept {SECOND}", ticket=1)
+    await desk.say("!reply Hello", ticket=2)
+    [row] = await desk.rows("preview")
+    assert "encrypted to the user's key 2222 2222" in say_from_json(row.payload).text
+
+
+async def test_asking_needs_a_template_as_there_are_no_words_in_the_code(desk: Desk):
+    await desk.ticket()
+    assert (await desk.say("!key ask", ticket=1)).startswith("There is no template “key-ask” yet")
+    assert not await desk.rows("preview")
+
+
+async def test_asking_is_a_mail_in_the_user_s_language_about_the_key_that_waits(desk: Desk):
+    await desk.ticket(language="fr")
+    await desk.say(ASK.format("en", "Yours?"))
+    await desk.say(ASK.format("fr", "La vôtre ?"))
+    await bring(desk, FIRST)
+    texts = []
+    for line in ("!key ask", "!key ask À bientôt."):
+        await desk.say(line, ticket=1)
+        texts.append((await desk.messages(1))[-1].text)
+        await desk.say("!cancel", ticket=1)
+        await bring(desk, SECOND)
+    assert texts == [f"La vôtre ? {FIRST}", f"La vôtre ? {SECOND}\n\nÀ bientôt."]
+    assert len(await desk.rows("preview")) == 2
+
+
+async def test_asking_for_a_first_key_names_none(desk: Desk):
+    await desk.ticket()
+    await desk.say(ASK.format("en", "Please send one:"))
+    await desk.say("!key ask", ticket=1)
+    assert (await desk.messages(1))[-1].text == "Please send one: -"
+
+
+async def test_asking_never_leaves_in_clear_what_is_confidential(desk: Desk):
+    await desk.ticket(confidential=True)
+    await desk.say(ASK.format("en", "Yours?"))
+    assert (await desk.say("!key ask", ticket=1)).startswith("Not sent: this ticket is confidential")
+    await bring(desk, FIRST, expires_at=desk.clock.now)
+    assert (await desk.say("!key ask", ticket=1)).startswith("Not sent: the user's public key has expired")
+    assert not await desk.rows("preview", "mail")
+
+
+async def test_a_key_of_unknown_source_is_shown_all_the_same(desk: Desk):
+    await desk.ticket()
+    async with desk.units() as unit:
+        key = OfferedKey(FIRST, "imported", b"key")
+        await keep(unit, desk.world, address_tag(unit.vault, USER), key, KeyState.PINNED)
+    shown = await desk.say("!key show", ticket=1)
+    assert "first seen 2026-03-02 in a sysadmin's import\n" in shown
+    assert "brought by 0 letters" in shown
