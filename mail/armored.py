@@ -1,15 +1,25 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Armored OpenPGP messages inside plain text parts (RFC 9580, 6.2 and 7)."""
+"""Armored OpenPGP messages inside text parts (RFC 9580, 6.2 and 7)."""
 
+import html
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
 from desk.opened import EncryptionState, Signature, SignatureState
-from mail.layers import NOT_ENCRYPTED, Layers, as_partial, not_as_said, partly, sessions_of
-from mail.mime import clean_text
-from mail.openpgp import Decrypted, Keyring
+from mail.layers import (
+    NOT_ENCRYPTED,
+    Layers,
+    Opener,
+    as_partial,
+    not_as_said,
+    not_opened,
+    partly,
+    sessions_of,
+)
+from mail.limits import HTML_CHARS
+from mail.mime import Content, clean_text, safe_text
+from mail.openpgp import Decrypted
 from mail.parts import Part
 
 Armored = Literal["inline encrypted", "clearsigned"]
@@ -17,42 +27,75 @@ _MARKS: dict[Armored, tuple[bytes, bytes]] = {
     "inline encrypted": (b"-----BEGIN PGP MESSAGE-----", b"-----END PGP MESSAGE-----"),
     "clearsigned": (b"-----BEGIN PGP SIGNED MESSAGE-----", b"-----END PGP SIGNATURE-----"),
 }
+_TEXTS = frozenset({"text/plain", "application/pgp", "text/html"})
+_MARK = b"-----BEGIN PGP "
+_ENCODED = frozenset({"base64", "x-uuencode", "uuencode", "uue", "x-uue"})
 _CHARSET = re.compile(rb"(?im)\A[^\n]*\n(?:[A-Za-z]+:[^\n]*\n)*?Charset:[ \t]*([A-Za-z0-9_.:-]{1,40})")
+_HTML_LINE_END = re.compile(r"<(?:br|/?p|/?div|/?body|/?pre)\b[^<>]{0,2000}>", re.IGNORECASE)
+_HTML_TAG = re.compile(r"<[^<>]{0,2000}>")
+_OTHERS = "The letter holds several OpenPGP messages in one text; only the first was opened."
 
 
 def armored_kind(part: Part) -> Armored | None:
     """Say what armored message begins a line of a text part, if any."""
-    if part.type != "text/plain" or part.headers.token("content-disposition") == "attachment":
+    if part.type not in _TEXTS or part.headers.token("content-disposition") == "attachment":
         return None
+    if part.headers.token("content-transfer-encoding") not in _ENCODED and _MARK not in part.body:
+        return None
+    found = _first(_content(part))
+    return found[0] if found else None
+
+
+def _content(part: Part) -> bytes:
+    """Return the bytes of a text; of an HTML page its words in UTF-8, with the line ends that armor needs."""
     content = part.content()
-    return next((kind for kind, marks in _MARKS.items() if _find_block(content, marks)), None)
+    if part.type != "text/html" or _MARKS["inline encrypted"][0] not in content:
+        return content if part.type != "text/html" else b""
+    lines = _HTML_TAG.sub("", _HTML_LINE_END.sub("\n", safe_text(part)[0][:HTML_CHARS]))
+    return html.unescape(lines).replace("\xa0", " ").encode()
 
 
-def take_off_armor(part: Part, keyring: Keyring, signers: Sequence[bytes], kind: Armored) -> Layers:
+def _first(content: bytes) -> tuple[Armored, int, int] | None:
+    """Return the kind and the span of the block that comes first."""
+    found = [(*span, kind) for kind, marks in _MARKS.items() if (span := _find_block(content, marks))]
+    return next(((kind, begin, end) for begin, end, kind in sorted(found)), None)
+
+
+def take_off_armor(part: Part, opener: Opener) -> Layers:
     """Open the first armored message of a text part; words beside it stand outside."""
-    content, charset = part.content(), part.params.get("charset", "")
-    begin, end = _find_block(content, _MARKS[kind]) or (0, 0)
+    content = _content(part)
+    kind, begin, end = _first(content) or ("inline encrypted", 0, 0)
+    if not opener.spend():
+        return not_opened(kind)
+    charset = "utf-8" if part.type == "text/html" else part.params.get("charset", "")
     around = b"\n\n".join(piece for piece in (content[:begin].strip(), content[end:].strip()) if piece)
     block = content[begin:end] + b"\n"
     named = _CHARSET.match(block)
     charset = named[1].decode("ascii") if named else charset
-    opened = keyring.decrypt(block, signers)
+    opened = opener.keyring.decrypt(block, opener.signers)
     if kind == "clearsigned":
         layers = _signed_text(opened, block, charset)
     elif opened.encryption.state is EncryptionState.NONE:
-        layers = not_as_said(kind, opened, ())
+        layers = not_as_said(kind, opened)
     else:
         layers = _decrypted_text(opened, kind, charset)
+    if _first(around):
+        layers = replace(layers, problems=(*layers.problems, _OTHERS))
     return _mark_beside(layers, clean_text(around, charset)[0].strip())
 
 
 def _decrypted_text(opened: Decrypted, form: str, charset: str) -> Layers:
-    text = ""
+    inside: tuple[Content, ...] = ()
     if opened.data is not None and opened.encryption.state is EncryptionState.OK:
-        text = clean_text(opened.data, charset)[0]
+        inside = (Content([clean_text(opened.data, charset)[0]]),)
     form += " and signed" if opened.signatures else ""
-    sessions = sessions_of(opened)
-    return Layers(form, opened.encryption, None, text=text, signatures=opened.signatures, sessions=sessions)
+    return Layers(
+        form,
+        opened.encryption,
+        inside=inside,
+        signatures=opened.signatures,
+        sessions=sessions_of(opened),
+    )
 
 
 def _signed_text(opened: Decrypted, block: bytes, charset: str) -> Layers:
@@ -60,14 +103,13 @@ def _signed_text(opened: Decrypted, block: bytes, charset: str) -> Layers:
     unread = Signature(SignatureState.BAD, None, detail="The signature could not be read.")
     signatures = opened.signatures or (unread,)
     is_bad = opened.data is None or any(one.state is SignatureState.BAD for one in signatures)
-    words = clean_text(block if opened.data is None else opened.data, charset)[0]
+    words = (Content([clean_text(block if opened.data is None else opened.data, charset)[0]]),)
     return Layers(
         "clearsigned",
         NOT_ENCRYPTED,
-        None,
-        text="" if is_bad else words,
+        inside=() if is_bad else words,
         signatures=signatures,
-        outside_text=words if is_bad else "",
+        outside=words if is_bad else (),
     )
 
 
@@ -80,7 +122,7 @@ def _mark_beside(layers: Layers, beside: str) -> Layers:
         layers,
         encryption=partly(layers.encryption) if is_open else layers.encryption,
         signatures=tuple(as_partial(one) for one in layers.signatures),
-        outside_text="\n\n".join(words for words in (beside, layers.outside_text) if words),
+        outside=(Content([beside]), *layers.outside),
     )
 
 

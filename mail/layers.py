@@ -1,38 +1,57 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What is left of a letter when its OpenPGP layers are off, and how parts of a letter are told as parts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from desk.opened import Encryption, EncryptionState, Signature, SignatureState
-from mail.mime import clean_text
-from mail.openpgp import Decrypted
+from mail.headers import HeaderBlock
+from mail.mime import Content, clean_text
+from mail.openpgp import Decrypted, Keyring
 from mail.parts import Part
 
-_NOT_AS_SAID = "The letter claims to be encrypted, but its content is not."
+MOST_LAYERS = 4
+MOST_OPENED = 10
+"""Messages of OpenPGP in one letter that are opened or checked; each costs one to three runs of GnuPG."""
+
 NOT_ENCRYPTED = Encryption(EncryptionState.NONE)
+_NOT_AS_SAID = "The letter claims to be encrypted, but its content is not."
+_TOO_MANY = f"The letter has more than {MOST_OPENED} encrypted or signed parts; the others were not opened."
+_TOO_DEEP = "The letter has too many layers of protection."
+
+
+@dataclass
+class Opener:
+    """What one letter is opened with, and how often it may still be used."""
+
+    keyring: Keyring
+    signers: Sequence[bytes]
+    outer: HeaderBlock
+    """The letter's own header fields."""
+    left: int = MOST_OPENED
+
+    def spend(self) -> bool:
+        """Take one message to open; False when the letter has had enough of them."""
+        self.left -= 1
+        return self.left >= 0
 
 
 @dataclass(frozen=True)
 class Layers:
-    """A letter without its OpenPGP layers."""
+    """A letter, or a part of it, without its OpenPGP layers."""
 
     form: str
-    encryption: Encryption
-    payload: Part | None
-    """The tree that the layers hold; None when it is a bare text or could not be had."""
-    text: str | None = None
-    """The text of an inline message."""
+    encryption: Encryption = NOT_ENCRYPTED
+    payload: Part | None = None
+    """The root of what the layers hold, whose header fields they protect; None for a bare text or a file."""
+    inside: tuple[Content, ...] = ()
+    """What the layers hold; of an unprotected letter everything."""
+    outside: tuple[Content, ...] = ()
+    """What stands beside protected parts."""
     signatures: tuple[Signature, ...] = ()
-    outside: tuple[tuple[Part, Part], ...] = ()
-    """Unprotected trees, each with the protected part in it that was opened."""
-    outside_text: str = ""
-    """Text before and after an inline block."""
     sessions: tuple[str, ...] = ()
     """Digests of the session keys of what was decrypted."""
     problems: tuple[str, ...] = ()
-
-
-NOT_ENCRYPTED = Encryption(EncryptionState.NONE)
 
 
 def sessions_of(opened: Decrypted) -> tuple[str, ...]:
@@ -40,19 +59,29 @@ def sessions_of(opened: Decrypted) -> tuple[str, ...]:
     return (opened.session_digest,) if opened.session_digest else ()
 
 
-def not_as_said(form: str, opened: Decrypted, problems: tuple[str, ...]) -> Layers:
+def not_as_said(form: str, opened: Decrypted, problems: tuple[str, ...] = ()) -> Layers:
     """What was announced as encrypted and is not: shown, but as something that anybody may have written."""
     words = "" if opened.data is None else clean_text(opened.data, "")[0]
-    signatures = tuple(as_partial(one) for one in opened.signatures)
-    problems = (*problems, _NOT_AS_SAID)
     return Layers(
-        form, opened.encryption, None, text="", signatures=signatures, outside_text=words, problems=problems
+        form,
+        opened.encryption,
+        outside=(Content([words]),),
+        signatures=tuple(as_partial(one) for one in opened.signatures),
+        problems=(*problems, _NOT_AS_SAID),
     )
 
 
-def partly(encryption: Encryption) -> Encryption:
+def not_opened(form: str, *, too_deep: bool = False) -> Layers:
+    """What is left shut because the letter has too much of it."""
+    problem = _TOO_DEEP if too_deep else _TOO_MANY
+    shut = Encryption(EncryptionState.UNDECRYPTABLE, f"{problem} Nothing of them is shown.")
+    return Layers(form, shut, problems=(problem,))
+
+
+def partly(encryption: Encryption, why: str = "") -> Encryption:
     """Tell a sound decryption of a part as just that."""
-    return Encryption(EncryptionState.PARTIAL, encryption.detail or "only a part of the letter was encrypted")
+    detail = encryption.detail or why or "Only a part of the letter was encrypted."
+    return Encryption(EncryptionState.PARTIAL, detail)
 
 
 def as_partial(signature: Signature) -> Signature:

@@ -2,24 +2,36 @@
 """From a tree of parts to the text a person wrote and the files that came with it."""
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from desk.opened import Attachment
-from mail.headers import decode_bytes
-from mail.html import html_to_text
+from mail.attachments import as_file
+from mail.charsets import decode
+from mail.flowed import unflow
+from mail.html import charset_of, html_to_text
+from mail.invitations import TYPES as CALENDARS
+from mail.invitations import describe
 from mail.parts import Part
+from mail.readable import readable
+from mail.tnef import unpack
 
-_UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_CONTROLS = bytes({*range(0x20), 0x7F} - {0x09, 0x0A})
-_LATE_CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
 _LEGACY_LINES = re.compile(
     r"\A(?:(?:Subject|From|To|Cc|Date|Reply-To|Followup-To): [^\n]*\n(?:[ \t][^\n]*\n)*)+\n"
 )
 """Headers repeated at the head of a text, which RFC 9788, 5.2.2, wants hidden."""
+_LEGACY_DIV = re.compile(
+    r"<div\s[^<>]{0,200}?\bheader-protection-legacy-display\b[^<>]{0,200}>.{0,8000}?</div>",
+    re.DOTALL | re.IGNORECASE,
+)
+"""The same in HTML (RFC 9788, 5.2.2.2)."""
 _GUESSED = "The letter does not say truly in which charset it is written; some letters may be wrong."
 _SHAPELESS = (
     "The letter says that it has several parts, but they cannot be told apart; it is shown as it came."
 )
+_TNEF_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_TORN = "The letter's winmail.dat cannot be unpacked; it is listed as it is."
+_OUTLOOK = "The letter's words are in Outlook's own form (winmail.dat); what is shown is their text."
 _HTML_ONLY = "Words of the letter are HTML only; what is shown is their text."
 
 
@@ -31,13 +43,12 @@ class Content:
     attachments: list[Attachment] = field(default_factory=list)
     key_parts: list[Part] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    hide_copies: bool = False
 
     @property
     def text(self) -> str:
         """The one text as it is, or all of them with an empty line between."""
-        if len(self.texts) == 1:
-            return self.texts[0]
-        return "\n\n".join(text.strip("\n") for text in self.texts if text.strip())
+        return _joined(self.texts)
 
     def note(self, problem: str) -> None:
         """Keep a sentence about something odd, once."""
@@ -45,43 +56,53 @@ class Content:
             self.problems.append(problem)
 
 
+def join_texts(contents: Sequence[Content]) -> str:
+    """Return the texts of several trees, as `Content.text` returns those of one."""
+    return _joined([text for content in contents for text in content.texts])
+
+
+def _joined(texts: Sequence[str]) -> str:
+    if len(texts) == 1:
+        return texts[0]
+    return "\n\n".join(text.strip("\n") for text in texts if text.strip())
+
+
 def safe_text(part: Part) -> tuple[str, bool]:
     """Decode a text part to characters with LF line ends; the flag tells that the charset was guessed."""
-    return clean_text(part.content(), part.params.get("charset", ""))
+    content, charset = part.content(), part.params.get("charset", "")
+    if part.type == "text/html" and not charset:
+        charset = charset_of(content)
+    text, guessed = clean_text(content, charset)
+    if part.params.get("format", "").lower() == "flowed" and part.type == "text/plain":
+        text = unflow(text, delete_space=part.params.get("delsp", "").lower() == "yes")
+    return text, guessed
 
 
 def clean_text(content: bytes, charset: str) -> tuple[str, bool]:
     """Decode bytes by `charset` or a guess; control characters become U+FFFD, line ends LF."""
-    text, guessed = decode_bytes(content, charset.strip() or "utf-8")
-    plain = _with_lf(text.encode("utf-8", "replace"))
-    # Looking for them in the bytes takes a tenth of the time that replacing them does.
-    if len(plain.translate(None, _CONTROLS)) != len(plain) or _LATE_CONTROL.search(plain):
-        return _UNSHOWN.sub("\ufffd", plain.decode("utf-8")), guessed
-    return plain.decode("utf-8"), guessed
+    text, guessed = decode(content, charset)
+    return readable(text), guessed
 
 
-def _with_lf(plain: bytes) -> bytes:
-    if plain.count(b"\r") == plain.count(b"\r\n"):
-        # Leaving bytes out takes a quarter of the time that replacing them does.
-        return plain.translate(None, b"\r")
-    return plain.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+def read_content(root: Part, *, left_out: Collection[Part] = (), hide_copies: bool = False) -> Content:
+    """Collect text, attachments and offered keys below `root`, without going into `left_out`.
 
-
-def read_content(root: Part, *, left_out: Part | None = None) -> Content:
-    """Collect text, attachments and offered keys below `root`, without going into `left_out`."""
-    content = Content()
+    `hide_copies` leaves out the copies of protected headers that senders make for older mail programs;
+    it is for what stood under a protection only, as anybody can hide words like this elsewhere.
+    """
+    content = Content(hide_copies=hide_copies)
     _collect(root, content, left_out)
     return content
 
 
-def _collect(part: Part, content: Content, left_out: Part | None) -> None:
-    if part is left_out:
+def _collect(part: Part, content: Content, left_out: Collection[Part]) -> None:
+    if part in left_out:
         return
     if not part.children:
         _collect_leaf(part, content)
         return
     chosen = _choose(part, left_out) if part.type == "multipart/alternative" else part.children
-    for child in chosen[1:] if _is_legacy_display(part) else chosen:
+    for child in chosen[1:] if content.hide_copies and _is_legacy_display(part) else chosen:
         _collect(child, content, left_out)
 
 
@@ -92,14 +113,16 @@ def _is_legacy_display(part: Part) -> bool:
     return part.type == "multipart/mixed" and "protected-headers" in part.params and is_copy
 
 
-def _choose(part: Part, left_out: Part | None) -> tuple[Part, ...]:
+def _choose(part: Part, left_out: Collection[Part]) -> tuple[Part, ...]:
     """Plain text if there is any with words in it, else the last and richest form (RFC 2046, 5.1.4).
 
     What is no text at all (an invitation, a picture) is kept.
     """
-    if left_out is not None and any(child is left_out for child in part.walk()):
-        return part.children
     others = tuple(child for child in part.children if not _holds_text(child))
+    if any(child in left_out and child.type == "text/plain" for child in part.children):
+        return others
+    if left_out and any(child in left_out for child in part.walk()):
+        return part.children
     for child in part.children:
         if child.type == "text/plain" and safe_text(child)[0].strip():
             return (child, *others)
@@ -119,22 +142,53 @@ def _collect_leaf(part: Part, content: Content) -> None:
         content.texts.append(safe_text(part)[0])
         content.note(_SHAPELESS)
     elif part.type == "text/plain" and not is_file:
-        text, guessed = safe_text(part)
-        if part.params.get("hp-legacy-display") == "1":
-            text = _LEGACY_LINES.sub("", text, count=1)
-        content.texts.append(text)
-        if guessed:
-            content.note(_GUESSED)
+        _collect_text(part, content)
     elif part.type == "text/html" and not is_file:
-        text = html_to_text(safe_text(part)[0])
-        content.texts.append(text)
-        if text:
-            content.note(_HTML_ONLY)
+        _collect_page(part, content)
     else:
-        content.attachments.append(as_attachment(part))
+        _collect_file(part, content)
+
+
+def _collect_text(part: Part, content: Content) -> None:
+    text, guessed = safe_text(part)
+    if content.hide_copies and part.params.get("hp-legacy-display") == "1":
+        text = _LEGACY_LINES.sub("", text, count=1)
+    content.texts.append(text)
+    if guessed:
+        content.note(_GUESSED)
+
+
+def _collect_page(part: Part, content: Content) -> None:
+    page = safe_text(part)[0]
+    if content.hide_copies and part.params.get("hp-legacy-display") == "1":
+        page = _LEGACY_DIV.sub("", page, count=1)
+    # Read again: a page's character references can stand for control characters.
+    text = readable(html_to_text(page))
+    content.texts.append(text)
+    if text:
+        content.note(_HTML_ONLY)
+
+
+def _collect_file(part: Part, content: Content) -> None:
+    file = as_attachment(part)
+    if part.type not in _TNEF_TYPES and not part.name.lower().endswith("winmail.dat"):
+        content.attachments.append(file)
+        return
+    try:
+        unpacked = unpack(file.content)
+    except ValueError:
+        content.attachments.append(file)
+        content.note(_TORN)
+        return
+    content.attachments += [as_file(each.name, each.type, each.content) for each in unpacked.files]
+    if not content.text.strip() and unpacked.text.strip():
+        content.texts.append(readable(unpacked.text))
+        content.note(_OUTLOOK)
 
 
 def as_attachment(part: Part) -> Attachment:
     """Keep a part as a file; its name is harmless and never empty."""
     data = part.content()
-    return Attachment(name=part.name or "unnamed", type=part.type, size=len(data), content=data)
+    is_calendar = part.type in CALENDARS or part.name.lower().endswith(".ics")
+    about = describe(data, part.params.get("charset", "")) if is_calendar else ""
+    return as_file(part.name, part.type, data, about)

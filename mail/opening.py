@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from desk.opened import Attachment, OfferedKey, Opened, WhisperBack
 from mail.automatic import why_automatic
 from mail.language import detect
-from mail.mime import Content, as_attachment, read_content
+from mail.layers import Opener
+from mail.mime import Content, as_attachment, join_texts
 from mail.offers import MOST_KEYS, autocrypt_block, key_blocks, read_offers
 from mail.openpgp import Keyring
 from mail.parts import Part, read_parts
@@ -32,20 +33,18 @@ def open_letter(
     KeyRefused means that one of `signers` is no public key.
     """
     letter = read_parts(raw)
-    layers = take_off(letter, keyring, signers)
+    layers = take_off(letter, Opener(keyring, signers, letter.headers))
     inner = protected_fields(layers.payload)
-    signatures = tuple(
-        bind_sender(one, inner or letter.headers, keyring, signers) for one in layers.signatures
-    )
+    signing = inner if inner is not None and inner.raw("from") else letter.headers
+    signatures = tuple(bind_sender(one, signing, keyring, signers) for one in layers.signatures)
     headers = choose_headers(letter.headers, inner, layers.encryption, signatures)
-    inside = Content() if layers.payload is None else read_content(layers.payload)
-    outside = [read_content(tree, left_out=hole) for tree, hole in layers.outside]
-    text = inside.text if layers.text is None else layers.text
-    beside = "\n\n".join(words for words in (layers.outside_text, *(one.text for one in outside)) if words)
+    contents = (*layers.inside, *layers.outside)
+    text, beside = join_texts(layers.inside), join_texts(layers.outside)
     report = read_report(text, headers)
-    offers = _read_keys(keyring, letter, [inside, *outside], report, text)
+    offers = _read_keys(keyring, letter, contents, report, text)
+    content_problems = (problem for content in contents for problem in content.problems)
     odd = (*odd_senders(letter.headers), *(odd_fields(report) if report else ()))
-    problems = (*layers.problems, *inside.problems, *odd, *offers.problems)
+    problems = (*layers.problems, *content_problems, *odd, *offers.problems)
     return Opened(
         form=layers.form,
         encryption=layers.encryption,
@@ -53,8 +52,7 @@ def open_letter(
         text=text,
         signatures=signatures,
         unprotected_text=beside,
-        attachments=tuple(one for content in (inside, *outside) for one in content.attachments)
-        + offers.refused,
+        attachments=tuple(one for content in contents for one in content.attachments) + offers.refused,
         keys=offers.keys,
         whisperback=report,
         automatic=None if report and report.whisperback_id else why_automatic(letter, mail_from),
@@ -72,7 +70,7 @@ class _Offers:
 
 
 def _read_keys(
-    keyring: Keyring, letter: Part, contents: list[Content], report: WhisperBack | None, text: str
+    keyring: Keyring, letter: Part, contents: Sequence[Content], report: WhisperBack | None, text: str
 ) -> _Offers:
     """Read what keys the letter offers; an attached one that is not usable stays an attachment."""
     problems: list[str] = []

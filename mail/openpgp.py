@@ -37,6 +37,7 @@ T = TypeVar("T")
 _SOUND = frozenset((EncryptionState.OK, EncryptionState.NONE))
 _COMPRESS_FROM = 1_000_000
 _SLACK = 64 * 1024
+_CLEARSIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
 
 class SealRefused(Exception):
@@ -124,18 +125,21 @@ class Keyring:
         A message that is only signed (clearsigned, or in packets) gives its text with the verdict `none`.
         Raises KeyringUnusable when it is the desk's fault that it cannot be opened.
         """
+        message = _unarmored(message)
         args = ["--show-session-key", "--decrypt"]
         # Quiet saves the look-up of user ids, a tenth of the time, and tells too little when it fails.
         run = self._run_with_signers(["--quiet", *args], message, signers)
-        verdict = pgp_status.judge_encryption(run.lines)
+        verdict = pgp_status.judge_encryption(run.lines, has_aead_key=run.has_aead_key)
         if verdict.state not in _SOUND and not run.killed:
             run = self._run_with_signers(args, message, signers)
-            verdict = pgp_status.judge_encryption(run.lines)
+            verdict = pgp_status.judge_encryption(run.lines, has_aead_key=run.has_aead_key)
         if run.killed:
             return Decrypted(Encryption(EncryptionState.BROKEN, "Opening it took too much time or memory."))
         if verdict.state in _SOUND and not self._return_code_agrees(run, message):
             verdict = self._overrule(run)
         if verdict.state not in _SOUND:
+            if pgp_packets.is_newer(message):
+                return Decrypted(pgp_status.NEWER)
             self._blame_the_desk(run)
             return Decrypted(verdict)
         return Decrypted(
@@ -150,7 +154,7 @@ class Keyring:
         self, signed: bytes, signature: bytes, signers: Sequence[bytes] = ()
     ) -> tuple[Signature, ...]:
         """Check the signatures in `signature` over exactly the bytes `signed`; worst first, never empty."""
-        with in_memory([signature]) as ([path], files):
+        with in_memory([_unarmored(signature)]) as ([path], files):
             args = ["--enable-special-filenames", "--verify", path, "-"]
             run = self._run_with_signers(args, signed, signers, files)
         return _never_none(pgp_status.judge_signatures(run.lines, run.returncode))
@@ -337,6 +341,17 @@ class Keyring:
         return self._gpg.run(
             ["--armor", "--export-options", "export-minimal", "--export", fingerprint], b""
         ).data
+
+
+def _unarmored(block: bytes) -> bytes:
+    """Undo the armor of a message or a signature; what cannot be read goes to GnuPG as it is.
+
+    GnuPG 2.2 takes armor without a checksum, optional since RFC 9580, for a message that was tampered with.
+    """
+    try:
+        return pgp_packets.with_checksum(block) if _CLEARSIGNED in block else pgp_packets.dearmor(block)
+    except pgp_packets.Malformed:
+        return block
 
 
 def _count_recipients(armor: bytes) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from email.policy import compat32
 
+from mail.attachments import safe_file_name
 from mail.headers import HeaderBlock, safe_header
 from mail.limits import Allowance, check_size
 
@@ -29,6 +30,8 @@ class Part:
     children: tuple["Part", ...] = ()
     closed: bool = True
     """False when the closing boundary is missing."""
+    is_wrapped: bool = False
+    """Whether it is a message that was wrapped in another, to protect its headers."""
 
     @property
     def raw(self) -> bytes:
@@ -49,8 +52,7 @@ class Part:
     def name(self) -> str:
         """The file name a sender gave, made harmless: no folders, no control characters; may be empty."""
         given = self.headers.params("content-disposition").get("filename") or self.params.get("name") or ""
-        name = safe_header(given).replace("\\", "/").rpartition("/")[2]
-        return name.lstrip(".")[:120].strip()
+        return safe_file_name(safe_header(given))
 
     def walk(self) -> Iterator["Part"]:
         """Yield the part and all below it, in the order of the letter."""

@@ -16,10 +16,15 @@ SECRET_SUBKEY = 7
 USER_ID = 13
 PUBLIC_SUBKEY = 14
 USER_ATTRIBUTE = 17
+ENCRYPTED_DATA = 18
+_SESSION_KEYS = frozenset({PUBLIC_KEY_ENCRYPTED_SESSION_KEY, SYMMETRIC_KEY_ENCRYPTED_SESSION_KEY})
 
 _BLOCK = re.compile(rb"-----BEGIN PGP ([A-Z ]{3,30})-----[ \t\r]*\n(.*?)-----END PGP \1-----", re.DOTALL)
-_HEADER = re.compile(rb"[A-Za-z]{1,20}:(?: |$)")
+_HEADER = re.compile(rb"[A-Za-z-]{1,40}:(?: |$)")
 _LINE = 64
+_SIGNATURE_BEGIN = b"-----BEGIN PGP SIGNATURE-----"
+_SIGNATURE_END = b"-----END PGP SIGNATURE-----"
+_LONGEST_SIGNATURE = 64 * 1024
 
 
 class Malformed(Exception):
@@ -89,14 +94,45 @@ def dearmor(data: bytes) -> bytes:
 
 
 def _body(text: bytes) -> bytes:
-    lines = [line.strip() for line in text.splitlines()]
-    while lines and (not lines[0] or _HEADER.match(lines[0])):
-        lines.pop(0)
-    kept = [line for line in lines if line and not line.startswith(b"=")]
+    at = 0
+    while at < len(text):
+        end = text.find(b"\n", at) + 1 or len(text)
+        line = text[at:end].strip()
+        if line and not _HEADER.match(line):
+            break
+        at = end
+    data, _, _ = text[at:].partition(b"\n=")
     try:
-        return base64.b64decode(b"".join(kept), validate=True)
+        return base64.b64decode(data.translate(None, b" \t\r\n"), validate=True)
     except binascii.Error:
         raise Malformed("An OpenPGP block is damaged.") from None
+
+
+def with_checksum(clearsigned: bytes) -> bytes:
+    """A clearsigned text with the checksum that GnuPG 2.2 wants, and RFC 9580, 6.1, makes optional.
+
+    Raises Malformed when its signature cannot be read.
+    """
+    begin, end = clearsigned.rfind(_SIGNATURE_BEGIN), clearsigned.rfind(_SIGNATURE_END)
+    if not 0 <= begin < end <= begin + _LONGEST_SIGNATURE:
+        raise Malformed("There is no complete signature.")
+    data = dearmor(clearsigned[begin:] if clearsigned.endswith(b"\n") else clearsigned[begin:] + b"\n")
+    text = base64.b64encode(data)
+    lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
+    checksum = b"=" + base64.b64encode(_crc24(data).to_bytes(3))
+    return clearsigned[:begin] + b"\n".join([_SIGNATURE_BEGIN, b"", *lines, checksum, _SIGNATURE_END, b""])
+
+
+def _crc24(data: bytes) -> int:
+    """RFC 9580, 6.1.1."""
+    crc = 0xB704CE
+    for octet in data:
+        crc ^= octet << 16
+        for _ in range(8):
+            crc <<= 1
+            if crc & 0x1000000:
+                crc ^= 0x1864CFB
+    return crc
 
 
 def armor(data: bytes) -> bytes:
@@ -117,3 +153,34 @@ def recipients(message: bytes) -> int | None:
             return count
         count += 1
     return count
+
+
+def is_newer(message: bytes) -> bool:
+    """Whether a binary message begins in the format of RFC 9580, which GnuPG does not read.
+
+    That is: a session key packet of version 6, or encrypted data of version 2 (RFC 9580, 5.1.2 and 5.13.2).
+    """
+    at = 0
+    while at < len(message):
+        try:
+            tag, end = _extent(message, at)
+        except Malformed:
+            return False
+        version = message[_begin_of_body(message, at) :][:1]
+        if tag == ENCRYPTED_DATA:
+            return version == b"\x02"
+        if tag not in _SESSION_KEYS:
+            return False
+        if version == b"\x06":
+            return True
+        at = end
+    return False
+
+
+def _begin_of_body(data: bytes, at: int) -> int:
+    head, first = data[at], data[at + 1] if at + 1 < len(data) else 0
+    if not head & 0x40:
+        return at + 1 + (1 << (head & 0x03)) % 8
+    if 192 <= first < 224:  # noqa: PLR2004  (RFC 9580, 4.2.1)
+        return at + 3
+    return at + (6 if first == 255 else 2)  # noqa: PLR2004

@@ -70,6 +70,11 @@ class Run:
         return hashlib.sha256(self.session_key.encode()).hexdigest() if self.session_key else None
 
     @property
+    def has_aead_key(self) -> bool:
+        """Whether the session key names a mode of authenticated encryption beside its cipher ("9.2:...")."""
+        return "." in (self.session_key or "").partition(":")[0]
+
+    @property
     def killed(self) -> bool:
         """Whether a limit or the watchdog ended it."""
         return self.returncode < 0

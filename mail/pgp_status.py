@@ -25,6 +25,19 @@ _NO_MDC = (
 BROKEN_PARTS = (
     "It was damaged or changed on its way, or it is no proper OpenPGP message. Nothing of it is shown."
 )
+NEWER = Encryption(
+    EncryptionState.UNDECRYPTABLE,
+    "It is in the format of 2024 (RFC 9580, version 6), which the desk's GnuPG does not read. "
+    "Ask the user to encrypt to the desk's published key with another program or setting.",
+)
+_UNKNOWN_KEYS = Encryption(
+    EncryptionState.UNDECRYPTABLE,
+    "It is encrypted to keys which the desk does not have. Ask the user to take the desk's published key.",
+)
+_PASSWORD = Encryption(
+    EncryptionState.UNDECRYPTABLE,
+    "It is encrypted with a password, not to a key. Ask the user to encrypt to the desk's published key.",
+)
 
 
 @dataclass(frozen=True)
@@ -58,47 +71,49 @@ def desk_failed(lines: Lines) -> bool:
     return any(code.isdigit() and int(code) & 0xFFFF in _DESK_FAULTS for code in codes)
 
 
-def judge_encryption(lines: Lines) -> Encryption:
-    """The verdict from status lines alone; OK still needs a return code of 0 or one that is explained."""
+def judge_encryption(lines: Lines, *, has_aead_key: bool = False) -> Encryption:
+    """The verdict from status lines alone; OK still needs a return code of 0 or one that is explained.
+
+    `has_aead_key`: the session key is one for authenticated encryption, of which GnuPG 2.2 tells no more than
+    GOODMDC.
+    """
     keys = [line.key for line in lines]
     if not {"BEGIN_DECRYPTION", "ENC_TO", "NEED_PASSPHRASE_SYM"}.intersection(keys):
         if keys.count("PLAINTEXT") == 1 and not _fatal(lines):
             return Encryption(EncryptionState.NONE, "It is an OpenPGP message, but it is not encrypted.")
         return Encryption(EncryptionState.BROKEN, "It holds no sound OpenPGP message.")
-    if _decrypted(lines):
+    if _decrypted(lines, has_aead_key=has_aead_key):
         return Encryption(EncryptionState.OK, "It has hidden recipients." if _hidden(lines) else "")
-    if "DECRYPTION_KEY" not in keys and "DECRYPTION_OKAY" not in keys:
+    if "DECRYPTION_KEY" not in keys and ("DECRYPTION_OKAY" not in keys or "NEED_PASSPHRASE_SYM" in keys):
         return _without_key(keys)
     return _damaged(lines)
 
 
-def _decrypted(lines: Lines) -> bool:
+def _decrypted(lines: Lines, *, has_aead_key: bool) -> bool:
     keys = [line.key for line in lines]
     if _fatal(lines) or "DECRYPTION_KEY" not in keys:
         return False
-    if any(keys.count(key) != 1 for key in _ONE_EACH) or not _authenticated(lines):
+    if any(keys.count(key) != 1 for key in _ONE_EACH) or not _authenticated(lines, has_aead_key=has_aead_key):
         return False
     begin, end = keys.index("BEGIN_DECRYPTION"), keys.index("END_DECRYPTION")
     inside = {"PLAINTEXT", "DECRYPTION_OKAY", "NEWSIG", *_VERDICTS}
     return all(begin < at < end for at, key in enumerate(keys) if key in inside)
 
 
-def _authenticated(lines: Lines) -> bool:
+def _authenticated(lines: Lines, *, has_aead_key: bool) -> bool:
     infos = _values(lines, "DECRYPTION_INFO")
     if len(infos) != 1:
         return False
     method, aead = infos[0][0], infos[0][2] if infos[0][2:] else "0"
     good_mdc = sum(line.key == "GOODMDC" for line in lines) == 1
-    return aead != "0" or (method != "0" and good_mdc)
+    return aead != "0" or ((method != "0" or has_aead_key) and good_mdc)
 
 
 def _without_key(keys: Sequence[str]) -> Encryption:
     if "NO_SECKEY" in keys:
-        return Encryption(
-            EncryptionState.UNDECRYPTABLE, "It is encrypted to keys which the desk does not have."
-        )
+        return _UNKNOWN_KEYS
     if "NEED_PASSPHRASE_SYM" in keys:
-        return Encryption(EncryptionState.UNDECRYPTABLE, "It is encrypted with a password, not to a key.")
+        return _PASSWORD
     return Encryption(EncryptionState.BROKEN, BROKEN_PARTS)
 
 

@@ -1,12 +1,28 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Headers inside the protection (RFC 9788 and the draft before it), and which of the two sets counts."""
 
+from dataclasses import replace
+
 from desk.opened import Encryption, EncryptionState, Headers, Signature, SignatureState
 from mail.headers import HeaderBlock
-from mail.parts import Part
+from mail.parts import Part, read_parts
 
 _COMPARED_ADDRESSES = ("From", "To", "Cc", "Reply-To")
 _COMPARED_TEXTS = ("Date", "Message-ID", "In-Reply-To", "References")
+
+
+def unwrap_message(payload: Part, outer: HeaderBlock) -> Part:
+    """Return the message that a whole payload wraps to protect its headers (RFC 8551, 3.1), else the payload.
+
+    One that is not marked and comes from another sender than the letter is a letter passed on.
+    Raises Unopenable when it breaks a limit.
+    """
+    if payload.type != "message/rfc822":
+        return payload
+    message = replace(read_parts(payload.content()), is_wrapped=True)
+    is_marked = payload.params.get("forwarded", "").lower() == "no"
+    is_own = _value(outer, "From") == _value(message.headers, "From") != []
+    return message if is_marked or is_own else payload
 
 
 def protected_fields(payload: Part | None) -> HeaderBlock | None:
@@ -17,7 +33,7 @@ def protected_fields(payload: Part | None) -> HeaderBlock | None:
     is_marked = (
         marks.get("hp", "").lower() in {"cipher", "clear"} or marks.get("protected-headers", "")[:2] == "v1"
     )
-    return payload.headers if is_marked else None
+    return payload.headers if is_marked or payload.is_wrapped else None
 
 
 def choose_headers(
@@ -38,7 +54,9 @@ def choose_headers(
     if inner is None or not holds:
         return _headers(outer, outer, outer, mismatch=None)
     binds = SignatureState.GOOD in whole and bool(inner.addresses("from"))
-    return _headers(outer, inner, inner if binds else outer, mismatch=_differences(outer, inner))
+    is_hidden = encryption.state is EncryptionState.OK
+    mismatch = _differences(outer, inner, is_hidden=is_hidden)
+    return _headers(outer, inner, inner if binds else outer, mismatch=mismatch)
 
 
 def _headers(
@@ -61,10 +79,29 @@ def _headers(
     )
 
 
-def _differences(outer: HeaderBlock, inner: HeaderBlock) -> tuple[str, ...]:
-    """Name the headers that both sets have, with different values."""
-    both = [name for name in (*_COMPARED_ADDRESSES, *_COMPARED_TEXTS) if outer.raw(name) and inner.raw(name)]
-    return tuple(name for name in both if _value(outer, name) != _value(inner, name))
+def _differences(outer: HeaderBlock, inner: HeaderBlock, *, is_hidden: bool) -> tuple[str, ...]:
+    """Name the headers whose outer values are not those that the sender gave them.
+
+    What he put outside on purpose is told by HP-Outer (RFC 9788, 2.2); without it, it is taken to be what
+    stands inside, the subject of an encrypted letter excepted.
+    """
+    meant = _told_outer(inner)
+    expected = inner if meant is None else meant
+    names = [*_COMPARED_ADDRESSES, *_COMPARED_TEXTS]
+    names += [] if is_hidden and meant is None else ["Subject"]
+    both = [name for name in names if outer.raw(name) and expected.raw(name)]
+    differing = [name for name in both if _value(outer, name) != _value(expected, name)]
+    is_disguised = bool(outer.raw("from") and inner.raw("from")) and _value(outer, "From") != _value(
+        inner, "From"
+    )
+    return tuple(dict.fromkeys([*(["From"] if is_disguised else []), *differing]))
+
+
+def _told_outer(inner: HeaderBlock) -> HeaderBlock | None:
+    lines = inner.raw("hp-outer")
+    if not lines:
+        return None
+    return HeaderBlock("\r\n".join(lines).encode("utf-8", "surrogateescape"))
 
 
 def _value(fields: HeaderBlock, name: str) -> object:

@@ -5,136 +5,140 @@ Each encrypted part is decrypted on its own, and nothing is shown of one whose v
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
 from desk.opened import Encryption, EncryptionState, Signature, SignatureState
-from mail.armored import Armored, armored_kind, take_off_armor
-from mail.layers import NOT_ENCRYPTED, Layers, as_partial, not_as_said, partly, sessions_of
-from mail.openpgp import Keyring
+from mail.armored import take_off_armor
+from mail.attached import SignedFile, check_file, open_file
+from mail.holes import Hole, find_holes, join
+from mail.layers import MOST_LAYERS, NOT_ENCRYPTED, Layers, Opener, not_as_said, not_opened, sessions_of
+from mail.mime import read_content
 from mail.parts import Part, read_parts
+from mail.protected import unwrap_message
+from mail.protection import Kind, protection
+from mail.smime import SIGNED_TEXT, is_signed_text, tell
 
-MOST_LAYERS = 4
 _LINE_END = re.compile(rb"\r?\n")
 _MALFORMED = "The letter claims to be encrypted mail and is not built like it (RFC 3156); it was not opened."
+_REPAIRED = "A mail server on the way has damaged the encrypted letter's form; it was repaired."
+_NOT_SIGNED = "The letter claims to be signed and is not built like it (RFC 3156)."
+_ENCRYPTED_PARTS = ["application/pgp-encrypted", "application/octet-stream"]
 
 
-def take_off(part: Part, keyring: Keyring, signers: Sequence[bytes], depth: int = 0) -> Layers:
-    """Take off all layers of a letter or of a decrypted payload.
+def take_off(part: Part, opener: Opener, depth: int = 0) -> Layers:
+    """Take off all layers of a letter or of a decrypted payload; `depth` is how many are off already.
 
     Raises Unopenable when a decrypted payload breaks a limit.
     """
     wrapper = part
-    while (kind := _protection(part)) is None and len(part.children) == 1:
+    while (kind := protection(part)) is None and len(part.children) == 1:
         part = part.children[0]
     if kind is None:
-        return _take_off_below(wrapper, keyring, signers, depth)
+        return _take_off_below(wrapper, opener, depth)
     if depth >= MOST_LAYERS:
-        return Layers(
-            "plain", NOT_ENCRYPTED, part, problems=("The letter has too many layers of protection.",)
-        )
-    if kind == "signed":
-        return _take_off_signature(part, keyring, signers, depth)
-    if kind == "encrypted":
-        return _take_off_encryption(part, keyring, signers, depth)
-    return take_off_armor(part, keyring, signers, kind)
+        return not_opened(kind, too_deep=True)
+    return _TAKE_OFF[kind](part, opener, depth)
 
 
-def _protection(part: Part) -> Literal["encrypted", "signed"] | Armored | None:
-    if part.type == "multipart/encrypted" or _is_mixed_up(part):
-        return "encrypted"
-    if part.type == "multipart/signed":
-        is_smime = "pkcs7" in part.params.get("protocol", "").lower()
-        return None if is_smime else "signed"
-    return armored_kind(part)
-
-
-def _is_mixed_up(part: Part) -> bool:
-    """Some Exchange servers turn multipart/encrypted into mixed, with an empty text in front."""
-    if part.type != "multipart/mixed":
-        return False
-    *front, version, data = [None, None, *part.children]
-    if version is None or data is None or version.type != "application/pgp-encrypted":
-        return False
-    texts = [child for child in front if child is not None]
-    is_empty = all(child.type == "text/plain" and not child.content().strip() for child in texts)
-    return data.type == "application/octet-stream" and is_empty
-
-
-def _take_off_encryption(part: Part, keyring: Keyring, signers: Sequence[bytes], depth: int) -> Layers:
+def _take_off_encryption(part: Part, opener: Opener, depth: int) -> Layers:
     form = "pgp/mime encrypted"
-    problems: tuple[str, ...] = ()
-    if part.type != "multipart/encrypted":
-        problems = ("A mail server on the way has damaged the encrypted letter's form; it was repaired.",)
-    elif [child.type for child in part.children] != ["application/pgp-encrypted", "application/octet-stream"]:
-        return Layers(form, Encryption(EncryptionState.BROKEN, "malformed"), None, problems=(_MALFORMED,))
-    if b"version: 1" not in part.children[-2].content().lower():
-        return Layers(form, Encryption(EncryptionState.BROKEN, "malformed"), None, problems=(_MALFORMED,))
-    opened = keyring.decrypt(part.children[-1].content(), signers)
+    is_mixed_up = part.type != "multipart/encrypted"
+    is_built = is_mixed_up or [child.type for child in part.children] == _ENCRYPTED_PARTS
+    if not is_built or b"version: 1" not in part.children[-2].content().lower():
+        return Layers(form, Encryption(EncryptionState.BROKEN, "malformed"), problems=(_MALFORMED,))
+    if not opener.spend():
+        return not_opened(form)
+    problems = (_REPAIRED,) if is_mixed_up else ()
+    opened = opener.keyring.decrypt(part.children[-1].content(), opener.signers)
     if opened.encryption.state is EncryptionState.NONE:
         return not_as_said(form, opened, problems)
+    layers = Layers(
+        form, opened.encryption, signatures=opened.signatures, sessions=sessions_of(opened), problems=problems
+    )
     if opened.encryption.state is not EncryptionState.OK or opened.data is None:
-        return Layers(form, opened.encryption, None, problems=problems)
-    inner = take_off(read_parts(opened.data), keyring, signers, depth + 1)
-    is_signed_inside = opened.signatures and inner.form == "plain"
+        return layers
+    return _within(layers, take_off(read_parts(opened.data), opener, depth + 1))
+
+
+def _within(outer: Layers, inner: Layers) -> Layers:
+    """Join an encryption with what was found in it: there, nothing stands outside."""
+    plain = inner.form == "plain"
+    form = outer.form if plain else f"{outer.form}, {inner.form}"
+    failed = inner.encryption.state in {EncryptionState.BROKEN, EncryptionState.UNDECRYPTABLE}
     return replace(
         inner,
-        form="pgp/mime encrypted and signed" if is_signed_inside else _joined(form, inner),
-        encryption=_inner_verdict(opened.encryption, inner),
-        signatures=opened.signatures + inner.signatures,
-        sessions=(*sessions_of(opened), *inner.sessions),
-        problems=problems + inner.problems,
+        form=f"{form} and signed" if outer.signatures and plain else form,
+        # A message inside that could not be opened is what the agent must read about.
+        encryption=inner.encryption if failed else outer.encryption,
+        inside=(*inner.outside, *inner.inside),
+        outside=(),
+        signatures=outer.signatures + inner.signatures,
+        sessions=outer.sessions + inner.sessions,
+        problems=outer.problems + inner.problems,
     )
 
 
-def _joined(form: str, inner: Layers) -> str:
-    return form if inner.form == "plain" else f"{form}, {inner.form}"
+def _take_off_file(part: Part, opener: Opener, depth: int) -> Layers:
+    layers, entity = open_file(part, opener)
+    return layers if entity is None else _within(layers, take_off(read_parts(entity), opener, depth + 1))
 
 
-def _inner_verdict(outer: Encryption, inner: Layers) -> Encryption:
-    """An encrypted message inside that could not be opened is what the agent must read about."""
-    failed = inner.encryption.state in {EncryptionState.BROKEN, EncryptionState.UNDECRYPTABLE}
-    return inner.encryption if failed else outer
-
-
-def _take_off_signature(part: Part, keyring: Keyring, signers: Sequence[bytes], depth: int) -> Layers:
+def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
+    form = "pgp/mime signed"
     is_whole = len(part.children) == 2 and part.children[1].type == "application/pgp-signature"  # noqa: PLR2004
     if not is_whole or not part.closed:
-        problem = "The letter claims to be signed and is not built like it (RFC 3156)."
         bad = Signature(SignatureState.BAD, None, detail="malformed")
-        payload = replace(part, type="multipart/mixed")
-        return Layers("pgp/mime signed", NOT_ENCRYPTED, payload, signatures=(bad,), problems=(problem,))
+        inner = _take_off_below(replace(part, type="multipart/mixed"), opener, depth + 1)
+        return replace(
+            inner, form=form, signatures=(bad, *inner.signatures), problems=(_NOT_SIGNED, *inner.problems)
+        )
     signed, signature = part.children
+    if not opener.spend():
+        return not_opened(form)
     # RFC 3156, 5: the signature is over CRLF line ends, whatever the way has made of them.
-    found = keyring.verify_detached(_LINE_END.sub(b"\r\n", signed.raw), signature.content(), signers)
-    inner = take_off(signed, keyring, signers, depth + 1)
-    return replace(inner, form=_joined("pgp/mime signed", inner), signatures=found + inner.signatures)
+    lines = _LINE_END.sub(b"\r\n", signed.raw)
+    found = opener.keyring.verify_detached(lines, signature.content(), opener.signers)
+    inner = take_off(signed, opener, depth + 1)
+    form = form if inner.form == "plain" else f"{form}, {inner.form}"
+    return replace(inner, form=form, signatures=found + inner.signatures)
 
 
-def _take_off_below(part: Part, keyring: Keyring, signers: Sequence[bytes], depth: int) -> Layers:
-    """Open the first protected part inside an unprotected letter, and say that it is only a part."""
-    hole = next((child for child in part.walk() if child is not part and _protection(child)), None)
-    problems: tuple[str, ...] = ()
-    if part.type == "multipart/signed":
-        problems = ("The letter has an S/MIME signature, which is not checked.",)
-    if hole is None:
-        return Layers("plain", NOT_ENCRYPTED, part, problems=problems)
-    inner = take_off(hole, keyring, signers, depth + 1)
-    if _count_protected(part) > _count_protected(hole):
-        problems += ("The letter has several encrypted or signed parts; only the first was opened.",)
-    encryption = inner.encryption
-    if encryption.state is EncryptionState.OK:
-        encryption = partly(encryption)
-    return replace(
-        inner,
-        form=f"{inner.form}, in part",
-        encryption=encryption,
-        signatures=tuple(as_partial(signature) for signature in inner.signatures),
-        outside=((part, hole), *inner.outside),
-        problems=problems + inner.problems,
-    )
+def _take_off_below(part: Part, opener: Opener, depth: int) -> Layers:
+    """Open the protected parts inside an unprotected letter or payload, and say that they are only parts."""
+    holes = list(find_holes(part))
+    if holes:
+        opened = [_take_off_hole(hole, opener, depth) for hole in holes]
+        layers = join(part, holes, opened, protected=depth > 0)
+    else:
+        payload = unwrap_message(part, opener.outer) if depth else part
+        content = read_content(payload, hide_copies=depth > 0)
+        layers = Layers("plain", NOT_ENCRYPTED, payload, inside=(content,))
+    if any(is_signed_text(child) for child in part.walk()):
+        return replace(layers, problems=(*layers.problems, SIGNED_TEXT))
+    return layers
 
 
-def _count_protected(part: Part) -> int:
-    return sum(1 for child in part.walk() if _protection(child))
+def _take_off_hole(hole: Hole, opener: Opener, depth: int) -> Layers:
+    if isinstance(hole, SignedFile):
+        return check_file(hole, opener)
+    return take_off(hole, opener, depth)
+
+
+def _take_off_armor(part: Part, opener: Opener, _: int) -> Layers:
+    return take_off_armor(part, opener)
+
+
+def _tell_smime(part: Part, _: Opener, __: int) -> Layers:
+    return tell(part)
+
+
+_TAKE_OFF: dict[Kind, Callable[[Part, Opener, int], Layers]] = {
+    "encrypted": _take_off_encryption,
+    "signed": _take_off_signature,
+    "file": _take_off_file,
+    "inline encrypted": _take_off_armor,
+    "clearsigned": _take_off_armor,
+    "s/mime encrypted": _tell_smime,
+    "s/mime signed": _tell_smime,
+}

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mail.pgp_packets import dearmor
+from tests.mail.packets import armored, version_6
 from tests.mail.people import Person
 
 SECRET = b"the words that nobody may read from a broken message"
@@ -105,6 +106,21 @@ def hidden(scene: Scene, *more: str) -> bytes:
         file.write_bytes(key)
         options += ["--hidden-recipient-file", str(file)]
     return scene.alice.gpg("--armor", "--encrypt", *options, data=SECRET)
+
+
+def of_version_6(_: Scene) -> bytes:
+    """Begin as RFC 9580 wants it: a session key packet of version 6."""
+    return armored(version_6())
+
+
+def of_version_6_to_nobody(_: Scene) -> bytes:
+    """The same, to a recipient that is not named."""
+    return armored(version_6(anonymous=True))
+
+
+def of_version_6_with_password(_: Scene) -> bytes:
+    """The same, with a password."""
+    return version_6(password=True)
 
 
 def garbage(_: Scene) -> bytes:

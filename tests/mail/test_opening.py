@@ -120,17 +120,6 @@ def test_an_encrypted_form_without_its_version_is_malformed(desk: Desk, alice: P
     assert (opened.encryption.state, opened.text) == (EncryptionState.BROKEN, "")
 
 
-def test_of_several_encrypted_parts_only_the_first_is_opened(desk: Desk, alice: Person) -> None:
-    parts = [
-        encrypted(alice.encrypt(entity(words), desk.public), boundary=f"=-{words}")
-        for words in ("ONE", "TWO")
-    ]
-    opened = open_letter(headers(alice.address) + multipart("multipart/mixed", *parts), desk.keyring)
-    assert (opened.encryption.state, opened.text) == (PARTIAL, "ONE")
-    assert "TWO" not in repr(opened)
-    assert any("several encrypted" in problem for problem in opened.problems)
-
-
 def test_a_display_name_that_holds_another_address_is_told(desk: Desk) -> None:
     opened = open_letter(headers('"boss@desk.example" <mallory@user.example>') + entity("hi"), desk.keyring)
     assert opened.headers.sender == "mallory@user.example"

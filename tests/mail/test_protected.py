@@ -90,3 +90,76 @@ def test_copies_of_headers_for_old_clients_are_hidden(desk: Desk, alice: Person)
     draft = multipart('multipart/mixed; protected-headers="v1"', copy, entity("The words"))
     opened = open_letter(headers(*OUTER) + encrypted(alice.encrypt(draft, desk.public)), desk.keyring)
     assert (opened.text, opened.attachments) == ("The words", ())
+
+
+def test_the_copy_of_headers_in_html_is_hidden_and_only_there(desk: Desk, alice: Person) -> None:
+    page = '<body><div class="header-protection-legacy-display"><pre>Subject: inner</pre></div><p>Words</p>'
+    html = entity(page, type_='text/html; charset=utf-8; hp="cipher"; hp-legacy-display="1"')
+    opened = open_letter(headers(*OUTER) + encrypted(alice.encrypt(html, desk.public)), desk.keyring)
+    assert opened.text == "Words"
+    shown = open_letter(headers(*OUTER) + html, desk.keyring)
+    assert "inner" in shown.text
+
+
+def test_a_copy_of_headers_is_shown_where_nothing_is_protected(desk: Desk) -> None:
+    text = entity("Subject: inner\n\nThe words", type_=CIPHER + '; hp-legacy-display="1"')
+    assert "inner" in open_letter(headers(*OUTER) + text, desk.keyring).text
+
+
+def test_what_the_sender_put_outside_on_purpose_is_no_difference(desk: Desk, alice: Person) -> None:
+    told = ("HP-Outer: Subject: ...", "HP-Outer: Date: Thu, 1 Jan 2026 00:00:00 +0000")
+    inside = entity("x", "Subject: inner", "Date: Thu, 1 Jan 2026 09:41:07 +0000", *told, type_=CIPHER)
+    letter = encrypted(alice.encrypt(inside, desk.public))
+    date = "Date: Thu, 1 Jan 2026 00:00:00 +0000"
+    found = open_letter(headers(*OUTER, date) + letter, desk.keyring).headers
+    assert (found.subject, found.mismatch) == ("inner", ())
+    changed = headers("alice@user.example", "[list] ...", "Date: Fri, 2 Jan 2026 00:00:00 +0000") + letter
+    assert open_letter(changed, desk.keyring).headers.mismatch == ("Date", "Subject")
+
+
+def test_a_disguised_sender_is_told_whatever_hp_outer_says(desk: Desk, alice: Person) -> None:
+    inside = entity("x", "From: alice@user.example", "HP-Outer: From: mallory@user.example", type_=CIPHER)
+    raw = headers("mallory@user.example") + encrypted(alice.encrypt(inside, desk.public))
+    found = open_letter(raw, desk.keyring).headers
+    assert (found.sender, found.mismatch) == ("mallory@user.example", ("From",))
+
+
+def test_a_changed_subject_of_a_signed_letter_is_told(desk: Desk, alice: Person) -> None:
+    content = entity("x", "Subject: really", "From: alice@user.example", type_=CLEAR)
+    raw = headers("alice@user.example", "faked") + signed(alice, content)
+    assert open_letter(raw, desk.keyring, signers=[alice.public]).headers.mismatch == ("Subject",)
+
+
+def test_a_signer_whose_sender_is_not_among_the_protected_headers_is_still_known(
+    desk: Desk, alice: Person
+) -> None:
+    inside = entity("x", "Subject: inner", type_=DRAFT)
+    raw = headers(*OUTER) + encrypted(alice.encrypt(inside, desk.public, "--sign"))
+    opened = open_letter(raw, desk.keyring, signers=[alice.public])
+    assert [one.state for one in opened.signatures] == [SignatureState.GOOD]
+    assert (opened.headers.subject, opened.headers.sender) == ("inner", "alice@user.example")
+
+
+@pytest.mark.parametrize(
+    ("type_", "sender", "subject", "text"),
+    [
+        ("message/rfc822", "alice@user.example", "inner", "wrapped"),
+        ("message/rfc822; forwarded=no", "other@user.example", "inner", "wrapped"),
+        ("message/rfc822", "other@user.example", "...", ""),
+    ],
+)
+def test_a_wrapped_message_protects_its_headers(
+    desk: Desk, alice: Person, type_: str, sender: str, subject: str, text: str
+) -> None:
+    message = f"From: {sender}\nSubject: inner\nIn-Reply-To: <t@desk.example>\n\nwrapped"
+    raw = headers(*OUTER) + encrypted(alice.encrypt(entity(message, type_=type_), desk.public))
+    opened = open_letter(raw, desk.keyring)
+    assert (opened.headers.subject, opened.text) == (subject, text)
+    assert opened.headers.in_reply_to == (("<t@desk.example>",) if text else ())
+    assert [one.type for one in opened.attachments] == ([] if text else ["message/rfc822"])
+
+
+def test_a_forwarded_message_without_protection_wraps_nothing(desk: Desk) -> None:
+    message = entity("From: alice@user.example\nSubject: inner\n\nx", type_="message/rfc822; forwarded=no")
+    opened = open_letter(headers(*OUTER) + message, desk.keyring)
+    assert (opened.headers.subject, opened.headers.protected) == ("...", False)

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Files encrypted or signed each on its own, as mail programs did before PGP/MIME ("partitioned")."""
+
+import mimetypes
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from desk.opened import Attachment, EncryptionState, Signature, SignatureState
+from mail.layers import Layers, Opener, not_as_said, not_opened, sessions_of
+from mail.mime import Content, as_attachment
+from mail.openpgp import Decrypted
+from mail.parts import Part
+
+_SIGNATURE_NAME = re.compile(r"\.(?:asc|pgp|sig|sign)\Z", re.IGNORECASE)
+_CIPHER_NAME = re.compile(r"\.(?:asc|gpg|pgp)\Z", re.IGNORECASE)
+_MIME_ENTITY = re.compile(
+    rb"(?:[A-Za-z-]{1,60}:[^\n]{0,998}\n(?:[ \t][^\n]{0,998}\n){0,20}){0,20}?Content-Type:",
+    re.IGNORECASE,
+)
+_LINE_END = re.compile(rb"\r?\n")
+FORM = "encrypted attachment"
+
+
+@dataclass(frozen=True, eq=False)
+class SignedFile:
+    """A file with its detached signature, which stands in the same multipart."""
+
+    file: Part
+    signature: Part
+
+
+def signed_files(part: Part) -> Iterator[SignedFile]:
+    """Yield the files among a part's children whose signature is there too, by their names."""
+    files = {child.name: child for child in part.children if child.name and not child.children}
+    for name, child in files.items():
+        found = _SIGNATURE_NAME.search(name)
+        signed = files.get(name[: found.start()]) if found else None
+        if signed is not None:
+            yield SignedFile(signed, child)
+
+
+def check_file(pair: SignedFile, opener: Opener) -> Layers:
+    """Check a file's signature, over its bytes or, as the way changes line ends, over its lines."""
+    file = Content(attachments=[as_attachment(pair.file)])
+    if not opener.spend():
+        return Layers("signed attachment", outside=(file,), problems=not_opened("").problems)
+    signatures = _check(pair, opener)
+    is_bad = any(one.state is SignatureState.BAD for one in signatures)
+    inside, outside = ((), (file,)) if is_bad else ((file,), ())
+    return Layers("signed attachment", inside=inside, outside=outside, signatures=signatures)
+
+
+def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
+    content, signature = pair.file.content(), pair.signature.content()
+    lines = _LINE_END.sub(b"\n", content)
+    forms = (
+        [content, lines, lines.replace(b"\n", b"\r\n")] if pair.file.type.startswith("text/") else [content]
+    )
+    found: tuple[Signature, ...] = ()
+    for form in dict.fromkeys(forms):
+        found = opener.keyring.verify_detached(form, signature, opener.signers)
+        if not any(one.state is SignatureState.BAD for one in found):
+            break
+    return found
+
+
+def open_file(part: Part, opener: Opener) -> tuple[Layers, bytes | None]:
+    """Decrypt a file; the bytes are a whole MIME entity that was attached as one file, still to be read."""
+    if not opener.spend():
+        return not_opened(FORM), None
+    opened = opener.keyring.decrypt(part.content(), opener.signers)
+    if opened.encryption.state is EncryptionState.NONE:
+        return not_as_said(FORM, opened), None
+    layers = Layers(FORM, opened.encryption, signatures=opened.signatures, sessions=sessions_of(opened))
+    if opened.encryption.state is not EncryptionState.OK or opened.data is None:
+        return replace(layers, outside=(Content(attachments=[as_attachment(part)]),)), None
+    if _MIME_ENTITY.match(opened.data):
+        return layers, opened.data
+    return _with_file(layers, part, opened), None
+
+
+def _with_file(layers: Layers, part: Part, opened: Decrypted) -> Layers:
+    data = opened.data or b""
+    name = _CIPHER_NAME.sub("", part.name) or "unnamed"
+    type_ = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    file = Content(attachments=[Attachment(name=name, type=type_, size=len(data), content=data)])
+    return replace(layers, inside=(file,))

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""By what a part of a letter is protected, judged from its type, its name and its first bytes."""
+
+import re
+from typing import Literal
+
+from mail.armored import Armored, armored_kind
+from mail.parts import Part
+from mail.smime import SMime, is_signed_text, smime_kind
+
+Kind = Literal["encrypted", "signed", "file"] | SMime | Armored
+
+_ENCRYPTED_NAME = re.compile(r".\.(?:asc|gpg|pgp)\Z", re.IGNORECASE)
+_ENCRYPTED_TYPES = frozenset({"application/pgp", "application/pgp-encrypted"})
+_MESSAGE = b"-----BEGIN PGP MESSAGE-----"
+_SESSION_KEY_TAGS = frozenset({1, 3})
+"""Packets that an encrypted message begins with (RFC 9580, 10.3)."""
+_HEAD = 64
+
+
+def protection(part: Part) -> Kind | None:
+    """Say how a part is protected, itself and not the parts in it; None when it is not."""
+    if part.type == "multipart/encrypted" or is_mixed_up(part):
+        return "encrypted"
+    if part.type == "multipart/signed":
+        return None if is_signed_text(part) else "signed"
+    if part.children:
+        return None
+    return smime_kind(part) or armored_kind(part) or ("file" if _is_encrypted_file(part) else None)
+
+
+def is_mixed_up(part: Part) -> bool:
+    """Some Exchange servers turn multipart/encrypted into mixed, with an empty text in front."""
+    if part.type != "multipart/mixed":
+        return False
+    *front, version, data = [None, None, *part.children]
+    if version is None or data is None or version.type != "application/pgp-encrypted":
+        return False
+    texts = [child for child in front if child is not None]
+    is_empty = all(child.type == "text/plain" and not child.content().strip() for child in texts)
+    return data.type == "application/octet-stream" and is_empty
+
+
+def _is_encrypted_file(part: Part) -> bool:
+    if part.type not in _ENCRYPTED_TYPES and not _ENCRYPTED_NAME.search(part.name):
+        return False
+    head = part.content()[:_HEAD].lstrip()
+    return head.startswith(_MESSAGE) or _tag(head) in _SESSION_KEY_TAGS
+
+
+def _tag(head: bytes) -> int | None:
+    first = head[0] if head else 0
+    if not first & 0x80:
+        return None
+    return first & 0x3F if first & 0x40 else (first >> 2) & 0x0F

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""S/MIME (RFC 8551): recognised and told, never opened."""
+
+from typing import Literal
+
+from desk.opened import Encryption, EncryptionState
+from mail.layers import NOT_ENCRYPTED, Layers
+from mail.mime import Content, as_attachment
+from mail.parts import Part
+
+SMime = Literal["s/mime encrypted", "s/mime signed"]
+
+_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+"""The object identifier that signed data begins with (RFC 5652, 5.1)."""
+_HEAD = 64
+_ASK = "Ask the user to write with OpenPGP, to the desk's published key."
+_SHUT = Encryption(
+    EncryptionState.UNDECRYPTABLE, f"It is encrypted with S/MIME, which the desk does not read. {_ASK}"
+)
+_PACKED = f"The letter's words are packed into an S/MIME signature, which the desk does not read. {_ASK}"
+SIGNED_TEXT = "The letter has an S/MIME signature, which is not checked."
+
+
+def is_signed_text(part: Part) -> bool:
+    """Tell a text with an S/MIME signature beside it; it is read as if it had none."""
+    return part.type == "multipart/signed" and "pkcs7" in part.params.get("protocol", "").lower()
+
+
+def smime_kind(part: Part) -> SMime | None:
+    """Say which kind of S/MIME a part without parts is, if any, by its type or its first bytes."""
+    if part.type not in _TYPES and not part.name.lower().endswith(".p7m"):
+        return None
+    said = part.params.get("smime-type", "").lower()
+    is_signed = said == "signed-data" or (not said and _SIGNED_DATA in part.content()[:_HEAD])
+    return "s/mime signed" if is_signed else "s/mime encrypted"
+
+
+def tell(part: Part) -> Layers:
+    """Tell what such a part is, and keep it as a file."""
+    file = Content(attachments=[as_attachment(part)])
+    if smime_kind(part) == "s/mime signed":
+        return Layers("s/mime signed", NOT_ENCRYPTED, outside=(file,), problems=(_PACKED,))
+    return Layers("s/mime encrypted", _SHUT, outside=(file,))
