@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from email.message import Message
 from email.policy import compat32
 
-from mail.attachments import safe_file_name
 from mail.headers import HeaderBlock, safe_header
 from mail.limits import Allowance, check_size
 
@@ -52,7 +51,8 @@ class Part:
     def name(self) -> str:
         """The file name a sender gave, made harmless: no folders, no control characters; may be empty."""
         given = self.headers.params("content-disposition").get("filename") or self.params.get("name") or ""
-        return safe_file_name(safe_header(given))
+        name = safe_header(given).replace("\\", "/").rpartition("/")[2]
+        return name.lstrip(".")[:120].strip()
 
     def walk(self) -> Iterator["Part"]:
         """Yield the part and all below it, in the order of the letter."""
