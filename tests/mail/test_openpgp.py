@@ -4,7 +4,6 @@
 import logging
 import os
 import pickle
-import re
 import resource
 import subprocess
 from collections.abc import Iterator
@@ -25,7 +24,6 @@ from mail.openpgp import (
 from mail.pgp_packets import dearmor
 from tests.mail import attacks
 from tests.mail.attacks import LONG_AGO, SECRET, Build, Scene
-from tests.mail.packets import literal, with_ocb
 from tests.mail.people import Person, person
 
 PASSPHRASE = "correct-horse-battery-staple-0123456789"
@@ -140,40 +138,6 @@ def test_text_in_a_packet_is_not_told_as_encrypted(house: House) -> None:
     opened = house.keyring.decrypt(attacks.stored(house.scene))
     assert (opened.encryption.state, opened.signatures) == (NONE, ())
     assert "not encrypted" in opened.encryption.detail
-
-
-def test_ocb_packets_of_newer_gnupg_are_opened_and_guarded(house: House) -> None:
-    message = attacks.sealed(house.scene, "--cipher-algo", "AES256", data=b"x")
-    opened = house.keyring.decrypt(with_ocb(house.keyring, message, literal(SECRET)))
-    assert (opened.encryption.state, opened.data) == (OK, SECRET)
-    spoiled = house.keyring.decrypt(with_ocb(house.keyring, message, literal(SECRET), spoil=True))
-    assert (spoiled.encryption.state, spoiled.data) == (BROKEN, None)
-    signed = dearmor(house.scene.alice.gpg("-z", "0", "--armor", "--sign", data=SECRET))
-    for keys, state in (([house.scene.alice.public], GOOD), ([], UNKNOWN)):
-        opened = house.keyring.decrypt(with_ocb(house.keyring, message, signed), keys)
-        assert (opened.encryption.state, opened.data) == (OK, SECRET)
-        assert [each.state for each in opened.signatures] == [state]
-
-
-def test_armor_needs_no_checksum(house: House) -> None:
-    alice = house.scene.alice
-    for size in (1, 2, 3):  # with one of them, nothing pads the end
-        bare = re.sub(rb"\n=[^\n]{4}\n", b"\n", attacks.sealed(house.scene, "-z", "0", data=b"x" * size))
-        assert house.keyring.decrypt(bare).data == b"x" * size
-        signature = re.sub(rb"\n=[^\n]{4}\n", b"\n", alice.sign(b"x" * size))
-        [found] = house.keyring.verify_detached(b"x" * size, signature, [alice.public])
-        assert found.state is GOOD
-    for comment in ("a", "ab", "abc"):
-        clear = alice.gpg("--comment", comment, "--clearsign", data=b"signed\n")
-        opened = house.keyring.decrypt(re.sub(rb"\n=[^\n]{4}\n", b"\n", clear), [alice.public])
-        assert (opened.data, [each.state for each in opened.signatures]) == (b"signed\n", [GOOD])
-
-
-def test_the_password_of_the_desk_opens_no_message_with_a_password(house: House) -> None:
-    message = house.scene.alice.gpg("--armor", "--passphrase", PASSPHRASE, "--symmetric", data=SECRET)
-    opened = house.keyring.decrypt(message)
-    assert (opened.encryption.state, opened.data) == (SHUT, None)
-    assert "password" in opened.encryption.detail
 
 
 def test_hidden_recipients_are_no_failure(house: House) -> None:
