@@ -177,8 +177,9 @@ async def _quarantine_automatic(desk: Desk, arrival: Arrival) -> Verdict | None:
 async def _open_ticket(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Everything else is somebody's new matter."""
     ticket = await desk.unit.tickets.add(_new_ticket(desk, arrival))
-    await _keep_message(desk, arrival, ticket, by_user=True)
+    # First, as whatever is said of it hangs on the announcement, also that its letter brings another key.
     await announce(desk.unit, desk.world, ticket)
+    await _keep_message(desk, arrival, ticket, by_user=True)
     await ping_duty(desk.unit, desk.world, desk.house, ticket)
     return LetterState.TICKET, ""
 

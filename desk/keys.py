@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Public keys of users: kept when first seen, never replaced silently, refreshed without a question."""
 
-import contextlib
 import datetime as dt
 import hashlib
 import json
@@ -50,8 +49,7 @@ async def offer(unit: Unit, world: World, ticket: Ticket, key: OfferedKey, *, by
         await _first_sight(unit, world, ticket, key, known, by_user=by_user)
         return
     before = flaw_of(same, world.now())
-    with contextlib.suppress(KeyGrown):
-        absorb(same, key, world.now())
+    absorb(same, key, world.now())
     same.letters += by_user
     after = flaw_of(same, world.now())
     if before is not after and same.state in USED:

@@ -4,10 +4,12 @@
 import base64
 import binascii
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from desk.opened import OfferedKey
+from desk.opened import Automatic, OfferedKey
+from mail.automatic import why_automatic
 from mail.openpgp import KeyRefused, Keyring, PublicKey
 from mail.parts import Part
 
@@ -68,34 +70,58 @@ def _problem(key: PublicKey) -> Literal["", "revoked", "unusable"]:
     return "" if key.is_for_encryption else "unusable"
 
 
-def autocrypt_block(letter: Part) -> bytes | None:
-    """Return the key of the Autocrypt header (Level 1, 2.1 and 2.3) as an armored block.
+def read_autocrypt(keyring: Keyring, letter: Part, problems: list[str]) -> list[OfferedKey]:
+    """Read the key of the Autocrypt header (Level 1, 2.1 to 2.3).
 
-    None unless there is exactly one valid header, for the one address of From, in no report.
+    There is none unless exactly one header is valid, names the one address of From and holds one key, and the
+    letter is no report, bounce or mail through a list. Dates are not compared, as copies of a key are merged.
     """
     senders = letter.headers.addresses("from")
-    if letter.type == "multipart/report" or len(senders) != 1 or len(letter.headers.raw("from")) != 1:
-        return None
-    keys = [
-        key for value in letter.headers.whole("autocrypt") if (key := _read_autocrypt(value, senders[0][1]))
-    ]
-    return _armored(keys[0]) if len(keys) == 1 else None
+    if len(senders) != 1 or len(letter.headers.raw("from")) != 1 or _is_forwarded_or_returned(letter):
+        return []
+    values = letter.headers.whole("autocrypt")
+    found = [header for value in values if (header := _read_header(value, senders[0][1]))]
+    if len(found) != 1:
+        return []
+    offers = read_offers(keyring, [_armored(found[0].key)], "autocrypt", problems)
+    return [replace(offers[0], prefers_encryption=found[0].is_mutual)] if len(offers) == 1 else []
 
 
-def _read_autocrypt(value: str, sender: str) -> bytes | None:
+def _is_forwarded_or_returned(letter: Part) -> bool:
+    reason = why_automatic(letter, None)
+    return letter.type == "multipart/report" or reason in {Automatic.BOUNCE, Automatic.LIST}
+
+
+@dataclass(frozen=True)
+class _Header:
+    key: bytes = field(repr=False)
+    is_mutual: bool
+
+
+def _read_header(value: str, sender: str) -> _Header | None:
     if len(value) > _AUTOCRYPT_CHARS:
         return None
-    attributes: dict[str, str] = {}
-    for item in value.split(";"):
-        name, _, setting = item.partition("=")
-        attributes[name.strip().lower()] = setting.strip()
-    critical = {name for name in attributes if name and not name.startswith("_")}
-    if not critical <= {"addr", "prefer-encrypt", "keydata"} or attributes.get("addr", "").lower() != sender:
+    pairs = [item.partition("=") for item in value.split(";") if item.strip()]
+    attributes = {name.strip().lower(): setting.strip() for name, _, setting in pairs}
+    critical = {name for name in attributes if not name.startswith("_")}
+    is_odd = len(attributes) != len(pairs) or not critical <= {"addr", "prefer-encrypt", "keydata"}
+    if is_odd or attributes.get("addr", "").lower() != sender:
         return None
     try:
-        return base64.b64decode("".join(attributes.get("keydata", "").split()), validate=True) or None
+        key = base64.b64decode("".join(attributes.get("keydata", "").split()), validate=True)
     except (binascii.Error, ValueError):
         return None
+    return _Header(key, attributes.get("prefer-encrypt", "").lower() == "mutual") if key else None
+
+
+def each_once(keys: Sequence[OfferedKey]) -> tuple[OfferedKey, ...]:
+    """Return each key once, as it came first, with what any Autocrypt header says of it."""
+    first: dict[str, OfferedKey] = {}
+    for key in keys:
+        known = first.setdefault(key.fingerprint, key)
+        if known.prefers_encryption is None:
+            first[key.fingerprint] = replace(known, prefers_encryption=key.prefers_encryption)
+    return tuple(first.values())
 
 
 def _armored(key: bytes) -> bytes:

@@ -9,7 +9,7 @@ from mail.automatic import why_automatic
 from mail.language import detect
 from mail.layers import Opener
 from mail.mime import Content, as_attachment, join_texts
-from mail.offers import MOST_KEYS, autocrypt_block, key_blocks, read_offers
+from mail.offers import MOST_KEYS, each_once, key_blocks, read_autocrypt, read_offers
 from mail.openpgp import Keyring
 from mail.parts import Part, read_parts
 from mail.protected import choose_headers, protected_fields
@@ -84,7 +84,5 @@ def _read_keys(
         keys += found
         refused += [] if found else [as_attachment(part)]
     refused += [as_attachment(part) for part in parts[MOST_KEYS:]]
-    block = autocrypt_block(letter)
-    keys += read_offers(keyring, [block], "autocrypt", problems) if block else []
-    unique = {key.fingerprint: key for key in reversed(keys)}
-    return _Offers(tuple(reversed(unique.values())), tuple(refused), tuple(problems))
+    keys += read_autocrypt(keyring, letter, problems)
+    return _Offers(each_once(keys), tuple(refused), tuple(problems))

@@ -5,8 +5,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from desk.keys import digest_of
-from desk.opened import OfferedKey
+from desk.keys import KeyGrown, digest_of
+from desk.opened import OfferedKey, Opened
 from mail.offers import offered
 from mail.openpgp import GpgLimits, KeyRefused, PublicKey, read_public_key
 from mail.pgp_process import GuardedGpg
@@ -41,3 +41,12 @@ def merged_offer(known: bytes, offer: OfferedKey) -> OfferedKey:
         grown_from=digest_of(known),
         came_as=digest_of(offer.armor),
     )
+
+
+def with_merged_key(opened: Opened, grown: KeyGrown) -> Opened:
+    """Return the opened letter with its copy of a known key merged with what is known. Blocking."""
+    keys = [
+        merged_offer(grown.known, key) if key.fingerprint == grown.offered.fingerprint else key
+        for key in opened.keys
+    ]
+    return replace(opened, keys=tuple(keys))

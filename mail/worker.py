@@ -9,11 +9,13 @@ import structlog
 from desk import intake
 from desk.house import House
 from desk.intake import Desk
+from desk.keys import KeyGrown
 from desk.opened import Opened, Unopenable
 from desk.posting import tell_operators
 from desk.world import Refusal, World
 from mail.opening import open_letter
 from mail.openpgp import KeyRefused, Keyring, KeyringUnusable, Workshop
+from mail.pgp_merging import with_merged_key
 from mail.shelf import MOST_TRIES, OUR_FAULT, Begun, Shelf
 from storage.models import Letter
 from storage.sealing import SealBroken
@@ -113,8 +115,7 @@ class LetterWorker:
     async def _conclude(self, letter_id: int, opened: Opened) -> None:
         while True:
             try:
-                async with self._taking_in, self._units() as unit:
-                    await intake.take_in(self._desk(unit), await _letter(unit, letter_id), opened)
+                await self._take_in(letter_id, opened)
             except StorageTrouble:
                 log.warning("letters.storage_trouble", letter=letter_id)
                 await asyncio.sleep(_STORAGE_PAUSE_SECONDS)
@@ -130,6 +131,17 @@ class LetterWorker:
                 return
             else:
                 return
+
+    async def _take_in(self, letter_id: int, opened: Opened) -> None:
+        """Have it taken in; a known key that it brings in another form is merged first, outside any unit."""
+        while True:
+            try:
+                async with self._taking_in, self._units() as unit:
+                    await intake.take_in(self._desk(unit), await _letter(unit, letter_id), opened)
+                    return
+            except KeyGrown as why:
+                grown = why
+            opened = await self._workshop.run(with_merged_key, opened, grown)
 
     async def _put_aside(self, letter_id: int, reason: str) -> None:
         async with self._units() as unit:

@@ -7,6 +7,7 @@ import pytest
 
 from desk import intake
 from desk.house import Shift
+from desk.keys import digest_of
 from desk.opened import (
     Automatic,
     Encryption,
@@ -289,7 +290,8 @@ async def _keys(desk: Desk) -> list[tuple[str, KeyState]]:
 async def test_the_first_key_is_used_and_another_one_waits_and_is_told(desk: Desk):
     await take_in(desk, replace(PLAIN, keys=(OfferedKey(FINGERPRINT, "attached", b"one"),)))
     assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN)]
-    again = replace(wrote(), keys=(OfferedKey(FINGERPRINT, "attached", b"one, prolonged"),))
+    prolonged = OfferedKey(FINGERPRINT, "attached", b"one, prolonged", grown_from=digest_of(b"one"))
+    again = replace(wrote(), keys=(prolonged,))
     await take_in(desk, again, token=await token_of(desk))
     assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN)]
     assert "another public key" not in await told(desk)
@@ -297,6 +299,13 @@ async def test_the_first_key_is_used_and_another_one_waits_and_is_told(desk: Des
     await take_in(desk, changed, token=await token_of(desk))
     assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN), (OTHER, KeyState.CHANGED)]
     assert "The user sent another public key, FFFF FFFF" in await told(desk)
+
+
+async def test_what_is_said_of_two_keys_in_a_first_letter_follows_its_announcement(desk: Desk):
+    keys = (OfferedKey(FINGERPRINT, "attached", b"one"), OfferedKey(OTHER, "autocrypt", b"two"))
+    await take_in(desk, replace(PLAIN, keys=keys))
+    assert [row.kind for row in await desk.rows()] == ["announce", "say", "ping"]
+    assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN), (OTHER, KeyState.CHANGED)]
 
 
 async def test_a_key_with_a_problem_is_kept_and_told(desk: Desk):

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The Autocrypt header (Level 1): taken from whom it belongs to, and from nobody else."""
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+
+from desk.opened import OfferedKey
+from mail.offers import each_once, read_autocrypt
+from mail.parts import read_parts
+from mail.pgp_packets import dearmor
+from tests.mail.people import Desk, Person, desk, entity, headers, multipart, person
+
+ADDR = "addr=alice@user.example; "
+
+
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
+        yield made
+
+
+@pytest.fixture(scope="module", name="alice")
+def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
+        yield made
+
+
+def header(key: bytes, attributes: str = ADDR) -> str:
+    return f"Autocrypt: {attributes}keydata={base64.b64encode(dearmor(key)).decode()}"
+
+
+def offers(desk: Desk, *lines: str, body: bytes | None = None) -> list[bool | None]:
+    """Return, of each key that a letter of alice offers by its headers, whether encryption is preferred."""
+    letter = read_parts(headers("alice@user.example", "Hi", *lines) + (body or entity("hi")))
+    return [key.prefers_encryption for key in read_autocrypt(desk.keyring, letter, [])]
+
+
+@pytest.mark.parametrize(
+    ("prefer", "taken"),
+    [
+        ("", False),
+        ("prefer-encrypt=mutual; ", True),
+        ("Prefer-Encrypt=Mutual; ", True),
+        ("prefer-encrypt=nopreference; ", False),
+        ("prefer-encrypt=always; ", False),
+    ],
+)
+def test_the_preference_is_kept_and_an_unknown_one_is_none(
+    desk: Desk, alice: Person, prefer: str, *, taken: bool
+) -> None:
+    assert offers(desk, header(alice.public, ADDR + prefer)) == [taken]
+
+
+@pytest.mark.parametrize(
+    "attributes", [f"{ADDR}{ADDR}", f"{ADDR}type=1; ", "addr=eve@evil.example; ", "", f"{ADDR}keydata=AAAA; "]
+)
+def test_a_header_that_is_no_valid_one_is_as_if_it_were_not_there(
+    desk: Desk, alice: Person, attributes: str
+) -> None:
+    invalid = header(alice.public, attributes)
+    assert offers(desk, invalid) == []
+    assert offers(desk, invalid, header(alice.public)) == [False]
+
+
+@pytest.mark.parametrize("line", ["List-Id: <list.example>", "Precedence: list", "From: b@user.example"])
+def test_a_letter_through_a_list_or_of_several_senders_offers_nothing(
+    desk: Desk, alice: Person, line: str
+) -> None:
+    assert offers(desk, header(alice.public), line) == []
+
+
+def test_a_bounce_and_a_receipt_offer_nothing(desk: Desk, alice: Person) -> None:
+    for kind in ("delivery-status", "disposition-notification"):
+        report = multipart(f"multipart/report; report-type={kind}", entity("it bounced"))
+        assert offers(desk, header(alice.public), body=report) == []
+    postmaster = headers(
+        "postmaster@user.example", "Hi", header(alice.public, "addr=postmaster@user.example; ")
+    )
+    assert read_autocrypt(desk.keyring, read_parts(postmaster + entity("hi")), []) == []
+
+
+def test_a_header_with_two_keys_or_none_offers_nothing(desk: Desk, alice: Person) -> None:
+    both = dearmor(alice.public) + dearmor(desk.public)
+    assert offers(desk, f"Autocrypt: {ADDR}keydata={base64.b64encode(both).decode()}") == []
+    assert offers(desk, f"Autocrypt: {ADDR}keydata=AAAA") == []
+    assert offers(desk, f"Autocrypt: {ADDR}keydata=") == []
+
+
+def test_a_key_that_comes_in_two_ways_is_offered_once_with_its_preference() -> None:
+    attached = OfferedKey("1" * 40, "attached", b"one")
+    by_header = OfferedKey("1" * 40, "autocrypt", b"one, smaller", prefers_encryption=True)
+    other = OfferedKey("2" * 40, "attached", b"two")
+    [first, second] = each_once([attached, other, by_header])
+    assert (first.source, first.armor, first.prefers_encryption) == ("attached", b"one", True)
+    assert second == other
