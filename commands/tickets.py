@@ -71,7 +71,7 @@ def _line(context: Context, ticket: Ticket) -> str:
 
 @family.command("show", aliases=("read",))
 async def show(context: Context, ticket: Ticket, what: str = "") -> Reply:
-    """Show the user's newest message, or all that was said, and count it as read.
+    """Show what the user wrote that nobody has read, or the newest of it, or all; it counts as read then.
 
     !show
     !show #12 all

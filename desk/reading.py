@@ -2,6 +2,7 @@
 """What an agent is shown of a ticket: the user's words, and what they are worth."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,13 @@ from storage.unit import Unit
 
 _KEY_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _KEY_END = "-----END PGP PUBLIC KEY BLOCK-----"
+# RFC 9580, 6.2: armor headers, base64 and a checksum; and the marks of those who quote it.
+_ARMOR_LINE = re.compile(r"[> ]*(?:[A-Za-z0-9+/=]{0,80}|(?:Version|Comment|Charset|Hash): .{0,80})\s*")
 HEAD_LINES = 40
 HEAD_CHARS = 4_000
+_LONGEST_FIELD = 300
+_LONGEST_NAME = 100
+_MOST_FILES = 10
 
 
 @dataclass(frozen=True)
@@ -28,16 +34,19 @@ class Shown:
 
 
 async def show(unit: Unit, ticket: Ticket, *, whole: bool) -> Shown:
-    """Return the newest message of the user, or all that was said; what is shown counts as read."""
+    """Return what the user wrote that nobody has read, or the newest of it, or all that was said.
+
+    What is shown counts as read.
+    """
     said = await unit.messages.of(ticket)
     incoming = [message for message in said if message.kind is MessageKind.IN]
     if not incoming:
         raise Refusal(f"There is nothing to read in ticket {ticket.id} (any more).")
     newest = incoming[-1]
+    wanted = said if whole else [each for each in incoming if each.id > ticket.read_up_to] or [newest]
+    words = _words(newest) if wanted == [newest] else "\n\n".join(_entry(message) for message in wanted)
     ticket.read_up_to = max(ticket.read_up_to, newest.id)
-    if whole:
-        return _shown(_head(ticket, newest), "\n\n".join(_entry(message) for message in said), ticket)
-    return _shown(_head(ticket, newest), _words(newest), ticket)
+    return _shown(_head(ticket, newest), words, ticket)
 
 
 def _shown(text: str, words: str, ticket: Ticket) -> Shown:
@@ -53,30 +62,43 @@ def _shown(text: str, words: str, ticket: Ticket) -> Shown:
 
 
 def _head(ticket: Ticket, message: Message) -> str:
-    details: dict[str, Any] = json.loads(message.details or "{}")
     lines = [
-        f"From: {ticket.contact or 'nobody: the user left no address'}",
-        *_ELSEWHERE[details.get("from_contact", True)],
-        f"Subject: {message.subject or '(none)'}",
-        f"Protection: {details.get('protection', '')}",
-        *_more(details),
+        f"From: {_field(ticket.contact or 'nobody: the user left no address')}",
+        f"Subject: {_field(message.subject or '(none)')}",
+        *_worth(message),
     ]
     return "\n".join(lines)
 
 
-_ELSEWHERE = {True: (), False: ("Attention: this did not come from the ticket's address.",)}
+def _field(value: str, longest: int = _LONGEST_FIELD) -> str:
+    """On one line, so that no header can look like a line of ours, nor push one out of sight."""
+    line = " ".join(value.split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def _more(details: dict[str, Any]) -> Sequence[str]:
-    said = [text for text in (details.get("encryption"), *details.get("signatures", [])) if text]
-    said += [f"Attention: {problem}" for problem in details.get("problems", [])]
-    said += [
-        f"Attention: the outer {name} differs from the protected one." for name in details.get("mismatch", [])
+def _worth(message: Message) -> list[str]:
+    """What is known of a message's protection and parts, line by line."""
+    details: dict[str, Any] = json.loads(message.details or "{}")
+    warnings = [] if details.get("from_contact", True) else ["this did not come from the ticket's address."]
+    warnings += details.get("problems", [])
+    warnings += [f"the outer {name} differs from the protected one." for name in details.get("mismatch", [])]
+    return [
+        f"Protection: {_field(details.get('protection', ''))}",
+        *(_field(words) for words in (details.get("encryption"), *details.get("signatures", [])) if words),
+        *(f"Attention: {_field(warning)}" for warning in warnings),
+        *_files(details.get("attachments", [])),
     ]
-    files = [
-        f"{each['name']} ({each['type']}, {each['size']} bytes)" for each in details.get("attachments", [])
+
+
+def _files(attachments: Sequence[dict[str, Any]]) -> list[str]:
+    if not attachments:
+        return []
+    names = [
+        f"{_field(each['name'], _LONGEST_NAME)} ({_field(each['type'], _LONGEST_NAME)}, {each['size']} bytes)"
+        for each in attachments[:_MOST_FILES]
     ]
-    return [*said, f"Attachments: {', '.join(files)}"] if files else said
+    more = f", … and {len(attachments) - _MOST_FILES} more" if len(attachments) > _MOST_FILES else ""
+    return [f"Attachments: {', '.join(names)}{more}"]
 
 
 def _words(message: Message) -> str:
@@ -84,22 +106,41 @@ def _words(message: Message) -> str:
     text = _fold_keys(message.text or "(no text)")
     if not unprotected:
         return text
-    return f"{text}\n\n--- NOT encrypted or signed, anybody may have written this: ---\n{unprotected}"
+    theirs = _marked("| ", unprotected)
+    return f"{text}\n\n--- NOT encrypted or signed, anybody may have written this: ---\n{theirs}"
 
 
 def _entry(message: Message) -> str:
+    """A message among others: its words are set in, so that they cannot pass for the heading of another."""
     who = {
         MessageKind.IN: "The user",
         MessageKind.OUT: f"Answer by {message.author} ({message.state.value if message.state else ''})",
         MessageKind.NOTE: f"Note by {message.author}",
     }[message.kind]
-    return f"=== {who}, {message.at:%Y-%m-%d %H:%M} UTC ===\n{_words(message)}"
+    worth = _worth(message) if message.kind is MessageKind.IN else []
+    heading = f"=== {who}, {message.at:%Y-%m-%d %H:%M} UTC ==="
+    return "\n".join((heading, *worth, _marked("  ", _words(message))))
+
+
+def _marked(mark: str, words: str) -> str:
+    """Every line begins with `mark`, whatever character breaks it."""
+    return "\n".join(f"{mark}{line}" for line in words.splitlines())
 
 
 def _fold_keys(text: str) -> str:
-    """Leave public keys out of what is shown: they are long, kept elsewhere, and nothing to read."""
+    """Leave public keys out of what is shown: they are long, and nothing to read."""
     parts, at = [], 0
-    while (begin := text.find(_KEY_BEGIN, at)) >= 0 and (end := text.find(_KEY_END, begin)) >= 0:
-        parts += [text[at:begin], "[a public key; it is kept]"]
-        at = end + len(_KEY_END)
+    while (end := text.find(_KEY_END, at)) >= 0:
+        after = end + len(_KEY_END)
+        begin = text.rfind(_KEY_BEGIN, at, end)
+        if begin >= 0 and _is_armor(text[begin + len(_KEY_BEGIN) : end]):
+            parts += [text[at:begin], "[a public key, left out here]"]
+        else:
+            parts.append(text[at:after])
+        at = after
     return "".join((*parts, text[at:]))
+
+
+def _is_armor(text: str) -> bool:
+    """Whether this is a key, and no words that somebody hides between its marks."""
+    return all(_ARMOR_LINE.fullmatch(line) for line in text.split("\n"))

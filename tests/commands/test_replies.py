@@ -99,7 +99,7 @@ async def test_after_the_user_wrote_a_held_answer_leaves_only_when_that_was_read
     await desk.user_writes(number, "Never mind.")
     assert (await desk.say("!send", ticket=number)).startswith(READ_FIRST)
     assert not await desk.rows("mail")
-    assert (await desk.said("!show", ticket=number)).quote == "Never mind."
+    assert (await desk.said("!show", ticket=number)).quote.endswith("Never mind.")
     assert await desk.say("!send", ticket=number) == ""
     assert len(await desk.rows("mail")) == 1
 

@@ -57,9 +57,11 @@ async def test_all_that_was_said_is_shown_with_notes(desk: Desk):
     await desk.user_writes(1, "Second.")
     quote = (await desk.said("!show all", ticket=1)).quote
     assert [line for line in quote.splitlines() if line and "===" not in line] == [
-        "First.",
-        "She's kind.",
-        "Second.",
+        "Protection: ",
+        "  First.",
+        "  She's kind.",
+        "Protection: ",
+        "  Second.",
     ]
     assert f"Note by {BEN}" in quote
 
