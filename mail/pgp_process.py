@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """GnuPG as a child with limits, and its agent; status lines are kept, nothing is concluded here."""
 
-import copy
 import fcntl
 import hashlib
-import io
 import logging
 import os
 import resource
@@ -16,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import gnupg
@@ -38,6 +35,7 @@ s2k-count 65536
 """
 _LONGEST_SOCKET = 107
 _PIPE_BYTES = 1 << 18
+_STATUS = b"[GNUPG:] "
 
 
 class KeyringUnusable(Exception):
@@ -80,36 +78,11 @@ class Run:
         return self.returncode < 0
 
 
-class StrictResult(gnupg.StatusHandler):  # type: ignore[misc]  # python-gnupg has no types
-    """Keeps every status line in order and has no opinion; stands in for all result classes."""
-
-    def __init__(self, gpg: "GuardedGpg") -> None:
-        super().__init__(gpg)
-        self.lines: list[StatusLine] = []
-        self.session_key: str | None = None
-        self.data = b""
-        self.stderr = ""
-        self.returncode: int | None = None
-
-    def handle_status(self, key: str, value: str) -> None:
-        if key == "SESSION_KEY":
-            self.session_key = value
-        else:
-            self.lines.append(StatusLine(key, value))
-
-
-class GuardedGpg(gnupg.GPG):  # type: ignore[misc]
-    """GnuPG under limits, in its own process group, with a watchdog.
-
-    One object serves a home from any number of threads: each run works on a shallow copy.
-    """
-
-    result_map = dict.fromkeys(gnupg.GPG.result_map, StrictResult)
-    buffer_size = 64 * 1024
+class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
+    """GnuPG under limits, in its own process group. One object serves a home from any number of threads."""
 
     def __init__(self, home: Path, limits: GpgLimits) -> None:
         self.limits = limits
-        self.inherited: tuple[int, ...] = ()
         options = ["--no-options", "--no-autostart", "--log-file", "/dev/null"]
         options += ["--max-output", str(limits.output_bytes), "--trust-model", "always"]
         options += ["--no-auto-key-retrieve", "--no-auto-key-locate", "--no-auto-check-trustdb"]
@@ -122,49 +95,60 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]
         """Run gpg once with `data` on its standard input; `files` are descriptors it may read."""
         if not isinstance(data, bytes):
             raise TypeError("GnuPG takes bytes only.")
-        job = copy.copy(self)
-        job.inherited = tuple(files)
-        result = StrictResult(job)
-        # A child that has seen enough closes its input early; its return code tells.
-        with suppress(BrokenPipeError):
-            # The one seam: no public method takes all our arguments.
-            job._handle_io(  # noqa: SLF001
-                list(args), io.BytesIO(data), result, passphrase, binary=True
-            )
-        if result.returncode is None:
-            raise KeyringUnusable("GnuPG ended before it was asked anything.")
-        return Run(tuple(result.lines), result.returncode, result.data, result.session_key)
+        # One thread waits for all pipes; python-gnupg's own way starts three for each run, and has its
+        # result classes decide what a run means.
+        with self._open_subprocess(list(args), passphrase is not None, files) as process:
+            # A child that has seen enough closes its input early; its return code tells.
+            with suppress(BrokenPipeError):
+                if passphrase is not None:
+                    process.stdin.write(passphrase.encode() + b"\n")
+            output, told = _converse(process, data, self.limits.wall_seconds)
+        return _run(process.returncode, output, told)
 
-    def _open_subprocess(self, args: list[str], passphrase: bool = False) -> "subprocess.Popen[bytes]":  # noqa: FBT001, FBT002  (python-gnupg calls it so)
+    def _open_subprocess(
+        self,
+        args: list[str],
+        passphrase: bool = False,
+        files: Sequence[int] = (),  # noqa: FBT001, FBT002  (python-gnupg calls it so)
+    ) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(  # noqa: S603  (arguments are ours, there is no shell)
             self.make_args(args, passphrase),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            bufsize=0,
             env=self.env,
-            pass_fds=self.inherited,
+            pass_fds=tuple(files),
             start_new_session=True,
         )
         _confine(process.pid, self.limits)
         _widen(process)
         return process
 
-    def _collect_output(self, process: "subprocess.Popen[bytes]", *args: Any, **kwargs: Any) -> int:
-        watchdog = threading.Timer(self.limits.wall_seconds, _kill_group, [process])
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            return int(super()._collect_output(process, *args, **kwargs))
-        finally:
-            watchdog.cancel()
 
-    def _read_response(self, stream: Any, result: StrictResult) -> None:
-        # Upstream decodes first and splits at U+2028, U+0085 and others too, with which a user id
-        # could begin a status line of its own. GnuPG ends its lines with LF and escapes that one.
-        for line in stream.stream:
-            if line.startswith(b"[GNUPG:] "):
-                key, _, value = line[9:].rstrip(b"\r\n").decode("utf-8", "replace").partition(" ")
-                result.handle_status(key, value.strip(" "))
+def _converse(process: "subprocess.Popen[bytes]", data: bytes, seconds: float) -> tuple[bytes, bytes]:
+    try:
+        return process.communicate(data, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        _kill_group(process)
+        return process.communicate()
+
+
+def _run(returncode: int, output: bytes, told: bytes) -> Run:
+    """Read the status lines, which GnuPG ends with LF and with nothing else.
+
+    Python's other line ends (U+2028, U+0085 and more) may stand in a user id.
+    """
+    lines: list[StatusLine] = []
+    session_key = None
+    for line in told.split(b"\n"):
+        if line.startswith(_STATUS):
+            key, _, value = line[len(_STATUS) :].rstrip(b"\r").decode("utf-8", "replace").partition(" ")
+            if key == "SESSION_KEY":
+                session_key = value.strip(" ")
+            else:
+                lines.append(StatusLine(key, value.strip(" ")))
+    return Run(tuple(lines), returncode, output, session_key)
 
 
 def _confine(pid: int, limits: GpgLimits) -> None:

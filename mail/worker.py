@@ -56,7 +56,8 @@ class LetterWorker:
         """Work for ever."""
         try:
             async with asyncio.TaskGroup() as together:
-                for _ in range(self._parallel):
+                # Twice as many as GnuPG may run: some are opened while others are taken in.
+                for _ in range(2 * self._parallel):
                     together.create_task(self._work_on())
         finally:
             await asyncio.shield(self._shelf.close())
