@@ -9,8 +9,8 @@ from bot import contents, rendering
 from bot.errors import Rejected, SessionGone, TryLater
 from bot.sending import Sender
 from desk.announcement import Announcement
-from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel, StopDelivery
-from desk.posting import IN_TICKET_THREAD, Say, say_from_json
+from desk.delivery import Aside, Delivered, Impossible, Later, Outcome, Parcel, Refused, StopDelivery
+from desk.posting import IN_TICKET_THREAD, Say, aside_of, say_from_json
 from desk.receipts import reaction_of
 from desk.verdicts import ENCRYPTION_WORDS
 from desk.world import World
@@ -42,6 +42,8 @@ def guarded(carry: Carrier) -> Carrier:
         except TryLater as trouble:
             after = dt.timedelta(seconds=trouble.after) if trouble.after else None
             return Later(str(trouble), after)
+        except _NoThread as trouble:
+            return Aside(str(trouble))
         except Rejected as trouble:
             return Impossible(str(trouble))
         except SessionGone as trouble:
@@ -92,8 +94,8 @@ class RoomSenders:
         try:
             return await self._send(parcel, place.room_id, content)
         except Rejected as trouble:
-            # All that is said about the ticket hangs on it, so that it is never given up.
-            return Later(str(trouble))
+            # All that is said about the ticket hangs on it, so that it is not given up at once.
+            return Refused(str(trouble))
 
     async def _edit(self, parcel: Parcel) -> Outcome:
         place = await self._place(parcel, IN_TICKET_THREAD)
@@ -115,11 +117,8 @@ class RoomSenders:
             if thread == IN_TICKET_THREAD:
                 ticket = await unit.tickets.get(parcel.ticket or 0)
                 thread = ticket.event_id if ticket is not None else None
-                if thread is None and await _is_given_up(unit, parcel.ticket):
-                    # Waiting would hold up all that is to be said in this room.
-                    raise Rejected("The ticket's announcement was put aside.")
                 if thread is None:
-                    raise TryLater("The ticket has not been announced yet.", 1.0)
+                    raise await _why_no_thread(unit, parcel.ticket)
         if room is None or room.room_id is None:
             raise TryLater("The room has not been made yet.", 1.0)
         return Place(room.room_id, thread)
@@ -133,10 +132,19 @@ class RoomSenders:
         return facts_of(ticket, sent=ReplyState.SENT in states)
 
 
-async def _is_given_up(unit: Unit, ticket: int | None) -> bool:
-    """Whether the announcement of a ticket cannot come unless somebody lets it."""
-    aside = await unit.outbox.in_state(OutboxState.PARKED, OutboxState.DROPPED)
-    return any(row.kind == "announce" and row.ticket_id == ticket for row in aside)
+class _NoThread(Exception):
+    """The announcement stands aside or is parked; all that is said about its ticket waits for it there."""
+
+
+async def _why_no_thread(unit: Unit, ticket: int | None) -> Exception:
+    """What to do about a ticket that is not announced: wait here, wait aside, or give up."""
+    rows = await unit.outbox.in_state(OutboxState.PENDING, OutboxState.PARKED, OutboxState.DROPPED)
+    announcements = [row for row in rows if row.kind == "announce" and row.ticket_id == ticket]
+    if any(row.state is OutboxState.PARKED or row.lane == aside_of(row) for row in announcements):
+        return _NoThread("The ticket's announcement could not be made yet.")
+    if any(row.state is OutboxState.DROPPED for row in announcements):
+        return Rejected("The ticket's announcement was given up.")
+    return TryLater("The ticket has not been announced yet.", 1.0)
 
 
 def facts_of(ticket: Ticket, *, sent: bool) -> Announcement:

@@ -12,7 +12,7 @@ from bot.heard import Kind
 from bot.journal import Journalled, read
 from commands.context import Context, Reply
 from desk.house import House
-from desk.posting import Say, say_in
+from desk.posting import Say, lane_of, say_in
 from desk.world import Refusal, World
 from storage.models import Event, Room
 from storage.states import EventState, OutboxState
@@ -97,7 +97,10 @@ class Worker:
             return False
         room = await unit.rooms.by_room_id(event.room_id)
         waiting = await unit.outbox.in_state(OutboxState.PENDING)
-        return room is not None and any(row.kind == "announce" and row.room == room.id for row in waiting)
+        # One that stands aside was refused: it is not in the room.
+        return room is not None and any(
+            row.kind == "announce" and row.room == room.id and row.lane == lane_of(room) for row in waiting
+        )
 
     async def _act(self, unit: Unit, event: Event) -> None:
         room = await unit.rooms.by_room_id(event.room_id)

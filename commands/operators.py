@@ -3,7 +3,7 @@
 
 from commands.context import Context, Reply
 from commands.declare import Commands, Who
-from commands.words import RowNumber
+from commands.words import Unfit, brief, number_in
 from desk import parking
 
 family = Commands()
@@ -19,9 +19,15 @@ async def parked(context: Context) -> Reply:
 
 
 @family.command("unpark", who=Who.ADMINS)
-async def unpark(context: Context, row: RowNumber) -> Reply:
-    """Try a parked row again.
+async def unpark(context: Context, row: str) -> Reply:
+    """Try a parked row again, or all that could not go to a room.
 
     !unpark 7
+    !unpark all
     """
-    return Reply(await parking.unpark(context.unit, context.world, row))
+    if row.casefold() == "all":
+        return Reply(await parking.unpark_all(context.unit, context.world))
+    number = number_in(row)
+    if number is None:
+        raise Unfit(f"“{brief(row)}” is neither a number nor `all`.")
+    return Reply(await parking.unpark(context.unit, context.world, number))

@@ -22,7 +22,6 @@ Agent = NewType("Agent", str)
 """The Matrix user id of an agent, by whatever name the message calls them."""
 IssueNumber = NewType("IssueNumber", int)
 """The number of an issue: "#12" or "12"."""
-RowNumber = NewType("RowNumber", int)
 LanguageCode = NewType("LanguageCode", str)
 
 # Client-server API, appendix "User Identifiers"; historical ids may hold more, ours need not.
@@ -189,6 +188,5 @@ CONVERTERS: Mapping[Any, Converter] = {
     UserId: _user_id,
     Agent: _agent,
     IssueNumber: _number,
-    RowNumber: _number,
     LanguageCode: _language,
 }

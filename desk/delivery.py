@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import structlog
 
-from desk.posting import tell_operators
+from desk.posting import aside_of, tell_operators
 from desk.receipts import delivered, overtaken, refused, unclear
 from desk.world import World
 from storage.models import Outbox
@@ -27,6 +27,8 @@ STORAGE_PAUSE = 5.0
 
 SURPRISES_BEFORE_PARKING = 5
 """How many failures of our own code a row may meet before it is put aside."""
+REFUSALS_BEFORE_PARKING = 12
+"""How often the other side may refuse a row that people can mend: with the usual pauses half an hour."""
 _LONGEST_PAUSE = {"mail": dt.timedelta(hours=1)}
 _USUAL_LONGEST_PAUSE = dt.timedelta(minutes=5)
 _LIFETIME = {"mail": dt.timedelta(days=3)}
@@ -71,6 +73,20 @@ class Impossible:
 
 
 @dataclass(frozen=True)
+class Refused:
+    """The other side refuses it as things stand, and a person may have to mend that; others need not wait."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Aside:
+    """It waits for something that may be long in coming; others need not wait with it."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Unclear:
     """Nobody knows whether it left; trying again might double it."""
 
@@ -82,7 +98,7 @@ class Overtaken:
     """The user wrote again before the answer had left; it is held again."""
 
 
-Outcome = Delivered | Later | Impossible | Unclear | Overtaken
+Outcome = Delivered | Later | Impossible | Refused | Aside | Unclear | Overtaken
 Sender = Callable[[Parcel], Awaitable[Outcome]]
 
 
@@ -96,6 +112,8 @@ class Delivery:
         self._busy: set[str] = set()
         self._surprises: Counter[int] = Counter()
         """How often our own code has failed, by row; other tries do not count."""
+        self._refusals: Counter[int] = Counter()
+        """How often the other side has refused, by row."""
         self._closing = False
 
     async def run(self, *, poll: float = 30.0) -> None:
@@ -189,11 +207,14 @@ class Delivery:
             if row is None:
                 return True
             row.tries += 1
+            lane = row.lane
             await self._settle(unit, row, outcome)
             done = row.state is not OutboxState.PENDING
+            moved = row.lane != lane
         if done:
             self._surprises.pop(parcel.id, None)
-        return done
+            self._refusals.pop(parcel.id, None)
+        return done or moved
 
     async def _outcome(self, parcel: Parcel) -> Outcome:
         try:
@@ -209,9 +230,7 @@ class Delivery:
             return Later(why) if self._surprises[parcel.id] < SURPRISES_BEFORE_PARKING else Impossible(why)
 
     async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome) -> None:
-        if isinstance(outcome, Later) and self._too_old(row):
-            outcome = Impossible(f"{outcome.why}; given up after {_LIFETIME[row.kind].days} days")
-        match outcome:
+        match self._weigh(row, outcome):
             case Delivered(event_id):
                 self._finish(row, OutboxState.SENT)
                 row.event_id = event_id
@@ -220,11 +239,12 @@ class Delivery:
                 row.state = OutboxState.PENDING
                 row.error = why
                 row.due_at = self._world.now() + (after or _pause(row))
+            case Aside(why):
+                row.lane, row.error = aside_of(row), why
+                row.due_at = self._world.now() + _pause(row)
             case Impossible(why):
-                row.state, row.error = OutboxState.PARKED, why
-                log.warning("delivery.parked", row=row.id, kind=row.kind)
-                if not await refused(unit, self._world, row):
-                    await _tell_parked(unit, self._world, row)
+                row.error = why
+                await self._park(unit, row)
             case Overtaken():
                 self._finish(row, OutboxState.DROPPED)
                 await overtaken(unit, self._world, row)
@@ -232,6 +252,22 @@ class Delivery:
                 row.error = why
                 self._finish(row, OutboxState.DROPPED)
                 await unclear(unit, self._world, row)
+
+    def _weigh(self, row: Outbox, outcome: Outcome) -> Outcome:
+        """Lose patience after a while; a refusal too may pass, as when the bot is put back into a room."""
+        if isinstance(outcome, Later) and self._too_old(row):
+            return Impossible(f"{outcome.why}; given up after {_LIFETIME[row.kind].days} days")
+        if isinstance(outcome, Refused):
+            self._refusals[row.id] += 1
+            enough = self._refusals[row.id] >= REFUSALS_BEFORE_PARKING
+            return Impossible(outcome.why) if enough else Aside(outcome.why)
+        return outcome
+
+    async def _park(self, unit: Unit, row: Outbox) -> None:
+        row.state = OutboxState.PARKED
+        log.warning("delivery.parked", row=row.id, kind=row.kind)
+        if not await refused(unit, self._world, row):
+            await _tell_parked(unit, self._world, row)
 
     def _too_old(self, row: Outbox) -> bool:
         life = _LIFETIME.get(row.kind)
@@ -274,12 +310,29 @@ def _pause(row: Outbox) -> dt.timedelta:
 
 
 async def _tell_parked(unit: Unit, world: World, row: Outbox) -> None:
-    """Tell the operators, unless it is their own room that takes nothing: that would never end."""
+    """Tell the operators, unless it is their own room that takes nothing: that would never end.
+
+    Of a room where the same keeps many rows, they hear once.
+    """
     operators = await unit.rooms.of_operators()
-    if operators is not None and row.room != operators.id:
+    if operators is None or row.room == operators.id:
+        return
+    parked = await unit.outbox.in_state(OutboxState.PARKED)
+    if row.room is None or not any(_is_alike(row, other) for other in parked):
         await tell_operators(unit, world, _parked_words(row))
+
+
+def _is_alike(row: Outbox, other: Outbox) -> bool:
+    return other.id != row.id and (other.room, other.error) == (row.room, row.error)
 
 
 def _parked_words(row: Outbox) -> str:
     about = f" for ticket {row.ticket_id}" if row.ticket_id is not None else ""
-    return f"Parked: outbox row {row.id} ({row.kind}{about}): {row.error}. `!unpark {row.id}` tries again."
+    words = f"Parked: outbox row {row.id} ({row.kind}{about}): {row.error}".rstrip(".")
+    if row.room is None:
+        return f"{words}. `!unpark {row.id}` tries again."
+    return (
+        f"{words}. Check the bot's rights in that room (`helproom check` names what is missing). "
+        f"`!unpark {row.id}` tries again. What else cannot go there is not told one by one: `!parked` lists "
+        "it, and `!unpark all` tries all of it."
+    )

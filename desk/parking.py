@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What could not leave the house: listed, and tried again when a person says so."""
 
+from desk.posting import aside_of
 from desk.world import Refusal, World
+from storage.models import Outbox
 from storage.states import OutboxState, ReplyState
 from storage.unit import Unit
 
@@ -22,11 +24,32 @@ async def unpark(unit: Unit, world: World, row_id: int) -> str:
     row = await unit.outbox.get(row_id)
     if row is None or row.state is not OutboxState.PARKED:
         raise Refusal(f"Row {row_id} is not parked.")
+    await _try_again(unit, world, row)
+    return f"Row {row_id} is tried again."
+
+
+async def unpark_all(unit: Unit, world: World) -> str:
+    """Let all parked rows of rooms be tried again; raises Refusal when there are none.
+
+    Mails stay: each was refused for a reason of its own, which an agent was told.
+    """
+    rows = [row for row in await unit.outbox.in_state(OutboxState.PARKED) if row.room is not None]
+    if not rows:
+        raise Refusal("Nothing is parked that was to go to a room.")
+    for row in rows:
+        await _try_again(unit, world, row)
+    return f"{len(rows)} rows are tried again." if len(rows) > 1 else "One row is tried again."
+
+
+async def _try_again(unit: Unit, world: World, row: Outbox) -> None:
     row.state, row.tries, row.due_at = OutboxState.PENDING, 0, world.now()
+    if row.lane == aside_of(row):
+        for waiting in await unit.outbox.in_state(OutboxState.PENDING):
+            if waiting.lane == row.lane:
+                waiting.due_at = world.now()
     message = (
         await unit.messages.get(row.message_id, lock=True) if row.message_id and row.kind == "mail" else None
     )
     if message is not None:
         message.state = ReplyState.LEAVING
     unit.outbox.added = True
-    return f"Row {row_id} is tried again."

@@ -56,6 +56,12 @@ def lane_of(room: Room) -> str:
     return f"room:{room.id}"
 
 
+def aside_of(row: Outbox) -> str:
+    """Return the lane beside its own where a row waits with all else of its ticket, holding up no other."""
+    main = row.lane.partition("/")[0]
+    return f"{main}/ticket:{row.ticket_id}" if row.ticket_id is not None else f"{main}/row:{row.id}"
+
+
 def say_to_json(say: Say) -> str:
     """Return the payload of a row that says something."""
     return to_json(asdict(say))

@@ -12,8 +12,8 @@ from bot.disposable import DisposableRooms
 from bot.senders import RoomSenders
 from bot.session import Account
 from desk import disposable
-from desk.delivery import Delivery
-from desk.posting import announce, say_in_thread
+from desk.delivery import REFUSALS_BEFORE_PARKING, Delivery
+from desk.posting import announce, say_from_json, say_in_thread
 from storage.models import Room
 from storage.states import OutboxState, RoomState
 from tests.bot.people import Bot, Memory, running
@@ -62,38 +62,93 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         yield Scene(server, bot, desk, Delivery(desk.units, desk.world, carriers))
 
 
-async def announced(scene: Scene) -> int:
-    """Open a ticket whose announcement waits."""
+async def announced(scene: Scene, words: str = "Something about it.") -> int:
+    """Open a ticket whose announcement waits, and something that is said about it."""
     number = await scene.desk.ticket()
     async with scene.desk.units() as unit:
         ticket = await unit.tickets.get(number)
         assert ticket is not None
         ticket.event_id = None
         await announce(unit, scene.desk.world, ticket)
-        await say_in_thread(unit, scene.desk.world, ticket, "Something about it.")
+        await say_in_thread(unit, scene.desk.world, ticket, words)
     return number
 
 
-async def test_an_announcement_that_is_refused_is_tried_again(scene: Scene) -> None:
-    await announced(scene)
-    scene.server.script(Fault.FORBIDDEN, "PUT", "/send/")
-    await scene.delivery.drain()
-    assert await scene.row("announce") is OutboxState.PENDING
-    scene.desk.clock.pass_by(minutes=10)
-    await scene.delivery.drain()
-    assert await scene.row("announce") is await scene.row("say") is OutboxState.SENT
+async def refuse(scene: Scene, *tickets: int, times: int) -> None:
+    """Let the homeserver refuse the announcements of some tickets."""
+    for row in await scene.desk.rows("announce"):
+        if row.ticket_id in tickets:
+            scene.server.script(Fault.FORBIDDEN, "PUT", f"/send/.*{row.ref}", times=times)
 
 
-async def test_what_hangs_on_a_parked_announcement_holds_up_nobody(scene: Scene) -> None:
-    await announced(scene)
+async def try_for(scene: Scene, *, minutes: int) -> None:
+    for _ in range(minutes):
+        await scene.delivery.drain()
+        scene.desk.clock.pass_by(minutes=1)
+
+
+async def states(scene: Scene, number: int) -> list[tuple[str, OutboxState]]:
+    """What waits or has left for a ticket."""
     async with scene.desk.units() as unit:
-        (row,) = [row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "announce"]
-        row.state = OutboxState.PARKED
+        rows = await unit.outbox.in_state(*OutboxState)
+        return [(row.kind, row.state) for row in rows if row.ticket_id == number]
+
+
+async def told(scene: Scene) -> list[str]:
+    """What was said to the operators, sent or not."""
+    async with scene.desk.units() as unit:
+        operators = await unit.rooms.of_operators()
+        assert operators is not None
+        rows = [row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.room == operators.id]
+        return [say_from_json(row.payload or "").text for row in rows]
+
+
+PENDING, PARKED, SENT = OutboxState.PENDING, OutboxState.PARKED, OutboxState.SENT
+
+
+async def test_a_refused_announcement_holds_up_what_is_said_about_its_ticket_only(scene: Scene) -> None:
+    first, second = await announced(scene), await announced(scene)
+    await refuse(scene, first, times=3)
     await scene.delivery.drain()
-    async with scene.desk.units() as unit:
-        parked = await unit.outbox.in_state(OutboxState.PARKED)
-        assert [row.kind for row in parked] == ["announce", "say"]
-        assert not await unit.outbox.in_state(OutboxState.PENDING)
+    assert await states(scene, first) == [("announce", PENDING), ("say", PENDING)]
+    assert await states(scene, second) == [("announce", SENT), ("say", SENT)]
+    await try_for(scene, minutes=10)
+    assert await states(scene, first) == [("announce", SENT), ("say", SENT)]
+
+
+async def test_an_announcement_that_is_refused_for_ever_is_parked_and_told_until_a_person_mends_it(
+    scene: Scene,
+) -> None:
+    number = await announced(scene)
+    await refuse(scene, number, times=REFUSALS_BEFORE_PARKING)
+    await scene.delivery.drain()
+    scene.server.script(Fault.ERROR, "PUT", "/rooms/!ops:.*/send/", times=1000)
+    await try_for(scene, minutes=59)
+    assert await states(scene, number) == [("announce", PARKED), ("say", PENDING)]
+    (words,) = await told(scene)
+    assert "(announce for ticket 1): The homeserver forbids it" in words
+    row = words.partition("outbox row ")[2].partition(" ")[0]
+    assert f"`!unpark {row}` tries again" in words
+    assert await scene.desk.say(f"!unpark {row}") == f"Row {row} is tried again."
+    await scene.delivery.drain()
+    assert await states(scene, number) == [("announce", SENT), ("say", SENT)]
+
+
+async def test_of_a_room_that_takes_nothing_the_operators_hear_once_and_let_all_go_at_once(
+    scene: Scene,
+) -> None:
+    numbers = [await announced(scene) for _ in range(3)]
+    await refuse(scene, *numbers, times=REFUSALS_BEFORE_PARKING)
+    scene.server.script(Fault.ERROR, "PUT", "/rooms/!ops:.*/send/", times=1000)
+    await try_for(scene, minutes=60)
+    assert len(await told(scene)) == 1
+    assert [await states(scene, number) for number in numbers] == [
+        [("announce", PARKED), ("say", PENDING)]
+    ] * 3
+    assert await scene.desk.say("!unpark all") == "3 rows are tried again."
+    await scene.delivery.drain()
+    left = [await states(scene, number) for number in numbers]
+    assert left == [[("announce", SENT), ("say", SENT)]] * 3
 
 
 async def opened(scene: Scene) -> int:
