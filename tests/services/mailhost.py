@@ -273,6 +273,14 @@ class Postfix(_Daemon):
         """Return the mails that went to user.example."""
         return [file.read_bytes() for file in sorted((self.folder / "outside/sender/new").glob("*"))]
 
+    def forget_outside(self) -> None:
+        """Throw away what went to user.example."""
+        shutil.rmtree(self.folder / "outside" / "sender", ignore_errors=True)
+
+    def flush(self) -> None:
+        """Try at once what waits to be tried again."""
+        subprocess.run(["postqueue", "-c", str(self.folder), "-f"], check=True, capture_output=True)
+
     def queued(self) -> int:
         """Return how many mails wait to be delivered."""
         listing = ["postqueue", "-c", str(self.folder), "-j"]
