@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from desk.opened import Attachment
 from mail.headers import decode_bytes
 from mail.html import html_to_text
+from mail.offers import is_key_part
 from mail.parts import Part
 
 _UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -135,7 +136,7 @@ def _holds_text(part: Part) -> bool:
 
 def _collect_leaf(part: Part, content: Content) -> None:
     is_file = part.headers.token("content-disposition") == "attachment" or bool(part.name)
-    if part.type == "application/pgp-keys":
+    if is_key_part(part):
         content.key_parts.append(part)
     elif part.type.startswith("multipart/"):
         content.texts.append(safe_text(part)[0])

@@ -22,6 +22,13 @@ _ARMOR_BEGIN = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _ARMOR_END = b"-----END PGP PUBLIC KEY BLOCK-----"
 
 
+def is_key_part(part: Part) -> bool:
+    """Tell whether a part is a file of public keys, by its type or by an armored block in a file "*.asc"."""
+    if part.type == "application/pgp-keys":
+        return True
+    return part.name.lower().endswith(".asc") and _ARMOR_BEGIN in part.content()
+
+
 def key_blocks(content: bytes) -> Iterator[bytes]:
     """Yield the armored public key blocks in a text, in order."""
     end = 0

@@ -8,6 +8,7 @@ import pytest
 
 from desk.opened import OfferedKey
 from mail.offers import each_once, read_autocrypt
+from mail.opening import open_letter
 from mail.parts import read_parts
 from mail.pgp_packets import dearmor
 from tests.mail.people import Desk, Person, desk, entity, headers, multipart, person
@@ -95,3 +96,30 @@ def test_a_key_that_comes_in_two_ways_is_offered_once_with_its_preference() -> N
     [first, second] = each_once([attached, other, by_header])
     assert (first.source, first.armor, first.prefers_encryption) == ("attached", b"one", True)
     assert second == other
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "is_key"),
+    [
+        ("application/pgp-keys", "", True),
+        ("text/plain", "alice.asc", True),
+        ("application/octet-stream", "Alice.ASC", True),
+        ("text/plain", "", False),
+        ("text/plain", "alice.txt", False),
+    ],
+)
+def test_attached_keys_are_known_by_type_or_by_name_and_content(
+    desk: Desk, alice: Person, type_: str, name: str, *, is_key: bool
+) -> None:
+    disposition = [f'Content-Disposition: attachment; filename="{name}"'] if name else []
+    key = entity(alice.public.decode(), *disposition, type_=type_)
+    raw = headers(alice.address) + multipart("multipart/mixed", entity("my key"), key)
+    found = [(one.fingerprint, one.source) for one in open_letter(raw, desk.keyring).keys]
+    assert found == ([(alice.fingerprint, "attached")] if is_key else [])
+
+
+def test_a_file_of_that_name_without_a_key_stays_a_file(desk: Desk, alice: Person) -> None:
+    note = entity("no key", 'Content-Disposition: attachment; filename="note.asc"')
+    raw = headers(alice.address) + multipart("multipart/mixed", entity("see file"), note)
+    opened = open_letter(raw, desk.keyring)
+    assert (opened.keys, [one.name for one in opened.attachments]) == ((), ["note.asc"])
