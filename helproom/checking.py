@@ -15,6 +15,7 @@ from helproom import logs
 from helproom.checks.database import check_database
 from helproom.checks.findings import Finding, State, ok, problem
 from helproom.checks.machine import check_code, check_data_dir, check_lmtp
+from helproom.checks.mailboxes import check_mailboxes
 from helproom.checks.matrix import check_matrix
 from helproom.checks.openpgp import check_openpgp
 from helproom.checks.servers import check_redmine, check_submission
@@ -32,6 +33,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("database", check_database),
     ("OpenPGP", check_openpgp),
     ("letters in", check_lmtp),
+    ("mailboxes", check_mailboxes),
     ("answers out", check_submission),
     ("Matrix", check_matrix),
     ("Redmine", check_redmine),

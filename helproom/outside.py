@@ -7,11 +7,13 @@ from bot.homes import Home
 from bot.session import Account, Credential
 from bot.trust import Policy
 from helproom.handover import session_folder
+from helproom.sections import ImapSection
 from helproom.settings import Settings
 from mail.openpgp import Keyring
 from mail.submission import SubmissionSettings
 
 if TYPE_CHECKING:
+    from mail.imap import ImapAccount
     from trackers.redmine import Redmine
 
 
@@ -62,6 +64,26 @@ def submission_settings(settings: Settings) -> SubmissionSettings:
         user=submission.user,
         password=submission.password_file.read_text() if submission.password_file else None,
         ca_file=submission.ca_file,
+    )
+
+
+def imap_account(section: ImapSection) -> "ImapAccount":
+    """Return how a mailbox is reached. Raises SecretUnusable."""
+    # Not at the top: a desk without such a mailbox has no use for what IMAP's library takes.
+    from mail.imap import ImapAccount  # noqa: PLC0415
+
+    return ImapAccount(
+        section.host,
+        section.port,
+        section.security,
+        section.user,
+        section.password_file.read_text(),
+        ca_file=section.ca_file,
+        folder=section.folder,
+        processed=section.processed,
+        quarantined=section.quarantined,
+        renewal=section.renew.total_seconds(),
+        poll=section.poll.total_seconds(),
     )
 
 

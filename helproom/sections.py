@@ -29,8 +29,12 @@ from helproom.values import (
 LARGEST_LETTER = 25_000_000
 """What `mail` opens at most."""
 LONGEST_HOLD = dt.timedelta(hours=1)
+LONGEST_IDLE = dt.timedelta(minutes=29)
+"""After which an IMAP server may hang up (RFC 2177)."""
+SHORTEST_PAUSE = dt.timedelta(seconds=1)
 
 Line = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+MailboxName = Annotated[Name, Field(max_length=32)]
 Port = Annotated[int, Field(ge=1, le=65535, strict=True)]
 
 
@@ -38,6 +42,24 @@ def _short(hold: dt.timedelta) -> dt.timedelta:
     if hold > LONGEST_HOLD:
         raise ValueError("An answer waits for an hour at most.")
     return hold
+
+
+def _idle(renewal: dt.timedelta) -> dt.timedelta:
+    if not SHORTEST_PAUSE <= renewal <= LONGEST_IDLE:
+        raise ValueError("IDLE is renewed after 1s at the earliest and after 29min at the latest.")
+    return renewal
+
+
+def _pause(pause: dt.timedelta) -> dt.timedelta:
+    if pause < SHORTEST_PAUSE:
+        raise ValueError("This must be at least 1s.")
+    return pause
+
+
+def _subfolder(name: str) -> str:
+    if "/" in name or name.startswith("."):
+        raise ValueError("The name of a subfolder has no slash in it and no dot before it.")
+    return name
 
 
 class Section(BaseModel):
@@ -124,12 +146,53 @@ class Submission(Section):
         return self
 
 
+class ImapSection(Section):
+    """A mailbox on an IMAP server."""
+
+    name: MailboxName = Field(description="a short name for logs and rooms, such as main")
+    host: Line = Field(description="the name of the IMAP server")
+    port: Port = 993
+    security: Literal["tls", "starttls", "none"] = "tls"
+    user: Line = Field(description="the account there")
+    password_file: SecretFile = Field(description="the file with the password of this account")
+    ca_file: PathOf | None = None
+    folder: Line = "INBOX"
+    processed: Line | None = "Processed"
+    quarantined: Line = "Quarantined"
+    queue: Name | None = None
+    renew: Annotated[Duration, AfterValidator(_idle)] = dt.timedelta(minutes=5)
+    poll: Annotated[Duration, AfterValidator(_pause)] = dt.timedelta(seconds=60)
+
+    @model_validator(mode="after")
+    def _moves_letters_away(self) -> Self:
+        if self.security == "none" and not is_loopback(self.host):
+            raise ValueError("security: none is only for a mail server on this machine: use tls or starttls.")
+        if self.folder in (self.processed, self.quarantined):
+            raise ValueError("processed and quarantined must be other folders than the one fetched from.")
+        return self
+
+
+class MaildirSection(Section):
+    """A mailbox in a folder of this machine."""
+
+    name: MailboxName = Field(description="a short name for logs and rooms, such as main")
+    path: PathOf = Field(description="the folder that has new/ in it")
+    processed: Annotated[Line | Literal[""], AfterValidator(_subfolder)] | None = "Processed"
+    quarantined: Annotated[Line, AfterValidator(_subfolder)] = "Quarantined"
+    queue: Name | None = None
+    poll: Annotated[Duration, AfterValidator(_pause)] = dt.timedelta(seconds=5)
+
+
 class MailSection(Section):
     """Mail in and out, and the keys for it."""
 
     gnupg_home: PathOf = Field(description="the folder with the queues' OpenPGP keys")
     passphrase_file: SecretFile = Field(description="the file with the passphrase of these keys")
     lmtp: Lmtp | None = Lmtp()
+    imap: tuple[ImapSection, ...] = ()
+    maildirs: tuple[MaildirSection, ...] = ()
+    silent_after: Annotated[Duration, AfterValidator(_pause)] = dt.timedelta(minutes=15)
+    no_letter_after: Annotated[Duration, AfterValidator(_pause)] | None = None
     submission: Submission = Field(description="the section that names the mail server for answers")
     workers: Annotated[int, Field(ge=1, le=32, strict=True)] = 2
 

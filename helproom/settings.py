@@ -91,6 +91,7 @@ def _contradictions(settings: Settings) -> Iterator[tuple[Place, str]]:
     for place, people in (("agents",), settings.agents), (("operators", "admins"), settings.operators.admins):
         if settings.matrix.user_id in people:
             yield place, "The bot itself stands among them; it cannot command itself."
+    yield from _mailboxes(settings)
     if settings.database_password_file and not (settings.database or "").startswith("postgresql"):
         yield ("database_password_file",), "Only a postgresql database has a password."
 
@@ -103,6 +104,20 @@ def _doubles(settings: Settings) -> Iterator[tuple[Place, str]]:
             if value in seen:
                 yield ("queues", number, key), f"Queue number {seen[value] + 1} has the same {key}."
             seen.setdefault(value, number)
+
+
+def _mailboxes(settings: Settings) -> Iterator[tuple[Place, str]]:
+    queues, seen = {queue.name for queue in settings.queues}, set[str]()
+    for key in ("imap", "maildirs"):
+        for number, mailbox in enumerate(getattr(settings.mail, key)):
+            place: Place = ("mail", key, number)
+            if mailbox.queue is not None and mailbox.queue not in queues:
+                yield (*place, "queue"), "There is no queue of this name."
+            if mailbox.name in seen:
+                yield (*place, "name"), "Another mailbox has the same name."
+            seen.add(mailbox.name)
+    if any(settings.mail.silent_after < 2 * mailbox.renew for mailbox in settings.mail.imap):
+        yield ("mail", "silent_after"), "This must be at least twice as long as renew of every mailbox."
 
 
 def _strangers(settings: Settings) -> Iterator[tuple[Place, str]]:

@@ -34,6 +34,7 @@ from desk.house import House
 from desk.world import World
 from helproom import handover, outside
 from helproom.keeping import keeper
+from helproom.mailboxes import WATCH_SECONDS, Mailboxes, open_mailboxes
 from helproom.settings import Settings
 from helproom.world import real_jitter, real_world
 from mail.addresses import queues_by_address
@@ -106,9 +107,10 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(session.close)
         door = await _open_door(desk, stack)
         matrix = await _open_matrix(desk, session)
-        scheduler = _schedule(desk, matrix.worker)
+        mailboxes = open_mailboxes(settings, desk.units, desk.world)
+        scheduler = _schedule(desk, matrix.worker, mailboxes)
         stack.callback(scheduler.shutdown, wait=False)
-        async with _background(_tasks(desk, matrix)):
+        async with _background(_tasks(desk, matrix, mailboxes)):
             yield Running(desk, session, door.port if door else 0)
             if door is not None:
                 await door.stop()
@@ -212,7 +214,7 @@ def _carriers(desk: Desk, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]
     }
 
 
-def _tasks(desk: Desk, matrix: Matrix) -> tuple[Callable[[], Awaitable[None]], ...]:
+def _tasks(desk: Desk, matrix: Matrix, mailboxes: Mailboxes) -> tuple[Callable[[], Awaitable[None]], ...]:
     letters = LetterWorker(
         desk.units,
         desk.world,
@@ -233,6 +235,7 @@ def _tasks(desk: Desk, matrix: Matrix) -> tuple[Callable[[], Awaitable[None]], .
         matrix.worker.run,
         matrix.delivery.run,
         letters.run,
+        *(fetcher.run for fetcher in mailboxes.fetchers),
         settle,
         answer_invitations,
         partial(watch, desk.sole_use),
@@ -278,7 +281,7 @@ async def _answer_invitations(desk: Desk, matrix: Matrix) -> None:
             pause.succeeded()
 
 
-def _schedule(desk: Desk, worker: Worker) -> AsyncIOScheduler:
+def _schedule(desk: Desk, worker: Worker, mailboxes: Mailboxes) -> AsyncIOScheduler:
     """Start the jobs; what they work on lies in the database, so that a restart loses nothing."""
 
     async def end_holds() -> None:
@@ -297,6 +300,7 @@ def _schedule(desk: Desk, worker: Worker) -> AsyncIOScheduler:
         (end_holds, HOLD_CHECK_SECONDS),
         (end_rooms, ROOM_CHECK_SECONDS),
         (worker.hint_undecryptable, HINT_CHECK_SECONDS),
+        (mailboxes.watch, WATCH_SECONDS),
     ):
         scheduler.add_job(_patient(job), "interval", seconds=seconds, max_instances=1, coalesce=True)
     scheduler.start()
