@@ -144,13 +144,13 @@ async def test_mail_waits_while_we_are_away(postfix: Postfix, port: int, shelf: 
 async def test_unknown_recipients_are_told_to_the_sender(
     postfix: Postfix, door: LmtpDoor, shelf: Shelf
 ) -> None:
-    await inject(postfix, "help@desk.example", "nobody@desk.example")
+    await inject(postfix, "help@desk.example", "gone@desk.example")
     await until(postfix.outside)
     await settled(postfix)
     assert [(one.mail_from, one.recipient) for one in shelf.kept] == [(SENDER, "help@desk.example")]
     [bounce] = postfix.outside()
     assert b"Return-Path: <>" in bounce
-    assert b"Final-Recipient: rfc822; nobody@desk.example" in bounce
+    assert b"Final-Recipient: rfc822; gone@desk.example" in bounce
     assert b"550 5.1.1 No such address here" in bounce
 
 

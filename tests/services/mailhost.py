@@ -112,10 +112,9 @@ minimal_backoff_time = 1s
 maximal_backoff_time = 1s
 queue_run_delay = 1s
 transport_retry_time = 1s
-# The lines of docs/admins.md:
-transport_maps = inline:{{desk.example=lmtp:{door}}}
+# The lines of docs/admins.md, with an address that the desk does not know (any more):
+transport_maps = inline:{{ {{help@desk.example=lmtp:{door}}} {{gone@desk.example=lmtp:{door}}} }}
 recipient_delimiter = +
-lmtp_destination_recipient_limit = 50
 """
 MASTER = """
 127.0.0.1:{smtp} inet n - n - - smtpd
@@ -242,7 +241,7 @@ class Dovecot(_Daemon):
 
 
 class Postfix(_Daemon):
-    """A mail exchanger for desk.example, which it hands to `door` by LMTP; it must be started by root.
+    """A mail exchanger that hands help@ and gone@desk.example to `door` by LMTP; root must start it.
 
     Mail to user.example, bounces among it, ends in the folder `outside/sender`.
     """
