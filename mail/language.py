@@ -8,34 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from desk.opened import Language
+from desk.quoting import own_words
 
 _ENOUGH_CHARS = 1000
 """More makes the guess slower and no better."""
+_QUOTED_CHARS = 20_000
+"""Where a person answers below what is quoted, the own words are looked for so far."""
 _TO_WEIGH = 200
 _LEAST_LETTERS = 12
 _MANY_LETTERS = 20
 _FIRST_WIDE = 0x2E80
 """Where the East Asian scripts begin in Unicode."""
 _LEAST_CONFIDENCE = 0.3
-_NOISE = re.compile(
-    r"^[ \t]*>[^\n]*$"  # quoted lines
-    r"|(?:https?|ftp)://\S+|www\.\S+"
-    r"|[^\s@<>]{1,100}+@[^\s@<>]{1,255}"
-    r"|^[^\n]{0,40}\w+\[\d+\]:[^\n]*$"  # lines of a log
-    r"|[^\s/\\_=]*+[/\\_=]\S*"  # paths, names of programs and settings
-    r"|[0-9A-Fa-f]{8,}"
-    r"|[-=*#~.]{3,}",
-    re.MULTILINE,
-)
+_LOG = re.compile(r"[^\n]{0,40}\w\[\d+\]:")
+_NOISE = re.compile(r"[/\\_=@]|^\W*www\.|^\W*[0-9A-Fa-f]{8,}\W*$|^\W+$")
+"""Links, addresses, paths, settings, digests, rows of dots: looked for in one word at a time."""
 _ARMOR = re.compile(r"-----BEGIN PGP [A-Z ]{1,30}-----")
-_SPACE = re.compile(r"\s+")
 
 
 def detect(text: str) -> Language | None:
     """Guess the language of a person's words; None when there are too few or the guess would be a lottery.
 
-    Links, addresses, quoted lines, paths, log lines and armored blocks do not count; only about the
-    first 1,000 characters do.
+    Links, addresses, signatures, what is quoted, paths, log lines and armored blocks do not count; only about
+    the first 1,000 characters do.
     """
     words = _person_words(text)
     if not _is_enough(words):
@@ -50,11 +45,17 @@ def detect(text: str) -> Language | None:
 
 def _person_words(text: str) -> str:
     armor = _ARMOR.search(text)
-    head = (text[: armor.start()] if armor else text)[: _ENOUGH_CHARS * 2]
-    words = _SPACE.sub(" ", _NOISE.sub(" ", head)).strip()[:_ENOUGH_CHARS]
+    own = own_words((text[: armor.start()] if armor else text)[:_QUOTED_CHARS])
+    lines = own[: _ENOUGH_CHARS * 2].split("\n")
+    told = [line for line in lines if not line.lstrip().startswith(">") and not _is_log(line)]
+    words = " ".join(word for line in told for word in line.split() if not _NOISE.search(word))
+    words = words[:_ENOUGH_CHARS].strip()
     # The model knows few words in capitals (it takes English ones for Italian).
-    capitals = sum(1 for letter in words if letter.isupper())
-    return words.lower() if capitals * 2 > len(words) else words
+    return words.lower() if sum(map(str.isupper, words)) * 2 > len(words) else words
+
+
+def _is_log(line: str) -> bool:
+    return "]:" in line and _LOG.match(line) is not None
 
 
 def _is_enough(words: str) -> bool:
