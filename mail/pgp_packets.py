@@ -19,7 +19,7 @@ USER_ATTRIBUTE = 17
 ENCRYPTED_DATA = 18
 _SESSION_KEYS = frozenset({PUBLIC_KEY_ENCRYPTED_SESSION_KEY, SYMMETRIC_KEY_ENCRYPTED_SESSION_KEY})
 
-_BLOCK = re.compile(rb"-----BEGIN PGP ([A-Z ]{3,30})-----[ \t\r]*\n(.*?)-----END PGP \1-----", re.DOTALL)
+_BEGIN = re.compile(rb"-----BEGIN PGP ([A-Z ]{3,30})-----[ \t\r]*\n")
 _HEADER = re.compile(rb"[A-Za-z-]{1,40}:(?: |$)")
 _LINE = 64
 _SIGNATURE_BEGIN = b"-----BEGIN PGP SIGNATURE-----"
@@ -87,10 +87,21 @@ def dearmor(data: bytes) -> bytes:
     """
     if data[:1] >= b"\x80":
         return data
-    bodies = [_body(match[2]) for match in _BLOCK.finditer(data)]
+    bodies = [_body(block) for block in _blocks(data)]
     if not bodies:
         raise Malformed("There is no complete OpenPGP block.")
     return b"".join(bodies)
+
+
+def _blocks(data: bytes) -> Iterator[bytes]:
+    """What stands between the first and the last line of each block."""
+    begin = _BEGIN.search(data)
+    while begin:
+        end = data.find(b"-----END PGP " + begin[1] + b"-----", begin.end())
+        if end < 0:
+            raise Malformed("There is no complete OpenPGP block.")
+        yield data[begin.end() : end]
+        begin = _BEGIN.search(data, end)
 
 
 def _body(text: bytes) -> bytes:
@@ -101,9 +112,10 @@ def _body(text: bytes) -> bytes:
         if line and not _HEADER.match(line):
             break
         at = end
-    data, _, _ = text[at:].partition(b"\n=")
+    checksum = text.find(b"\n=", at)
+    data = text[at : checksum if checksum >= 0 else None].translate(None, b" \t\r\n")
     try:
-        return base64.b64decode(data.translate(None, b" \t\r\n"), validate=True)
+        return binascii.a2b_base64(data, strict_mode=True)
     except binascii.Error:
         raise Malformed("An OpenPGP block is damaged.") from None
 
@@ -141,6 +153,14 @@ def armor(data: bytes) -> bytes:
     lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
     title = b"PGP PUBLIC KEY BLOCK-----"
     return b"\n".join([b"-----BEGIN " + title, b"", *lines, b"-----END " + title, b""])
+
+
+def holds_secrets(data: bytes) -> bool:
+    """Tell whether there is a secret key in armored or binary data; what cannot be read holds none."""
+    try:
+        return any(packet.tag in {SECRET_KEY, SECRET_SUBKEY} for packet in packets(dearmor(data)))
+    except Malformed:
+        return False
 
 
 def recipients(message: bytes) -> int | None:
