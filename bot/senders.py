@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from bot import contents, rendering
 from bot.errors import Rejected, SessionGone, TryLater
 from bot.sending import Sender
+from desk import previews
 from desk.announcement import Announcement
 from desk.delivery import Aside, Delivered, Impossible, Later, Outcome, Parcel, Refused, StopDelivery
 from desk.posting import IN_TICKET_THREAD, Say, aside_of, say_from_json
@@ -69,6 +70,7 @@ class RoomSenders:
             "file": self._file,
             "announce": self._announce,
             "announce.edit": self._edit,
+            previews.EDIT: self._edit_preview,
             "react": self._react,
         }
         return {kind: guarded(carry) for kind, carry in kinds.items()}
@@ -101,6 +103,19 @@ class RoomSenders:
         place = await self._place(parcel, IN_TICKET_THREAD)
         content = contents.notice(rendering.announcement(await self._facts(parcel), self._world.now()))
         return await self._send(parcel, place.room_id, contents.edit(content, place.thread or ""))
+
+    async def _edit_preview(self, parcel: Parcel) -> Outcome:
+        async with self._units() as unit:
+            draft = await unit.messages.get(parcel.message or 0)
+            event_id = previews.event_of(draft) if draft is not None else None
+            if draft is None or event_id is None:
+                return Delivered()
+            say, state = previews.say_of(draft), previews.state_of(draft)
+        place = await self._place(parcel, None)
+        # What clients show that know no edits: the text is in the preview itself.
+        outer = contents.edit(contents.notice(rendering.plain(state)), event_id)
+        content = {**outer, "m.new_content": _message(say, beside=outer)}
+        return await self._send(parcel, place.room_id, content)
 
     async def _react(self, parcel: Parcel) -> Outcome:
         event_id, key = reaction_of(parcel.payload)
@@ -168,15 +183,22 @@ def facts_of(ticket: Ticket, *, sent: bool) -> Announcement:
 _LONGEST_TEXT = 4096
 
 
-def _message(say: Say) -> contents.Json:
-    """What is too large for an event is cut until it fits; at the very last the formatted form goes."""
+def _message(say: Say, *, beside: contents.Json | None = None) -> contents.Json:
+    """What is too large for an event is cut until it fits; at the very last the formatted form goes.
+
+    `beside` is what else is to be in the event, around the message as its new content.
+    """
+
+    def fits(content: contents.Json) -> bool:
+        return contents.fits(content if beside is None else {**beside, "m.new_content": content})
+
     content = _worded(say)
     longest = _LONGEST_TEXT
-    while longest and not contents.fits(content):
+    while longest and not fits(content):
         quote = rendering.shorten(say.quote, chars=longest).text
         content = _worded(replace(say, quote=quote, text=say.text[:longest]))
         longest //= 2
-    if contents.fits(content):
+    if fits(content):
         return content
     return {name: part for name, part in content.items() if name not in ("format", "formatted_body")}
 

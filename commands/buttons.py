@@ -23,7 +23,7 @@ async def react(context: Context, event_id: str, key: str) -> Reply | None:
         await replies.send(context.unit, context.world, draft)
         return None
     if key == CANCEL_KEY:
-        await replies.cancel(draft)
+        await replies.cancel(context.unit, context.world, draft, context.agent)
         return Reply(f"Taken back by {context.agent}: the answer does not leave.")
     return None
 

@@ -43,7 +43,7 @@ async def cancel(context: Context, ticket: Ticket) -> Reply:
 
     !cancel
     """
-    await replies.cancel(await _held(context, ticket))
+    await replies.cancel(context.unit, context.world, await _held(context, ticket), context.agent)
     return Reply("Taken back: the answer does not leave.")
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What could not leave the house: listed, and tried again when a person says so."""
 
+from desk import previews
 from desk.posting import aside_of
 from desk.world import Refusal, World
 from storage.models import Outbox
@@ -52,4 +53,5 @@ async def _try_again(unit: Unit, world: World, row: Outbox) -> None:
     )
     if message is not None:
         message.state = ReplyState.LEAVING
+        await previews.show_state(unit, world, message)
     unit.outbox.added = True

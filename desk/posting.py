@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from desk.house import House
 from desk.shifts import on_duty
 from desk.world import World
-from storage.models import Message, Outbox, Room, Ticket
+from storage.models import Outbox, Room, Ticket
 from storage.sealed import to_json
 from storage.states import OutboxState
 from storage.unit import Unit
@@ -149,13 +149,6 @@ async def ping_duty(unit: Unit, world: World, house: House, ticket: Ticket) -> N
         text = f"Ticket {ticket.id} is new, and nobody is on duty."
     say = Say(text, thread=IN_TICKET_THREAD, mentions=called)
     slot = Slot("ping", lane_of(room), room=room.id, ticket=ticket.id)
-    await put(unit, world, slot, say_to_json(say))
-
-
-async def preview(unit: Unit, world: World, ticket: Ticket, message: Message, say: Say) -> None:
-    """Show what is going to leave, to whom and how protected."""
-    room = await home_of(unit, ticket)
-    slot = Slot("preview", lane_of(room), room=room.id, ticket=ticket.id, message=message.id)
     await put(unit, world, slot, say_to_json(say))
 
 

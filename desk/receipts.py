@@ -3,6 +3,7 @@
 
 import json
 
+from desk import previews
 from desk.posting import react, say_in_thread, show_state
 from desk.replies import READ_FIRST, begin_hold, locked
 from desk.world import World
@@ -39,8 +40,12 @@ async def _previewed(unit: Unit, world: World, row: Outbox) -> None:
     if room is not None and row.event_id is not None:
         await react(unit, world, room, row.event_id, (SEND_KEY, CANCEL_KEY))
     draft = await locked(unit, row.message_id or 0)
-    if draft is not None:
-        begin_hold(world, draft)
+    if draft is None:
+        return
+    previews.was_shown(draft, row.event_id or "")
+    begin_hold(world, draft)
+    if draft.state is ReplyState.HELD:
+        await previews.show_state(unit, world, draft)
 
 
 async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
@@ -54,6 +59,7 @@ async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
     ticket.answered_at = world.now()
     if not overtaken:
         ticket.last_public, ticket.last_public_at = Side.DESK, world.now()
+    await previews.show_state(unit, world, message)
     await say_in_thread(unit, world, ticket, "The answer has left.")
     await show_state(unit, world, ticket)
 
@@ -95,6 +101,7 @@ async def _tell_end(unit: Unit, world: World, row: Outbox, state: ReplyState, wo
     if message is None:
         return False
     message.state = state
+    await previews.show_state(unit, world, message, why=row.error or "")
     await say_in_thread(unit, world, message.ticket, words)
     await show_state(unit, world, message.ticket)
     return True

@@ -5,9 +5,10 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 
+from desk import previews
 from desk.house import House
 from desk.policy import Protection, protection_of
-from desk.posting import IN_TICKET_THREAD, Say, Slot, preview, put, say_in_thread
+from desk.posting import Slot, put, say_in_thread
 from desk.world import Refusal, World
 from storage.models import Message, Ticket
 from storage.sealed import to_json
@@ -51,7 +52,7 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
     draft.details = to_json({"hold_seconds": house.hold.total_seconds()})
     draft.subject = answer_subject(ticket.subject or "")
     await unit.messages.add(draft)
-    await preview(unit, world, ticket, draft, _preview_of(ticket, draft, protection, house))
+    await previews.show(unit, world, draft, _facts_of(ticket, draft, protection, house))
     return draft
 
 
@@ -75,16 +76,13 @@ def answer_subject(subject: str) -> str:
     return f"Re: {bare}" if bare else "Re: your message"
 
 
-def _preview_of(ticket: Ticket, draft: Message, protection: Protection, house: House) -> Say:
-    seconds = int(house.hold.total_seconds())
-    text = (
-        f"This is going to leave in {seconds} s. ✅ or `!send` sends it now, ❌ or `!cancel` takes it back.\n"
+def _facts_of(ticket: Ticket, draft: Message, protection: Protection, house: House) -> str:
+    return (
         f"To: {ticket.contact}\n"
         f"From: {house.queue(ticket.mailbox).role_name} <{house.queue(ticket.mailbox).address}>\n"
         f"Protection: {protection.words}\n"
         f"Subject: {draft.subject}"
     )
-    return Say(text, quote=draft.text or "", thread=IN_TICKET_THREAD)
 
 
 async def send(unit: Unit, world: World, draft: Message) -> None:
@@ -101,13 +99,15 @@ async def send(unit: Unit, world: World, draft: Message) -> None:
     draft.state = ReplyState.LEAVING
     slot = Slot(MAIL, f"mail:{draft.id}", ticket=draft.ticket_id, message=draft.id)
     await put(unit, world, slot)
+    await previews.show_state(unit, world, draft)
 
 
-async def cancel(draft: Message) -> None:
+async def cancel(unit: Unit, world: World, draft: Message, agent: str) -> None:
     """Take a held answer back; raises Refusal when it has left."""
     if draft.state not in {ReplyState.HELD, ReplyState.STALE}:
         raise Refusal(f"Too late to take back: this answer is {_WORDS[draft.state]}.")
     draft.state = ReplyState.CANCELLED
+    await previews.show_state(unit, world, draft, why=f"taken back by {agent}")
 
 
 def begin_hold(world: World, draft: Message) -> None:
@@ -129,6 +129,7 @@ async def end_hold(unit: Unit, world: World, message_id: int) -> None:
         await send(unit, world, draft)
     except Refusal as why:
         draft.state = ReplyState.STALE
+        await previews.show_state(unit, world, draft)
         await say_in_thread(unit, world, draft.ticket, str(why))
 
 

@@ -125,3 +125,6 @@ async def test_a_preview_keeps_its_buttons_across_a_restart(tmp_path: Path, syna
         await desk.catcher.wait_for(1)
         await desk.hears("The answer has left", thread=thread)
         assert len(desk.catcher.caught) == 1
+        shown = await desk.edited(preview, "Left at ")
+        assert "Protection: " in shown.body
+        assert "> Hello." in shown.body

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The preview of an answer: one message in the thread, edited as the answer goes its way."""
+
+import json
+from typing import Any
+
+from desk.posting import IN_TICKET_THREAD, Say, Slot, home_of, lane_of, put, say_to_json
+from desk.world import World
+from storage.models import Message
+from storage.sealed import to_json
+from storage.states import ReplyState
+from storage.unit import Unit
+
+PREVIEW = "preview"
+EDIT = "preview.edit"
+
+
+async def show(unit: Unit, world: World, draft: Message, facts: str) -> None:
+    """Show what is going to leave; `facts` say to whom, from whom and how protected, a line each."""
+    room = await home_of(unit, draft.ticket)
+    _note(draft, facts=facts, room=room.id)
+    slot = Slot(PREVIEW, lane_of(room), room=room.id, ticket=draft.ticket_id, message=draft.id)
+    await put(unit, world, slot, say_to_json(say_of(draft)))
+
+
+def was_shown(draft: Message, event_id: str) -> None:
+    """Remember the event that shows the preview, to be edited from now on."""
+    _note(draft, event=event_id)
+
+
+async def show_state(unit: Unit, world: World, draft: Message, *, why: str = "") -> None:
+    """Edit the preview, so that it shows how the answer stands; `why` says who or what made it so."""
+    known = _details(draft)
+    room = await unit.rooms.get(known.get("room", 0))
+    if room is None:
+        return
+    _note(draft, why=why)
+    await put(unit, world, Slot(EDIT, lane_of(room), room=room.id, ticket=draft.ticket_id, message=draft.id))
+
+
+def event_of(draft: Message) -> str | None:
+    """Return the event that shows the preview; None when it has not arrived."""
+    return _details(draft).get("event") or None
+
+
+def say_of(draft: Message) -> Say:
+    """Return the preview as it has to look now: its state in the first line, then facts and text."""
+    text = f"{state_of(draft)}\n{_details(draft).get('facts', '')}"
+    return Say(text, quote=draft.text or "", thread=IN_TICKET_THREAD)
+
+
+def state_of(draft: Message) -> str:
+    """Return how the answer stands, in a line."""
+    if draft.state is ReplyState.HELD:
+        return f"{_held(draft)} ✅ or `!send` sends it now, ❌ or `!cancel` takes it back."
+    why = _details(draft).get("why", "")
+    if draft.state is ReplyState.SENT:
+        return f"Left at {draft.at:%Y-%m-%d %H:%M:%S} UTC."
+    return f"{_WORDS.get(draft.state, '')}{f': {why}' if why else ''}".rstrip(".") + "."
+
+
+def _held(draft: Message) -> str:
+    if draft.hold_until is not None:
+        return f"Waiting: this leaves at {draft.hold_until:%Y-%m-%d %H:%M:%S} UTC."
+    return f"This is going to leave in {int(_details(draft).get('hold_seconds', 0))} s."
+
+
+_WORDS: dict[ReplyState | None, str] = {
+    ReplyState.STALE: "Not sent, and waits for `!send` or `!cancel`",
+    ReplyState.LEAVING: "On its way: it cannot be taken back any more",
+    ReplyState.SENDING: "On its way: it cannot be taken back any more",
+    ReplyState.FAILED: "NOT sent, refused",
+    ReplyState.UNCLEAR: "UNCLEAR whether it has left",
+    ReplyState.CANCELLED: "Cancelled, it does not leave",
+}
+
+
+def _details(draft: Message) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(draft.details or "{}")
+    return found
+
+
+def _note(draft: Message, **facts: object) -> None:
+    draft.details = to_json({**_details(draft), **facts})
