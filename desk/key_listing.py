@@ -33,9 +33,14 @@ def shown(keys: Sequence[ContactKey], now: dt.datetime) -> str:
     """Return all keys of a contact, oldest first, and what to type; without addresses."""
     if not keys:
         return NO_KEY
+    return f"{described(keys, now)}\n\n{_HINT}"
+
+
+def described(keys: Sequence[ContactKey], now: dt.datetime) -> str:
+    """Return all keys of a contact that has some, oldest first, without what to type."""
     used = current(keys)
     blocks = [_block(key, now, is_current=key is used) for key in keys]
-    return "\n\n".join((_head(keys, now), *blocks, _HINT))
+    return "\n\n".join((_head(keys, now), *blocks))
 
 
 _HINT = (

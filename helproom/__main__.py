@@ -96,12 +96,24 @@ def _add_demo(commands: Any) -> None:
 def _add_keys(commands: Any) -> None:
     keys = _command(commands, "keys", "OpenPGP keys of contacts and queues", _in("keys", "list_keys"))
     actions = keys.add_subparsers(dest="action", required=True, metavar="ACTION")
-    parser = _command(actions, "import", "Store a contact's public key", _in("keys", "import_key"))
-    parser.add_argument("file", type=Path, help="a file with one public key")
-    parser.add_argument("--address", required=True, help="the contact's mail address")
-    _command(actions, "list", "Show the desk's keys and how many contacts have one", _in("keys", "list_keys"))
-    parser = _command(actions, "export", "Write a queue's public key", _in("keys", "export_key"))
-    parser.add_argument("queue", help="the queue's name")
+    parser = _command(
+        actions,
+        "import",
+        "Store a contact's public key, or a secret one for a queue",
+        _in("keys", "import_key"),
+    )
+    parser.add_argument("file", type=Path, help="a file with one key")
+    parser.add_argument("--address", help="the contact's mail address; none for a secret key")
+    parser = _command(actions, "list", "Show the desk's keys, or a contact's", _in("keys", "list_keys"))
+    parser.add_argument("--address", help="show what is known of this contact's keys, too")
+    parser = _command(actions, "export", "Write the queues' public keys", _in("queue_keys", "export_key"))
+    parser.add_argument("queue", nargs="?", help="the name of one queue (default: all)")
+    _command(actions, "check", "Try the queues' keys and say what to mend", _in("queue_keys", "check_keys"))
+    parser = _command(
+        actions, "expire", "Let a queue's key live for a period from now", _in("queue_keys", "extend_key")
+    )
+    parser.add_argument("key", help="the queue's name, or the key's fingerprint")
+    parser.add_argument("period", help="how long from now on: 2y, 18m, 26w or 90d")
 
 
 def _add_inspect(commands: Any) -> None:

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""`helproom keys`: public keys of contacts in, public keys of queues out."""
+"""`helproom keys list` and `import`: what keys there are, and keys in."""
 
 import argparse
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from desk.key_decisions import pin_imported
+from desk.key_listing import described
 from desk.key_states import spaced
+from desk.keys import KeyGrown
 from desk.world import Refusal
 from helproom import handover, logs
 from helproom.outside import open_keyring
@@ -15,13 +19,18 @@ from helproom.settings import Settings, find_config, read_settings
 from helproom.terminal import complain, say
 from helproom.world import real_world
 from mail.offers import offered
-from mail.openpgp import PublicKey, SecretKey, read_public_key
+from mail.openpgp import SecretKey, read_public_key
+from mail.pgp_merging import merged_offer
+from mail.pgp_packets import holds_secrets
 from storage.migrating import migrate
 from storage.sealing import address_tag
 from storage.unit import Units
 
+T = TypeVar("T")
 
-def _settings(asked: argparse.Namespace) -> Settings:
+
+def settings_of(asked: argparse.Namespace) -> Settings:
+    """Read the config that a command is about."""
     settings = read_settings(find_config(asked.config))
     logs.set_up(settings.log)
     os.umask(0o077)
@@ -29,43 +38,79 @@ def _settings(asked: argparse.Namespace) -> Settings:
 
 
 def import_key(asked: argparse.Namespace) -> int:
-    """Store a contact's public key, to be used from now on in place of any other."""
-    settings = _settings(asked)
+    """Store a contact's public key, or a secret key for a queue."""
+    settings = settings_of(asked)
     with asked.file.open("rb") as stream:
-        key = read_public_key(stream.read(LARGEST_LETTER))
-    if key.revoked or key.expired or not key.can_encrypt:
-        raise Refusal("Nothing can be encrypted to this key: it is revoked, expired, or for signing only.")
-    if asked.address.lower() not in key.addresses:
-        complain("Note: the key does not name this address. Is it really this person's key?")
-    asyncio.run(_import(settings, asked.address, key))
-    say(f"Stored. Answers to this address are now encrypted to {spaced(key.fingerprint)}.")
+        content = stream.read(LARGEST_LETTER)
+    if holds_secrets(content):
+        return _import_secret(settings, content, asked.address)
+    if asked.address is None:
+        raise Refusal("This is a public key: say whose it is, with --address.")
+    return _import_public(settings, content, asked.address)
+
+
+def _import_secret(settings: Settings, content: bytes, address: str | None) -> int:
+    if address is not None:
+        raise Refusal(
+            "This is a secret key. Of contacts only public keys are wanted; for a queue, leave --address out."
+        )
+    keyring = open_keyring(settings)
+    try:
+        fingerprint = keyring.import_secret_key(content)
+    finally:
+        keyring.close()
+    queues = [queue.name for queue in settings.queues if queue.fingerprint == fingerprint]
+    use = f"for the queue {', '.join(queues)}" if queues else "to open older letters; no queue signs with it"
+    say(f"Stored, under the desk's passphrase, {use}: {spaced(fingerprint)}.")
+    say("Delete the file. Letters that could not be opened before: say `!recheck` in their tickets.")
     return os.EX_OK
 
 
-async def _import(settings: Settings, address: str, key: PublicKey) -> None:
+def _import_public(settings: Settings, content: bytes, address: str) -> int:
+    key = read_public_key(content)
+    if key.revoked or key.expired or not key.can_encrypt:
+        raise Refusal("Nothing can be encrypted to this key: it is revoked, expired, or for signing only.")
+    if address.lower() not in key.addresses:
+        complain("Note: the key does not name this address. Is it really this person's key?")
+
+    async def pin(units: Units) -> None:
+        offer = offered(key, "imported")
+        while True:
+            try:
+                async with units() as unit:
+                    await pin_imported(unit, real_world(), address_tag(units.vault, address), offer)
+                    return
+            except KeyGrown as grown:
+                offer = merged_offer(grown.known, grown.offered)
+
+    asyncio.run(_with_units(settings, pin))
+    say(f"Stored. Answers to this address are now encrypted to {spaced(key.fingerprint)} and no other key.")
+    return os.EX_OK
+
+
+async def _with_units(settings: Settings, work: Callable[[Units], Awaitable[T]]) -> T:
     units = handover.open_units(settings)
     try:
         await migrate(units.engine)
-        async with units() as unit:
-            await pin_imported(
-                unit, real_world(), address_tag(units.vault, address), offered(key, "imported")
-            )
+        return await work(units)
     finally:
         await units.close()
 
 
 def list_keys(asked: argparse.Namespace) -> int:
-    """Show the queues' keys, and how many keys of contacts there are: those are sealed, and stay so."""
-    settings = _settings(asked)
+    """Show the queues' keys, and those of a contact whose address is given; all others stay sealed."""
+    settings = settings_of(asked)
     keyring = open_keyring(settings)
     try:
         own = {key.fingerprint: key for key in keyring.secret_keys()}
     finally:
         keyring.close()
     for queue in settings.queues:
-        key = own.get(queue.fingerprint)
+        key = own.pop(queue.fingerprint, None)
         say(f"{queue.name}  {queue.address}  {spaced(queue.fingerprint)}  {_validity(key)}")
-    say(f"Keys of contacts: {asyncio.run(_count(handover.open_units(settings)))}")
+    for key in own.values():
+        say(f"(no queue)  {spaced(key.fingerprint)}  {_validity(key)}")
+    say(asyncio.run(_with_units(settings, lambda units: _contacts(units, asked.address))))
     return os.EX_OK
 
 
@@ -74,25 +119,15 @@ def _validity(key: SecretKey | None) -> str:
         return "not in gnupg_home"
     if key.revoked:
         return "revoked"
-    return f"until {key.expires.date().isoformat()}" if key.expires else "without end"
+    if key.works_until is None:
+        return "without end"
+    over = "over since" if key.works_until <= real_world().now() else "until"
+    return f"{over} {key.works_until.date().isoformat()}"
 
 
-async def _count(units: Units) -> int:
-    try:
-        await migrate(units.engine)
-        async with units() as unit:
-            return len(await unit.keys.every())
-    finally:
-        await units.close()
-
-
-def export_key(asked: argparse.Namespace) -> int:
-    """Write a queue's public key to standard output, to be published."""
-    settings = _settings(asked)
-    queue = handover.house_of(settings).queue(asked.queue)
-    keyring = open_keyring(settings)
-    try:
-        say(keyring.export_public_key(queue.fingerprint).decode("ascii").rstrip())
-    finally:
-        keyring.close()
-    return os.EX_OK
+async def _contacts(units: Units, address: str | None) -> str:
+    async with units() as unit:
+        if address is None:
+            return f"Keys of contacts: {len(await unit.keys.every())}"
+        keys = await unit.keys.of(address_tag(units.vault, address))
+        return described(keys, real_world().now()) if keys else "No public key of this address is known."

@@ -13,7 +13,15 @@ from typing import ParamSpec, TypeVar
 
 from desk.opened import Encryption, EncryptionState, Signature, SignatureState
 from mail import pgp_packets, pgp_status
-from mail.pgp_keys import KeyRefused, PublicKey, SecretKey, addresses_in, read_public_keys, secret_keys
+from mail.pgp_keys import (
+    KeyRefused,
+    PublicKey,
+    SecretKey,
+    addresses_in,
+    extend_key,
+    read_public_keys,
+    secret_keys,
+)
 from mail.pgp_process import Agent, GpgLimits, GuardedGpg, KeyringUnusable, Run, in_memory
 
 __all__ = [
@@ -110,6 +118,7 @@ class Keyring:
             raise KeyringUnusable("GnuPG cannot be started in the OpenPGP home.") from None
         self._found_agent = self._agent.answers()
         self._own: tuple[SecretKey, ...] | None = None
+        self._own_written: object = None
         self._changing = threading.Lock()
 
     def close(self) -> None:
@@ -291,10 +300,11 @@ class Keyring:
 
     def secret_keys(self) -> tuple[SecretKey, ...]:
         """The desk's own keys."""
-        if self._own is None:
+        written = self._agent.home_written()
+        if self._own is None or self._own_written != written:
             # Without its agent GnuPG lists no secret key, and says nothing of it.
             self._agent.awake()
-            self._own = secret_keys(self._gpg)
+            self._own, self._own_written = secret_keys(self._gpg), written
         return self._own
 
     def make_key(self, user_id: str, *, expires: int) -> str:
@@ -311,6 +321,16 @@ class Keyring:
         if run.returncode != 0 or len(made) != 1 or made[0][0] != "B":
             raise KeyRefused("GnuPG did not make the key; perhaps there is one for this user id already.")
         return made[0][1]
+
+    def extend(self, fingerprint: str, period: str) -> SecretKey:
+        """Let one of the desk's keys and its subkeys live for a period from now on ("2y", "90d").
+
+        Returns the key as it is then. Raises KeyRefused.
+        """
+        with self._changing:
+            extend_key(self._gpg, self._run_with_secrets, fingerprint, period)
+            self._own = None
+        return next(key for key in self.secret_keys() if key.fingerprint == fingerprint)
 
     def import_secret_key(self, key: bytes) -> str:
         """Take in one secret key that has the home's passphrase or none; its fingerprint.

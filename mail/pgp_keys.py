@@ -4,11 +4,11 @@
 import datetime as dt
 import email.utils
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mail import pgp_packets
-from mail.pgp_process import GuardedGpg
+from mail.pgp_process import GuardedGpg, Run
 
 _MOST_KEYS = 8
 _RSA = frozenset({"1", "2", "3"})
@@ -71,6 +71,8 @@ class SecretKey:
     revoked: bool
     can_sign: bool
     can_decrypt: bool
+    works_until: dt.datetime | None = None
+    """When the first of its uses ends: signing or being encrypted to; None when neither does."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class Listed:
     def fingerprints(self) -> tuple[str, ...]:
         """Of the primary key, then of its subkeys."""
         return tuple(row[9] for row in self.rows if row[0] == "fpr")
+
+    def fingerprint_of(self, row: tuple[str, ...]) -> str:
+        """Of the primary key or subkey in a row."""
+        after = self.rows[self.rows.index(row) + 1 :]
+        return next(other[9] for other in after if other[0] == "fpr")
 
     @property
     def user_ids(self) -> tuple[str, ...]:
@@ -271,6 +278,42 @@ def secret_keys(gpg: GuardedGpg) -> tuple[SecretKey, ...]:
             revoked=one.revoked,
             can_sign=one.usable and "S" in one.capabilities,
             can_decrypt="e" in one.capabilities.lower(),
+            works_until=min(
+                (end for end in (one.works_until("s"), one.works_until("e")) if end is not None), default=None
+            ),
         )
         for one in listed(listing.data)
     )
+
+
+def extend_key(
+    gpg: GuardedGpg, run: Callable[[list[str], bytes], Run], fingerprint: str, period: str
+) -> None:
+    """Set when one of the desk's own keys expires, with the subkeys in use; `run` has its passphrase.
+
+    Raises KeyRefused.
+    """
+
+    def expire(*subkey: str) -> None:
+        done = run(["--quick-set-expire", fingerprint, period, *subkey], b"")
+        if done.returncode != 0:
+            raise KeyRefused("GnuPG did not extend the key: it is not there, or the passphrase is wrong.")
+
+    expire()
+    # While the primary key is over, all its subkeys are listed as over.
+    for subkey in _subkeys_in_use(gpg, fingerprint):
+        expire(subkey)
+
+
+def _subkeys_in_use(gpg: GuardedGpg, fingerprint: str) -> tuple[str, ...]:
+    """Fingerprints of a key's subkeys that live, and of the newest for each use that has none any more."""
+    [key] = listed(gpg.run(["--list-keys", "--", fingerprint], b"").data)
+    subkeys = [
+        (row, key.fingerprint_of(row)) for row in key.rows if row[0] == "sub" and row[1] not in {"r", "i"}
+    ]
+    chosen = [found for row, found in subkeys if row[1] != "e"]
+    for capability in ("s", "e"):
+        able = [(row[1], found) for row, found in subkeys if capability in row[11]]
+        if able and all(validity == "e" for validity, _ in able):
+            chosen.append(able[-1][1])
+    return tuple(dict.fromkeys(chosen))

@@ -108,8 +108,8 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
     def _open_subprocess(
         self,
         args: list[str],
-        passphrase: bool = False,
-        files: Sequence[int] = (),  # noqa: FBT001, FBT002  (python-gnupg calls it so)
+        passphrase: bool = False,  # noqa: FBT001, FBT002  (python-gnupg calls it so)
+        files: Sequence[int] = (),
     ) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(  # noqa: S603  (arguments are ours, there is no shell)
             self.make_args(args, passphrase),
@@ -203,6 +203,11 @@ class Agent:
         self._socket = unquote(self._gpgconf("--list-dirs", "agent-socket").strip())
         if len(os.fsencode(self._socket)) > _LONGEST_SOCKET:
             raise KeyringUnusable("The path of the OpenPGP home is too long for the agent's socket.")
+
+    def home_written(self) -> tuple[int, ...]:
+        """When the keys of the home were written, by whichever process; another value means other keys."""
+        files = (self._home / "pubring.kbx", self._home / "private-keys-v1.d")
+        return tuple(file.stat().st_mtime_ns for file in files if file.exists())
 
     def awake(self) -> None:
         """Start the agent unless it answers. Raises KeyringUnusable."""

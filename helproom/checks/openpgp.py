@@ -24,6 +24,8 @@ async def check_openpgp(settings: Settings) -> AsyncIterator[Finding]:
         return
     keyring = await asyncio.to_thread(open_keyring, settings)
     try:
+        for surplus in await asyncio.to_thread(_surplus, keyring, settings):
+            yield surplus
         for queue in settings.queues:
             for finding in await asyncio.to_thread(_findings, keyring, queue):
                 yield finding
@@ -41,7 +43,7 @@ def _look(keyring: Keyring, queue: QueueSection) -> Iterator[Finding]:
     if key is None:
         yield problem(part, "The secret key of this fingerprint is not in gnupg_home: import it there.")
         return
-    yield _expiry(part, key)
+    yield _expiry(part, queue, key)
     if not any(queue.address.lower() in user_id.lower() for user_id in key.user_ids):
         yield warning(part, "The key does not name the queue's address: mail programs will not find it.")
     if trouble := _trial(keyring, key):
@@ -50,15 +52,32 @@ def _look(keyring: Keyring, queue: QueueSection) -> Iterator[Finding]:
         yield ok(part, "It decrypts and signs.")
 
 
-def _expiry(part: str, key: SecretKey) -> Finding:
+def _surplus(keyring: Keyring, settings: Settings) -> list[Finding]:
+    wanted = {queue.fingerprint for queue in settings.queues}
+    return [
+        warning(
+            f"OpenPGP key {key.fingerprint[-16:]}",
+            "No queue has this secret key. Delete it from gnupg_home if no letters to it are expected.",
+        )
+        for key in keyring.secret_keys()
+        if key.fingerprint not in wanted
+    ]
+
+
+def _expiry(part: str, queue: QueueSection, key: SecretKey) -> Finding:
+    extend = f"extend it with `helproom keys expire {queue.name} 2y` and publish it"
+    end = key.works_until
     if key.revoked:
         return problem(part, "It is revoked: make a new key for the queue.")
-    if key.expired:
-        return problem(part, "It has expired: extend it with `gpg --quick-set-expire` and publish it.")
-    if key.expires is not None and key.expires - real_world().now() < _SOON:
-        day = key.expires.date().isoformat()
-        return warning(part, f"It expires on {day}: extend it with `gpg --quick-set-expire` and publish it.")
-    return ok(part, f"It is valid until {key.expires.date().isoformat()}." if key.expires else "It is valid.")
+    if end is None:
+        return ok(part, "It is valid, without end.")
+    if end <= real_world().now():
+        return problem(part, f"It has expired, or a subkey that is needed has: {extend}.")
+    if end - real_world().now() < _SOON:
+        return warning(
+            part, f"It, or a subkey that is needed, expires on {end.date().isoformat()}: {extend}."
+        )
+    return ok(part, f"It is valid until {end.date().isoformat()}.")
 
 
 def _trial(keyring: Keyring, key: SecretKey) -> str | None:

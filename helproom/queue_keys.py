@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`helproom keys export`, `check` and `expire`: the queues' own keys."""
+
+import argparse
+import asyncio
+import os
+import re
+
+from desk.key_states import spaced
+from desk.world import Refusal
+from helproom import handover
+from helproom.checks.findings import State
+from helproom.checks.openpgp import check_openpgp
+from helproom.keys import settings_of
+from helproom.outside import open_keyring
+from helproom.settings import Settings
+from helproom.terminal import say
+
+_PERIOD = re.compile(r"[1-9][0-9]{0,3}[dwmy]")
+_FINGERPRINT = re.compile(r"[0-9A-F]{40}")
+
+
+def export_key(asked: argparse.Namespace) -> int:
+    """Write the public key of one queue, or of all, to standard output, to be published."""
+    settings = settings_of(asked)
+    if asked.queue is None:
+        wanted = [queue.fingerprint for queue in settings.queues]
+    else:
+        wanted = [handover.house_of(settings).queue(asked.queue).fingerprint]
+    keyring = open_keyring(settings)
+    try:
+        for fingerprint in dict.fromkeys(wanted):
+            say(keyring.export_public_key(fingerprint).decode("ascii").rstrip())
+    finally:
+        keyring.close()
+    return os.EX_OK
+
+
+def check_keys(asked: argparse.Namespace) -> int:
+    """Try every queue's key; 0 when all can be used (warnings allowed), 69 otherwise."""
+    return os.EX_UNAVAILABLE if asyncio.run(_check(settings_of(asked))) else os.EX_OK
+
+
+async def _check(settings: Settings) -> bool:
+    is_broken = False
+    async for finding in check_openpgp(settings):
+        say(f"{finding.state.value:<8} {finding.part}: {finding.sentence}")
+        is_broken = is_broken or finding.state is State.PROBLEM
+    return is_broken
+
+
+def extend_key(asked: argparse.Namespace) -> int:
+    """Let a queue's key, with its subkeys, live for a period from now on."""
+    if not _PERIOD.fullmatch(asked.period):
+        raise Refusal("Say for how long from now on as 2y, 18m, 26w or 90d (years, months, weeks, days).")
+    settings = settings_of(asked)
+    keyring = open_keyring(settings)
+    try:
+        key = keyring.extend(_fingerprint_of(settings, asked.key), asked.period)
+    finally:
+        keyring.close()
+    end = key.works_until.date().isoformat() if key.works_until else "for ever"
+    say(f"{spaced(key.fingerprint)} is valid until {end}.")
+    say("Publish it again (`helproom keys export`): until then, mail programs know only the old date.")
+    return os.EX_OK
+
+
+def _fingerprint_of(settings: Settings, key: str) -> str:
+    """Read a queue's name or a fingerprint."""
+    fingerprint = "".join(key.upper().split())
+    if _FINGERPRINT.fullmatch(fingerprint):
+        return fingerprint
+    return handover.house_of(settings).queue(key).fingerprint

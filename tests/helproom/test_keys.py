@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`helproom keys` as a sysadmin types it: what is said, and how it ends."""
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from helproom import handover
+from helproom.__main__ import main
+from helproom.settings import read_settings
+from mail.openpgp import read_public_key
+from storage.sealing import address_tag
+from storage.states import KeyState
+from tests.mail.people import Person, person
+
+KIM = "kim@example.net"
+
+
+@pytest.fixture(scope="module", name="pattern")
+def make_pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A desk as init makes it, not to be changed."""
+    folder = tmp_path_factory.mktemp("p") / "d"
+    made = ["init", "--folder", str(folder), "--yes", "--domain", "example.org"]
+    assert main([*made, "--queue", "en", "--queue", "de:hilfe@example.org"]) == 0
+    return folder
+
+
+@pytest.fixture(name="desk")
+def make_desk(pattern: Path, tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "d"
+    subprocess.run(["cp", "-a", pattern, folder], check=True)
+    for name in ("matrix.password", "submission.password"):
+        (folder / "secrets" / name).touch(mode=0o600)
+        (folder / "secrets" / name).write_text("hunter2")
+    yield folder
+    subprocess.run(["gpgconf", "--homedir", str(folder / "gnupg"), "--kill", "all"], check=False)
+
+
+@pytest.fixture(scope="module", name="kim")
+def make_kim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    with person(KIM, tmp_path_factory.mktemp("keys") / "kim") as made:
+        yield made
+
+
+class Terminal:
+    """Says `helproom keys ...` and reads the answer."""
+
+    def __init__(self, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.desk = desk
+        self.capsys = capsys
+
+    def keys(self, *arguments: str | Path) -> tuple[int, str, str]:
+        self.capsys.readouterr()
+        code = main(["keys", *map(str, arguments), "--config", str(self.desk / "config.yaml")])
+        out, err = self.capsys.readouterr()
+        assert "Traceback" not in err
+        return code, out, err
+
+
+@pytest.fixture(name="terminal")
+def make_terminal(desk: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(desk, capsys)
+
+
+def file_of(folder: Path, content: bytes) -> Path:
+    (folder / "key.asc").write_bytes(content)
+    return folder / "key.asc"
+
+
+def kept(desk: Path) -> list[tuple[str | None, KeyState]]:
+    async def look() -> list[tuple[str | None, KeyState]]:
+        units = handover.open_units(read_settings(desk / "config.yaml"))
+        async with units() as unit:
+            found = [
+                (key.fingerprint, key.state) for key in await unit.keys.of(address_tag(units.vault, KIM))
+            ]
+        await units.close()
+        return found
+
+    return asyncio.run(look())
+
+
+def test_a_contacts_key_is_pinned_listed_and_refreshed(terminal: Terminal, tmp_path: Path) -> None:
+    with person(KIM, tmp_path / "k") as kim, person(KIM, tmp_path / "l") as other:
+        copies = [kim.public]
+        kim.gpg("--quick-set-expire", kim.fingerprint, "3y")
+        copies += [kim.gpg("--armor", "--export", kim.fingerprint), other.public, kim.public]
+    for copy in copies:
+        assert terminal.keys("import", file_of(tmp_path, copy), "--address", KIM)[::2] == (0, "")
+    assert kept(terminal.desk) == [
+        (kim.fingerprint, KeyState.PINNED),
+        (other.fingerprint, KeyState.REPLACED),
+    ]
+    code, out, _ = terminal.keys("list", "--address", KIM.upper())
+    assert code == 0
+    assert "2 keys. State: pinned." in out
+    longest = read_public_key(copies[1])
+    assert longest.encrypts_until is not None
+    assert f"Ed25519, made {longest.created:%Y-%m-%d}, expires {longest.encrypts_until:%Y-%m-%d}" in out
+    assert "Keys of contacts: 2" in terminal.keys("list")[1]
+    assert "No public key of this address" in terminal.keys("list", "--address", "x@example.net")[1]
+
+
+def test_what_cannot_be_stored_is_told(terminal: Terminal, kim: Person, tmp_path: Path) -> None:
+    public, secret = kim.public, kim.gpg("--armor", "--export-secret-keys")
+    code, _, err = terminal.keys("import", file_of(tmp_path, public))
+    assert (code, err) == (os.EX_DATAERR, "This is a public key: say whose it is, with --address.\n")
+    code, _, err = terminal.keys("import", file_of(tmp_path, secret), "--address", KIM)
+    assert code == os.EX_DATAERR
+    assert err.startswith("This is a secret key.")
+    code, _, err = terminal.keys("import", file_of(tmp_path, public), "--address", "x@example.net")
+    assert (code, err.startswith("Note: the key does not name this address.")) == (0, True)
+    kim.gpg("--quick-generate-key", "s@example.net", "ed25519", "sign", "1y")
+    signs = kim.gpg("--armor", "--export", "s@example.net")
+    assert terminal.keys("import", file_of(tmp_path, signs), "--address", KIM)[0] == os.EX_DATAERR
+
+
+def test_a_secret_key_is_taken_in_for_older_letters_and_told_as_surplus(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    with person("old@example.org", tmp_path / "o") as old:
+        secret = old.gpg("--armor", "--export-secret-keys")
+    code, out, _ = terminal.keys("import", file_of(tmp_path, secret))
+    assert code == 0
+    assert "to open older letters; no queue signs with it" in out
+    assert "(no queue)  " in terminal.keys("list")[1]
+    code, out, _ = terminal.keys("check")
+    assert code == 0
+    assert f"warning  OpenPGP key {old.fingerprint[-16:]}: No queue has this secret key." in out
+
+
+def test_public_keys_are_written_for_publishing(terminal: Terminal) -> None:
+    files = {name: (terminal.desk / "public-keys" / f"{name}.asc").read_text() for name in ("en", "de")}
+    assert terminal.keys("export", "de")[:2] == (0, files["de"])
+    assert terminal.keys("export")[:2] == (0, files["en"] + files["de"])
+    assert terminal.keys("export", "fr")[0] == os.EX_DATAERR
+
+
+def test_a_key_is_extended_by_queue_or_fingerprint(terminal: Terminal) -> None:
+    fingerprint = read_settings(terminal.desk / "config.yaml").queues[1].fingerprint
+    assert "valid until" in terminal.keys("expire", "en", "10d")[1]
+    assert "expires on" in (warned := terminal.keys("check"))[1]
+    assert warned[0] == 0
+    assert "`helproom keys expire en 2y`" in warned[1]
+    code, out, _ = terminal.keys("expire", fingerprint.lower(), "3y")
+    assert code == 0
+    assert "Publish it again" in out
+    assert "expires on" not in terminal.keys("expire", "en", "2y")[1] + terminal.keys("check")[1]
+
+
+@pytest.mark.parametrize(
+    ("key", "period", "words"),
+    [
+        ("en", "0d", "Say for how long"),
+        ("en", "2", "Say for how long"),
+        ("en", "never", "Say for how long"),
+        ("fr", "2y", "There is no queue “fr”"),
+        ("0" * 40, "2y", "GnuPG did not extend the key"),
+    ],
+)
+def test_what_cannot_be_extended_is_told(terminal: Terminal, key: str, period: str, words: str) -> None:
+    code, _, err = terminal.keys("expire", key, period)
+    assert (code, err.startswith(words)) == (os.EX_DATAERR, True)
+
+
+def test_check_fails_where_a_key_cannot_be_used(terminal: Terminal) -> None:
+    (terminal.desk / "secrets" / "openpgp.passphrase").write_text("bm9ib2R5IGtub3dzIHRoaXMgcGFzc3BocmFzZQ==")
+    code, out, _ = terminal.keys("check")
+    assert code == os.EX_UNAVAILABLE
+    assert "problem  OpenPGP key of en: " in out
+    (terminal.desk / "gnupg" / "pubring.kbx").unlink()
+    code, out, _ = terminal.keys("list")
+    assert out.count("not in gnupg_home") == 2
