@@ -144,7 +144,14 @@ async def _open_door(desk: Desk, stack: contextlib.AsyncExitStack) -> LmtpDoor |
     queue_of = queues_by_address(handover.queue_addresses(desk.settings))
     keep = keeper(desk.units, desk.world, "lmtp")
     listen = lmtp.listen
-    door = LmtpDoor(queue_of, keep, path=listen.path, host=listen.host or "127.0.0.1", port=listen.port)
+    door = LmtpDoor(
+        queue_of,
+        keep,
+        path=listen.path,
+        host=listen.host or "127.0.0.1",
+        port=listen.port,
+        largest=lmtp.max_size,
+    )
     await door.start()
     stack.push_async_callback(door.stop)
     return door

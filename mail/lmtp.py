@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mail.arrival import Arrival, Keep
+from mail.limits import LETTER_BYTES
 from mail.lmtp_session import Guard, Speaker
 
 __all__ = ["Arrival", "Keep", "LmtpDoor"]
@@ -28,9 +29,13 @@ class LmtpDoor:
         path: Path | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        largest: int = LETTER_BYTES,
     ) -> None:
-        """Choose the place: `path` for a Unix socket, else `host` and `port` (0: any free one)."""
-        self._guard = Guard(queue_of, keep)
+        """Choose the place: `path` for a Unix socket, else `host` and `port` (0: any free one).
+
+        `largest` is the size in bytes from which on letters are refused.
+        """
+        self._guard = Guard(queue_of, keep, largest)
         self._path = path
         self._address = (host, port)
         self._server: asyncio.Server | None = None

@@ -12,7 +12,6 @@ from aiosmtpd.smtp import Envelope, Session
 
 from mail.addresses import split_token
 from mail.arrival import Arrival, Keep
-from mail.limits import LETTER_BYTES
 
 # aiosmtpd logs peers, addresses and whole lines of letters.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)
@@ -35,9 +34,11 @@ _STUFFING = 1_000_000
 class Guard:
     """The handler whose methods aiosmtpd calls by their names."""
 
-    def __init__(self, queue_of: Callable[[str], str | None], keep: Keep) -> None:
+    def __init__(self, queue_of: Callable[[str], str | None], keep: Keep, largest: int) -> None:
         self._queue_of = queue_of
         self._keep = keep
+        self.largest = largest
+        """Bytes of the largest letter that is taken."""
         self.shutting = False
 
     async def handle_EHLO(  # noqa: N802 - aiosmtpd's
@@ -95,7 +96,7 @@ class Speaker(LMTP):
         loop = asyncio.get_running_loop()
         super().__init__(
             guard,
-            data_size_limit=LETTER_BYTES,
+            data_size_limit=guard.largest,
             enable_SMTPUTF8=True,
             hostname="helproom",
             ident="LMTP",
@@ -169,7 +170,7 @@ class Speaker(LMTP):
             if not chunk:
                 raise ConnectionResetError
             self._reset_timeout()
-            if len(held) + len(chunk) > LETTER_BYTES + _STUFFING:
+            if len(held) + len(chunk) > self._guard.largest + _STUFFING:
                 is_too_large = True
                 del held[: -len(_END_OF_DATA)]
             begin = max(0, len(held) - len(_END_OF_DATA))
@@ -180,6 +181,6 @@ class Speaker(LMTP):
             # The reader is empty: all there was has just been read, so these pipelined commands come next.
             self._reader.feed_data(rest)
         held = held.replace(b"\r\n.", b"\r\n")
-        if is_too_large or len(held) - 2 > LETTER_BYTES:
+        if is_too_large or len(held) - 2 > self._guard.largest:
             return None
         return bytes(memoryview(held)[2:])

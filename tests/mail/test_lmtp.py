@@ -235,6 +235,27 @@ async def test_a_letter_that_is_too_large_is_refused_for_each_recipient(
     assert (await dialogue.send(b"small\r\n.\r\n"))[0].startswith("250 ")
 
 
+async def test_a_smaller_limit_of_the_config_is_announced_and_held(shelf: Shelf) -> None:
+    door = LmtpDoor(QUEUES, shelf.keep, largest=10_000)
+    await door.start()
+
+    def hand_over() -> tuple[str, list[int]]:
+        with smtplib.LMTP("127.0.0.1", door.port) as spoken:
+            spoken.ehlo("mx.example")
+            codes = [spoken.mail("u@example.org", ["SIZE=10001"])[0]]
+            for size in (9_999, 9_998):
+                spoken.mail("u@example.org")
+                spoken.rcpt("help-en@desk.example")
+                codes.append(spoken.data(b"x" * size + b"\r\n")[0])
+            return spoken.esmtp_features["size"], codes
+
+    try:
+        assert await asyncio.to_thread(hand_over) == ("10000", [552, 552, 250])
+    finally:
+        await door.stop(grace=1)
+    assert [len(one.raw) for one in shelf.kept] == [10_000]
+
+
 async def test_a_letter_of_the_largest_size_is_kept(dialogue: Dialogue, shelf: Shelf) -> None:
     await begin(dialogue, "help-en@desk.example")
     assert (await dialogue.send(b"\r\n" * (LETTER_BYTES // 2) + b".\r\n"))[0].startswith("250 ")
