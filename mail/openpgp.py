@@ -317,7 +317,10 @@ class Keyring:
         with self._changing:
             run = self._run_with_secrets(args, b"")
             self._own = None
-        made = [line.words for line in run.lines if line.key == "KEY_CREATED"]
+            made = [line.words for line in run.lines if line.key == "KEY_CREATED"]
+            if len(made) == 1:
+                # GnuPG gives the end to the primary key only.
+                self._run_with_secrets(["--quick-set-expire", made[0][1], f"{expires}d", "*"], b"")
         if run.returncode != 0 or len(made) != 1 or made[0][0] != "B":
             raise KeyRefused("GnuPG did not make the key; perhaps there is one for this user id already.")
         return made[0][1]
@@ -337,6 +340,7 @@ class Keyring:
 
         Afterwards it has the home's passphrase. Raises KeyRefused.
         """
+        known = {own.fingerprint for own in self.secret_keys()}
         with self._changing:
             run = self._run_with_secrets(["--import-options", "import-minimal", "--import"], key)
             self._own = None
@@ -349,10 +353,17 @@ class Keyring:
         try:
             self.sign_detached(b"", signer=fingerprint)
         except (KeyringUnusable, SealRefused):
+            if fingerprint not in known:
+                self._remove(fingerprint)
             raise KeyRefused(
-                "The key was stored, but cannot sign: its passphrase is not the desk's."
+                "The key cannot sign, so it was not kept: its passphrase is not the desk's."
             ) from None
         return fingerprint
+
+    def _remove(self, fingerprint: str) -> None:
+        with self._changing:
+            self._run_with_secrets(["--yes", "--delete-secret-and-public-key", fingerprint], b"")
+            self._own = None
 
     def export_public_key(self, fingerprint: str) -> bytes:
         """The desk's own public key, minimal and armored. Raises KeyRefused."""

@@ -192,3 +192,13 @@ def test_a_secret_key_with_another_passphrase_is_refused(keyring: Keyring, tmp_p
         other.close()
     with pytest.raises(KeyRefused, match="passphrase"):
         keyring.import_secret_key(key)
+    assert keyring.secret_keys() == ()
+
+
+def test_all_parts_of_a_made_key_end_at_the_same_time(keyring: Keyring) -> None:
+    fingerprint = keyring.make_key("Help desk <help-en@desk.example>", expires=30)
+    listing = keyring._gpg.run(["--list-secret-keys", fingerprint], b"").data
+    ends = [row.split(b":")[6] for row in listing.splitlines() if row[:3] in {b"sec", b"ssb"}]
+    assert len(ends) == 2
+    assert all(ends)
+    assert abs(int(ends[0]) - int(ends[1])) <= 5
