@@ -232,7 +232,7 @@ class Delivery:
     async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome) -> None:
         match self._weigh(row, outcome):
             case Delivered(event_id):
-                self._finish(row, OutboxState.SENT)
+                finish(self._world, row, OutboxState.SENT)
                 row.event_id = event_id
                 await delivered(unit, self._world, row)
             case Later(why, after):
@@ -246,11 +246,11 @@ class Delivery:
                 row.error = why
                 await self._park(unit, row)
             case Overtaken():
-                self._finish(row, OutboxState.DROPPED)
+                finish(self._world, row, OutboxState.DROPPED)
                 await overtaken(unit, self._world, row)
             case Unclear(why):
                 row.error = why
-                self._finish(row, OutboxState.DROPPED)
+                finish(self._world, row, OutboxState.DROPPED)
                 await unclear(unit, self._world, row)
 
     def _weigh(self, row: Outbox, outcome: Outcome) -> Outcome:
@@ -273,18 +273,23 @@ class Delivery:
         life = _LIFETIME.get(row.kind)
         return life is not None and self._world.now() - row.created_at > life
 
-    def _finish(self, row: Outbox, state: OutboxState) -> None:
-        """A finished row keeps no words: its payload goes, and the key it was sealed with."""
-        row.state = state
-        row.done_at = self._world.now()
-        row.payload_sealed = None
-        row.wrapped_key = None
-
     async def settle_interrupted(self) -> None:
         """After a crash: what was being handed over at that moment is unclear, and is told as such."""
         async with self._units() as unit:
             for row in await unit.outbox.in_state(OutboxState.SENDING):
                 await self._settle(unit, row, Unclear("Helproom stopped while it was being handed over"))
+
+
+def finish(world: World, row: Outbox, state: OutboxState) -> None:
+    """End a row, which keeps no words: its payload goes, and the key it was sealed with.
+
+    A carrier that tells of its work in a unit of its own ends its row there too: a crash right after
+    it would else have it told twice.
+    """
+    row.state = state
+    row.done_at = world.now()
+    row.payload_sealed = None
+    row.wrapped_key = None
 
 
 async def insist(attempt: Callable[[], Awaitable[T]]) -> T:

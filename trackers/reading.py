@@ -5,9 +5,10 @@ import json
 
 import structlog
 
-from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel, finish
 from desk.posting import say_in_thread
 from desk.world import World
+from storage.states import OutboxState
 from storage.unit import Unit, Units
 from trackers.tracker import Issue, NoSuchIssue, Tracker, TrackerTrouble
 
@@ -49,7 +50,7 @@ class IssueReader:
         log.warning("tracker-trouble", row=parcel.id, trouble=type(trouble).__name__)
         if parcel.tries == 0:
             text = f"The link to #{issue} is kept, but the issue could not be read. {trouble} I try again."
-            await self._tell(parcel, text)
+            await self._tell(parcel, text, done=False)
         return Later(str(trouble))
 
     async def _note(self, parcel: Parcel, found: Issue) -> None:
@@ -61,11 +62,19 @@ class IssueReader:
             problem.target_version, problem.read_at = found.target_version, self._world.now()
             await self._say(unit, parcel, f"#{found.number} {found.url}", _words(found))
 
-    async def _tell(self, parcel: Parcel, text: str) -> None:
+    async def _tell(self, parcel: Parcel, text: str, *, done: bool = True) -> None:
         async with self._units() as unit:
-            await self._say(unit, parcel, text)
+            await self._say(unit, parcel, text, done=done)
 
-    async def _say(self, unit: Unit, parcel: Parcel, text: str, quote: str = "") -> None:
+    async def _say(
+        self, unit: Unit, parcel: Parcel, text: str, quote: str = "", *, done: bool = True
+    ) -> None:
+        row = await unit.outbox.get(parcel.id)
+        if row is not None:
+            # In the same unit, so that a crash right after it does not have it told again.
+            row.tries += 1
+            if done:
+                finish(self._world, row, OutboxState.SENT)
         ticket = await unit.tickets.get(parcel.ticket or 0)
         if ticket is not None:
             await say_in_thread(unit, self._world, ticket, text, quote=quote)

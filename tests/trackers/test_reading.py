@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
-from desk.posting import Say, say_from_json
+from desk.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel
+from desk.posting import Say, Slot, put, say_from_json
 from desk.world import World
 from storage.migrating import migrate
 from storage.models import Room, Ticket
 from storage.sealing import Vault
-from storage.states import RoomPurpose, RoomState, Side
+from storage.states import OutboxState, RoomPurpose, RoomState, Side
 from storage.unit import Units, open_engine
-from trackers.reading import IssueReader
+from trackers.reading import KIND, IssueReader
 from trackers.tracker import Issue, NoSuchIssue, TrackerDown, TrackerTrouble
 
 NOW = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
@@ -118,3 +118,29 @@ async def test_a_row_without_issue_is_impossible(units: Units, payload: str) -> 
     outcome, said = await read(units, Told(ISSUE), parcel(payload=payload))
     assert outcome == Impossible("The row names no issue.")
     assert said == []
+
+
+@pytest.mark.parametrize("answer", [ISSUE, NoSuchIssue("no"), TrackerDown("Redmine does not answer.")])
+async def test_a_crash_right_after_the_thread_was_told_has_it_told_once(
+    units: Units, answer: Issue | TrackerTrouble
+) -> None:
+    reader = IssueReader(units, WORLD, Told(answer))
+    async with units() as unit:
+        row = await put(unit, WORLD, Slot(KIND, "problem:1", ticket=1), '{"issue": 12}')
+        await unit.flush()
+        number = row.id
+    await reader.read(Parcel(number, row.ref, KIND, '{"issue": 12}', None, 1, None, 0, dt.timedelta()))
+    # Here the process dies: nobody notes what came of it, and the next one looks into the outbox.
+    carried: list[Parcel] = []
+
+    async def carry(parcel: Parcel) -> Outcome:
+        carried.append(parcel)
+        return await reader.read(parcel) if parcel.kind == KIND else Delivered()
+
+    await Delivery(units, WORLD, {KIND: carry, "say": carry}).drain()
+    assert [parcel.kind for parcel in carried].count("say") == 1
+    async with units() as unit:
+        found = await unit.outbox.get(number)
+        assert found is not None
+        is_open = isinstance(answer, TrackerDown)
+        assert found.state is (OutboxState.PENDING if is_open else OutboxState.SENT)
