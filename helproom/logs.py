@@ -95,10 +95,16 @@ def _described(error: BaseException) -> dict[str, Any]:
     return {"type": type(error).__name__, "frames": frames[-_MOST_FRAMES:]}
 
 
+_REPEATING = frozenset({"gnupg"})
+"""They warn of what we judge ourselves: of GnuPG, twice for each letter that is only encrypted."""
+
+
 class _FromLibraries(logging.Handler):
     """Says which library complained and where in its code; what it said may hold addresses or mails."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name in _REPEATING and record.levelno < logging.ERROR:
+            return
         try:
             log.log(
                 record.levelno,

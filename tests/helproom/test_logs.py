@@ -88,6 +88,13 @@ def test_a_library_is_named_without_what_it_said(
     assert line["at"].startswith("test_logs.py:")
 
 
+def test_what_gnupg_warns_of_is_judged_by_ourselves_and_not_told(written: io.StringIO) -> None:
+    logging.getLogger("gnupg").warning("gpg returned a non-zero error code: 2")
+    assert written.getvalue() == ""
+    logging.getLogger("gnupg").error("gpg is gone")
+    assert only(written)["library"] == "gnupg"
+
+
 def test_what_libraries_tell_below_warning_is_dropped(written: io.StringIO) -> None:
     chatty = logging.getLogger("chatty")
     chatty.setLevel(logging.DEBUG)
