@@ -14,7 +14,7 @@ _TOLD = "told"
 
 @dataclass
 class Pulse:
-    """When a mailbox was last emptied without trouble, and what the trouble is since."""
+    """When emptying a mailbox last went on without trouble, and what the trouble is since."""
 
     mailbox: str
     at: dt.datetime | None = None

@@ -88,6 +88,8 @@ class Fetcher:
             said = str(trouble)
         except (MailboxTrouble, StorageTrouble) as trouble:
             said = str(trouble)
+        except Exception as fault:  # noqa: BLE001 - a mailbox must not take the whole desk down
+            said = f"Helproom's own code fails on it ({type(fault).__name__})."
         self._doing.pulse.trouble = said
         log.warning("mailbox.trouble", mailbox=self._doing.pulse.mailbox, trouble=said)
         pause = min(_LONGEST_PAUSE, shortest * 2.0 ** min(self._failures, _MOST_DOUBLINGS))
@@ -119,6 +121,9 @@ class Fetcher:
         for letter in there:
             try:
                 await self._take(letter)
+                if not left:
+                    # A long backlog is no silence.
+                    self._doing.pulse.at = self._world.now()
             except NotPutAway as trouble:
                 left[f"A letter was settled and cannot be moved away: {trouble}"] = None
             except (MailboxTrouble, StorageTrouble):

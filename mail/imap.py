@@ -86,13 +86,26 @@ class ImapMailbox:
         self.close()
         self._hung_up.clear()
         with told():
-            self._client = _secured(self._account)
+            self._secure()
             _log_in(self._client, self._account)
         with told("open the folder to fetch from"):
             selected = self._client.select_folder(self._account.folder)
+            self._validity = selected[b"UIDVALIDITY"]
         if b"READ-WRITE" not in selected:
             raise MailboxTrouble("The folder can only be read there, so no letter could be moved out of it.")
-        self._validity = selected[b"UIDVALIDITY"]
+
+    def _secure(self) -> None:
+        account = self._account
+        trusted = ssl.create_default_context(cafile=str(account.ca_file) if account.ca_file else None)
+        self._client = _Client(
+            account.host,
+            account.port,
+            ssl=account.security == "tls",
+            ssl_context=trusted,
+            timeout=SocketTimeout(account.connect_seconds, account.answer_seconds),
+        )
+        if account.security == "starttls":
+            self._client.starttls(trusted)
 
     def abilities(self) -> Abilities:
         """Return what the server can do; raises MailboxTrouble."""
@@ -191,20 +204,6 @@ class ImapMailbox:
 
 def _uid(letter: Waiting) -> int:
     return int(letter.key.partition("/")[2])
-
-
-def _secured(account: ImapAccount) -> _Client:
-    trusted = ssl.create_default_context(cafile=str(account.ca_file) if account.ca_file else None)
-    client = _Client(
-        account.host,
-        account.port,
-        ssl=account.security == "tls",
-        ssl_context=trusted,
-        timeout=SocketTimeout(account.connect_seconds, account.answer_seconds),
-    )
-    if account.security == "starttls":
-        client.starttls(trusted)
-    return client
 
 
 def _log_in(client: _Client, account: ImapAccount) -> None:

@@ -39,12 +39,16 @@ class Shelf:
     kept: list[Arrival] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     faults: list[BaseException] = field(default_factory=list)
+    poison: bytes | None = None
+    """What a letter holds that can never be kept."""
     before: Callable[[], object] = lambda: None
 
     async def keep(self, arrival: Arrival) -> None:
         self.before()
         if self.faults:
             raise self.faults.pop(0)
+        if self.poison is not None and self.poison in arrival.raw:
+            raise RuntimeError(arrival.mail_from)
         self.kept.append(arrival)
 
     async def refuse(self, refused: Refused) -> None:
@@ -62,6 +66,8 @@ class Fetching:
 
     shelf: Shelf
     pulse: Pulse
+    rounds: int = 0
+    """How many times all that was there had been dealt with."""
 
     async def until(self, done: Callable[[], object]) -> None:
         """Wait until something is so; raises TimeoutError when it never comes."""
@@ -77,14 +83,23 @@ async def fetching(
     """Run a fetcher for the length of the block."""
     pulse, shelf = Pulse("main"), shelf or Shelf()
     doing = Doing(addressing or Addressing(QUEUES), shelf.keep, shelf.refuse, pulse, first_pause=0.02)
+    going = Fetching(shelf, pulse)
+    wait = mailbox.wait
+
+    def wait_counted() -> None:
+        going.rounds += 1
+        wait()
+
+    mailbox.wait = wait_counted
     task = asyncio.create_task(Fetcher(mailbox, doing, World(lambda: NOON, lambda: "t")).run())
     try:
-        yield Fetching(shelf, pulse)
+        yield going
         assert not task.done(), task.exception()
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        mailbox.wait = wait
 
 
 def account(dovecot: Dovecot, **otherwise: object) -> ImapAccount:

@@ -2,6 +2,7 @@
 """Letters out of a real Dovecot, whatever happens to it, to the line or to us in between."""
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ async def test_letters_are_kept_byte_for_byte_and_moved(dovecot: Dovecot) -> Non
     post(dovecot, raw)
     post(dovecot, letter("read by somebody", to="Aide@desk.example"), flags=(SEEN,))
     async with fetching(ImapMailbox(account(dovecot))) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert going.pulse.at == NOON
     assert going.shelf.kept == [
         Arrival("user@user.example", "help+t0ken@desk.example", "en", "t0ken", raw),
@@ -51,7 +52,7 @@ async def test_letters_are_kept_byte_for_byte_and_moved(dovecot: Dovecot) -> Non
 async def test_news_comes_through_idle(dovecot: Dovecot, security: str) -> None:
     port = dovecot.imaps if security == "tls" else dovecot.imap
     async with fetching(ImapMailbox(account(dovecot, port=port, security=security, poll=3600.0))) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
         for subject in ("one", "two"):
             await asyncio.to_thread(post, dovecot, letter(subject))
             await going.until(lambda subject=subject: subject in going.shelf.subjects)
@@ -61,47 +62,87 @@ async def test_news_comes_through_idle(dovecot: Dovecot, security: str) -> None:
 async def test_idle_is_renewed_and_looks_again(dovecot: Dovecot) -> None:
     async with fetching(ImapMailbox(account(dovecot, renewal=0.05))) as going:
         for _ in range(3):
-            going.pulse.at = None
-            await going.until(lambda: going.pulse.at)
+            going.rounds = 0
+            await going.until(lambda: going.rounds)
 
 
 async def test_without_idle_the_mailbox_is_polled() -> None:
     with Dovecot(capability="IMAP4rev1 UIDPLUS MOVE") as dovecot:
         async with fetching(ImapMailbox(account(dovecot, poll=0.05, renewal=3600.0))) as going:
-            await going.until(lambda: going.pulse.at)
+            await going.until(lambda: going.rounds)
             await asyncio.to_thread(post, dovecot, letter("one"))
             await going.until(lambda: going.shelf.kept)
 
 
-def test_news_in_one_packet_with_the_go_ahead_is_not_waited_for() -> None:
+@contextlib.contextmanager
+def hasty_server(
+    selected: bytes = b"* 0 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n",
+) -> Iterator[tuple[int, list[bytes]]]:
+    """Give the port of a server that says yes to every command, and a list of all it was told.
+
+    It sends the news in one packet with its "go ahead" for IDLE, and knows no STARTTLS.
+    """
+    said: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_serve_hasty, args=(listener,), daemon=True).start()
-        port = listener.getsockname()[1]
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    _answer(listener.accept()[0], said, selected)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listener.getsockname()[1], said
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(10)
+
+
+def _answer(peer: socket.socket, said: list[bytes], selected: bytes) -> None:
+    untagged = {b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE\r\n", b"SELECT": selected}
+    with peer, peer.makefile("rb") as lines, contextlib.suppress(ConnectionError):
+        peer.sendall(b"* OK [CAPABILITY IMAP4rev1 IDLE] hello\r\n")
+        for line in lines:
+            said.append(line)
+            tag, verb = line.split()[:2]
+            if verb == b"IDLE":
+                peer.sendall(b"+ idling\r\n* 1 EXISTS\r\n")
+                lines.readline()
+            code = b"[READ-WRITE] " if verb == b"SELECT" else b""
+            peer.sendall(untagged.get(verb, b"") + tag + b" OK " + code + b"done\r\n")
+
+
+def test_news_in_one_packet_with_the_go_ahead_is_not_waited_for() -> None:
+    with hasty_server() as (port, _):
         mailbox = ImapMailbox(ImapAccount("127.0.0.1", port, "none", "u", "p", renewal=3600.0))
         mailbox.connect()
         waiting = threading.Thread(target=mailbox.wait, daemon=True)
         waiting.start()
         waiting.join(10)
-        assert not waiting.is_alive()
+        ended = not waiting.is_alive()
+        mailbox.hang_up()
+        waiting.join(10)
         mailbox.close()
+    assert ended
 
 
-def _serve_hasty(listener: socket.socket) -> None:
-    """Answers every command with yes, and IDLE with news in the same packet."""
-    peer, _ = listener.accept()
-    with peer, peer.makefile("rb") as lines:
-        peer.sendall(b"* OK [CAPABILITY IMAP4rev1 IDLE] hello\r\n")
-        for line in lines:
-            tag, _, words = line.strip().partition(b" ")
-            before = {
-                b"CAPA": b"* CAPABILITY IMAP4rev1 IDLE\r\n",
-                b"SELE": b"* 0 EXISTS\r\n* OK [UIDVALIDITY 1] x\r\n",
-            }.get(words[:4].upper(), b"")
-            if words.upper() == b"IDLE":
-                peer.sendall(b"+ idling\r\n* 1 EXISTS\r\n")
-                lines.readline()
-            done = b" OK [READ-WRITE] done\r\n" if words[:4].upper() == b"SELE" else b" OK done\r\n"
-            peer.sendall(before + tag + done)
+def test_without_tls_the_password_stays_here() -> None:
+    with hasty_server() as (port, said):
+        with (
+            pytest.raises(MailboxTrouble, match="does not do what it is asked for"),
+            connected(ImapAccount("127.0.0.1", port, "starttls", "u", "p")),
+        ):
+            pass
+        assert said
+        assert not any(b"LOGIN" in line or b"AUTHENTICATE" in line for line in said)
+
+
+async def test_a_server_that_speaks_nonsense_takes_nothing_down() -> None:
+    with hasty_server(selected=b"") as (port, _):
+        async with fetching(ImapMailbox(ImapAccount("127.0.0.1", port, "none", "u", "p"))) as going:
+            await going.until(lambda: going.pulse.trouble)
+            assert going.pulse.trouble == "The mail server's answer cannot be understood."
 
 
 async def test_large_letters_come_in_parts_and_too_large_ones_not_at_all(dovecot: Dovecot) -> None:
@@ -113,7 +154,7 @@ async def test_large_letters_come_in_parts_and_too_large_ones_not_at_all(dovecot
     fetch = mailbox.read
     mailbox.read = lambda one: read.append(one.size) or fetch(one)
     async with fetching(mailbox) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert [len(one.raw) for one in going.shelf.kept] == [2_000_000, len(letter("larger")) + 2_499_999]
     assert going.shelf.kept[0].raw == exact
     assert max(read) < LETTER_BYTES
@@ -125,7 +166,7 @@ async def test_large_letters_come_in_parts_and_too_large_ones_not_at_all(dovecot
 async def test_letters_for_nobody_are_refused_with_a_reason(dovecot: Dovecot) -> None:
     post(dovecot, letter("stray", to="nobody@desk.example"), b"\r\n\r\n", letter("one"))
     async with fetching(ImapMailbox(account(dovecot))) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert going.shelf.subjects == ["one"]
     assert [one.reason for one in going.shelf.refused] == [
         "it is for none of the queues' addresses",
@@ -138,7 +179,7 @@ async def test_letters_for_nobody_are_refused_with_a_reason(dovecot: Dovecot) ->
 async def test_a_mailbox_of_one_queue_takes_whatever_comes(dovecot: Dovecot) -> None:
     post(dovecot, letter("stray", to="nobody@desk.example"), letter("ours", to="aide+tok@desk.example"))
     async with fetching(ImapMailbox(account(dovecot)), addressing=Addressing(QUEUES, "fr")) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert [(one.queue, one.token) for one in going.shelf.kept] == [("fr", None), ("fr", "tok")]
 
 
@@ -147,7 +188,7 @@ async def test_nothing_is_seen_or_moved_before_it_is_kept(dovecot: Dovecot) -> N
     shelf = Shelf(before=lambda: looks.append(lies_in(dovecot, "INBOX")))
     post(dovecot, letter("one"))
     async with fetching(ImapMailbox(account(dovecot)), shelf) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert [(list(look), SEEN in look["one"], DELETED in look["one"]) for look in looks] == [
         (["one"], False, False)
     ]
@@ -157,7 +198,7 @@ async def test_what_cannot_be_kept_stays_and_the_rest_goes_on(dovecot: Dovecot) 
     post(dovecot, letter("poison"), letter("one"))
     shelf = Shelf(faults=[RuntimeError("SECRET")])
     async with fetching(ImapMailbox(account(dovecot)), shelf) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert shelf.subjects == ["one", "poison"]
 
 
@@ -169,7 +210,7 @@ async def test_a_database_in_trouble_leaves_letters_where_they_are(dovecot: Dove
         assert going.pulse.trouble == "The database is locked."
         assert list(lies_in(dovecot, "INBOX")) == ["one"]
         shelf.faults.clear()
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert shelf.subjects == ["one"]
 
 
@@ -191,7 +232,7 @@ async def test_a_stop_between_keeping_and_moving_keeps_once_more_and_moves(dovec
     assert shelf.subjects == ["one"]
     mailbox.put_away = put_away
     async with fetching(mailbox, shelf) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert shelf.kept[0] == shelf.kept[1]
     assert (lies_in(dovecot, "INBOX"), list(lies_in(dovecot, "Processed"))) == ({}, ["one"])
 
@@ -211,7 +252,7 @@ async def test_a_letter_that_cannot_be_moved_is_kept_once_and_moved_later(doveco
         )
         with another_client(dovecot) as client:
             client.create_folder("Processed")
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert going.shelf.subjects == ["one", "two"]
     assert list(lies_in(dovecot, "Processed")) == ["one", "two"]
 
@@ -230,7 +271,7 @@ async def test_uids_of_a_mailbox_that_was_made_anew_mean_other_letters(dovecot: 
             after = client.select_folder("INBOX")
             assert (after[b"UIDVALIDITY"], after[b"UIDNEXT"]) == (before + 1, 2)
             client.create_folder("Missing")
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert going.shelf.subjects == ["old", "new"]
     assert list(lies_in(dovecot, "Missing")) == ["new"]
 
@@ -241,11 +282,11 @@ async def test_without_move_letters_are_copied_and_no_other_is_expunged(capabili
         post(dovecot, letter("deleted by somebody"), flags=(DELETED,))
         post(dovecot, letter("one"))
         async with fetching(ImapMailbox(account(dovecot, renewal=0.05))) as going:
-            await going.until(lambda: going.pulse.at)
+            await going.until(lambda: going.rounds)
             await asyncio.to_thread(post, dovecot, letter("two"))
             for _ in range(3):
-                going.pulse.at = None
-                await going.until(lambda: going.pulse.at)
+                going.rounds = 0
+                await going.until(lambda: going.rounds)
         assert going.shelf.subjects == ["one", "two"]
         assert list(lies_in(dovecot, "Processed")) == ["one", "two"]
         inbox = lies_in(dovecot, "INBOX")
@@ -256,7 +297,7 @@ async def test_without_move_letters_are_copied_and_no_other_is_expunged(capabili
 async def test_kept_letters_can_be_deleted_and_refused_ones_never_are(dovecot: Dovecot) -> None:
     post(dovecot, letter("one"), letter("stray", to="nobody@desk.example"))
     async with fetching(ImapMailbox(account(dovecot, processed=None))) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert lies_in(dovecot, "INBOX") == {}
     assert lies_in(dovecot, "Processed") == {}
     assert list(lies_in(dovecot, "Quarantined")) == ["stray"]
@@ -265,7 +306,7 @@ async def test_kept_letters_can_be_deleted_and_refused_ones_never_are(dovecot: D
 @pytest.mark.parametrize("how", ["kicked", "restarted"])
 async def test_a_line_that_breaks_in_idle_is_made_anew(dovecot: Dovecot, how: str) -> None:
     async with fetching(ImapMailbox(account(dovecot))) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
         if how == "kicked":
             await asyncio.to_thread(dovecot.hang_up)
         else:
@@ -288,7 +329,7 @@ async def test_a_refused_login_is_tried_again(dovecot: Dovecot) -> None:
 
 async def test_a_stop_in_idle_takes_no_time(dovecot: Dovecot) -> None:
     async with fetching(ImapMailbox(account(dovecot, renewal=3600.0))) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
         await asyncio.sleep(0.05)
         begun = asyncio.get_running_loop().time()
     assert asyncio.get_running_loop().time() - begun < 2

@@ -2,6 +2,7 @@
 """Letters out of a Maildir on this machine."""
 
 import asyncio
+import datetime as dt
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import structlog
 
 from mail.limits import LETTER_BYTES
 from mail.maildir import Maildir, MaildirPlace
-from tests.mail.mailboxes import Shelf, fetching, letter
+from tests.mail.mailboxes import NOON, Shelf, fetching, letter
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def test_letters_are_kept_oldest_first_and_moved(box: Path) -> None:
     (box / "tmp" / "half").write_bytes(letter("half written"))
     (box / "cur" / "old:2,S").write_bytes(letter("read by somebody"))
     async with fetching(maildir(box)) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
         put(box, "c.host", letter("third"))
         await going.until(lambda: "third" in going.shelf.subjects)
         await going.until(lambda: not names(box / "new"))
@@ -68,7 +69,7 @@ async def test_letters_can_stay_as_read_or_be_deleted(
 ) -> None:
     put(box, "a.host", letter("one"))
     async with fetching(maildir(box, processed=processed)) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert (names(box / "new"), names(box / "cur")) == (set(), left)
     assert names(box / ".Processed") == set()
 
@@ -81,7 +82,7 @@ async def test_what_is_no_letter_is_not_touched(box: Path, tmp_path: Path) -> No
     (box / "new" / "folder").mkdir()
     (box / "new" / ".hidden").write_bytes(letter("hidden"))
     async with fetching(maildir(box)) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert going.shelf.kept == []
     assert names(box / "new") == {"link", "pipe", "folder", ".hidden"}
 
@@ -105,7 +106,7 @@ async def test_refused_letters_go_to_quarantine(box: Path) -> None:
     put(box, "bomb", letter("bomb", body=b"x" * LETTER_BYTES))
     put(box, "stray", letter("stray", to="nobody@desk.example"))
     async with fetching(maildir(box, processed=None)) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert sorted(one.reason for one in going.shelf.refused) == [
         "it has 25.0 MB, and 25 MB are the limit",
         "it is for none of the queues' addresses",
@@ -125,6 +126,28 @@ async def test_no_letter_overwrites_another(box: Path) -> None:
     assert (box / ".Processed" / "cur" / "a.host:2,S").read_bytes() == b"another"
 
 
+async def test_a_letter_that_always_fails_is_not_hidden_by_those_behind_it(box: Path) -> None:
+    put(box, "a", letter("poison"), at=1)
+    put(box, "b", letter("one"), at=2)
+    async with fetching(maildir(box), Shelf(poison=b"poison")) as going:
+        await going.until(lambda: going.pulse.trouble)
+        put(box, "c", letter("two"), at=3)
+        await going.until(lambda: "two" in going.shelf.subjects)
+    assert going.pulse.trouble == "A letter cannot be kept because of a fault in Helproom."
+    assert going.pulse.at is None
+    assert names(box / "new") == {"a"}
+
+
+async def test_a_long_backlog_is_no_silence(box: Path) -> None:
+    for number in range(3):
+        put(box, str(number), letter(str(number)), at=number)
+    shelf, beats = Shelf(), list[dt.datetime | None]()
+    async with fetching(maildir(box), shelf) as going:
+        shelf.before = lambda: beats.append(going.pulse.at)
+        await going.until(lambda: going.rounds)
+    assert beats == [None, NOON, NOON]
+
+
 async def test_names_of_files_are_not_logged(
     box: Path, log: list[structlog.typing.EventDict], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,7 +155,7 @@ async def test_names_of_files_are_not_logged(
     put(box, name, letter("one"))
     shelf = Shelf(faults=[RuntimeError(name)])
     async with fetching(maildir(box), shelf) as going:
-        await going.until(lambda: going.pulse.at)
+        await going.until(lambda: going.rounds)
     assert shelf.subjects == ["one"]
     assert [entry["event"] for entry in log] == ["letter not kept", "mailbox.trouble"]
     assert "user.example" not in f"{log}{capfd.readouterr()}{going.pulse.trouble}"
@@ -146,7 +169,7 @@ async def test_a_folder_that_cannot_be_used_is_told(box: Path, state: str) -> No
         (box / "new").rmdir()
     async with fetching(maildir(box)) as going:
         if state == "gone":
-            await going.until(lambda: going.pulse.at)
+            await going.until(lambda: going.rounds)
             (box / "new").rmdir()
         await going.until(lambda: going.pulse.trouble)
         assert going.pulse.trouble in (
