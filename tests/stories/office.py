@@ -53,7 +53,7 @@ shifts:
     to: "00:00"
     zone: UTC
 mail:
-  gnupg_home: gnupg
+{mail}  gnupg_home: gnupg
   passphrase_file: passphrase
   lmtp:
     listen: 127.0.0.1:{lmtp}
@@ -138,6 +138,8 @@ class Plan:
     hold: int = 1
     more: str = ""
     """Lines of the config that other stories do without."""
+    mail: str = ""
+    """The same for its section on mail."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """What these lines name: secrets by file name."""
 
@@ -166,6 +168,7 @@ def write_desk(plan: Plan, smtp_port: int) -> Path:
     config.write_text(
         CONFIG.format(
             more=plan.more,
+            mail=plan.mail,
             homeserver=plan.homeserver.url,
             bot=plan.user_id("bot"),
             support=SUPPORT,
