@@ -34,6 +34,7 @@ from desk.house import House
 from desk.world import World
 from helproom import handover, outside
 from helproom.keeping import keeper
+from helproom.keywatch import KEY_CHECK_SECONDS, KeyWatch
 from helproom.mailboxes import WATCH_SECONDS, Mailboxes, open_mailboxes
 from helproom.settings import Settings
 from helproom.world import real_jitter, real_world
@@ -302,12 +303,14 @@ def _schedule(desk: Desk, worker: Worker, mailboxes: Mailboxes) -> AsyncIOSchedu
         async with desk.units() as unit:
             await disposable.end_rooms(unit, desk.world)
 
+    key_watch = KeyWatch(desk.units, desk.world, desk.house, desk.keyring, desk.workshop)
     scheduler = AsyncIOScheduler(timezone="UTC")
     for job, seconds in (
         (end_holds, HOLD_CHECK_SECONDS),
         (end_rooms, ROOM_CHECK_SECONDS),
         (worker.hint_undecryptable, HINT_CHECK_SECONDS),
         (mailboxes.watch, WATCH_SECONDS),
+        (key_watch.look, KEY_CHECK_SECONDS),
     ):
         scheduler.add_job(_patient(job), "interval", seconds=seconds, max_instances=1, coalesce=True)
     scheduler.start()

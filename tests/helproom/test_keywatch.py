@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The running desk looks at its real keys, and says in the operators' room when one nears its end."""
+
+import datetime as dt
+from pathlib import Path
+from unittest.mock import Mock
+
+from helproom.keywatch import KeyWatch
+from mail.openpgp import Keyring, KeyringUnusable
+from storage.states import OutboxState
+from tests.mail.office import Office, open_office
+from tests.mail.people import desk
+
+
+async def said(office: Office) -> list[str]:
+    async with office.units() as unit:
+        return [row.payload or "" for row in await unit.outbox.in_state(OutboxState.PENDING)]
+
+
+async def test_a_key_that_nears_its_end_is_told_once_and_again_after_it_was_extended(tmp_path: Path) -> None:
+    with desk(tmp_path / "keys") as made:
+        async with open_office(tmp_path, made.keyring) as office:
+            office.clock.at = dt.datetime.now(dt.UTC)
+            watch = KeyWatch(office.units, office.world, office.house, office.keyring, office.workshop)
+            for _ in range(2):
+                await watch.look()
+            [told] = await said(office)
+            assert "`helproom keys expire help 2y`" in told
+            made.keyring.extend(office.house.queues[0].fingerprint, "50d")
+            await watch.look()
+            assert len(await said(office)) == 2
+
+
+async def test_a_keyring_that_fails_is_left_for_the_next_look(tmp_path: Path) -> None:
+    with desk(tmp_path / "keys") as made:
+        async with open_office(tmp_path, made.keyring) as office:
+            broken = Mock(spec=Keyring, secret_keys=Mock(side_effect=KeyringUnusable("no agent")))
+            await KeyWatch(office.units, office.world, office.house, broken, office.workshop).look()
+            assert await said(office) == []
