@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What agents can say: one file per family, and this one line that lists them."""
 
-from commands import keys, operators, pins, problems, replies, rooms, templates, tickets
+from commands import keys, operators, pins, problems, replies, rooms, templates, tickets, whisperback
 from commands.buttons import react
 from commands.declare import join
 from commands.helping import family_for
@@ -16,6 +16,7 @@ FAMILIES = (
     operators.family,
     pins.family,
     keys.family,
+    whisperback.family,
 )
 TABLE = join(*FAMILIES)
 TABLE |= join(family_for(TABLE))

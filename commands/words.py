@@ -11,6 +11,7 @@ from typing import Any, NewType
 from commands.context import Context
 from desk.world import Refusal
 from storage.models import Ticket
+from storage.tickets import REPORT_DIGITS
 
 Rest = NewType("Rest", str)
 """The rest of the message as it was typed, line breaks included."""
@@ -23,12 +24,15 @@ Agent = NewType("Agent", str)
 IssueNumber = NewType("IssueNumber", int)
 """The number of an issue: "#12" or "12"."""
 LanguageCode = NewType("LanguageCode", str)
+Reports = NewType("Reports", tuple[Ticket, ...])
+"""The tickets that hold the report of this WhisperBack id, or of one that begins so."""
 
 # Client-server API, appendix "User Identifiers"; historical ids may hold more, ours need not.
 _USER_ID = re.compile(r"@[a-z0-9._=/+-]+:[A-Za-z0-9.:\[\]-]+")
 _LONGEST_USER_ID = 255
 _LANGUAGE = re.compile(r"(?=.{2,16}$)[a-z]{2,3}(-[a-z0-9]{2,8})*")
 # Keyboards for Persian, Arabic or Japanese have digits of their own, which `\d` and `int` know.
+_REPORT_ID = re.compile(rf"[0-9a-f]{{{REPORT_DIGITS},32}}")
 _NUMBER = re.compile(r"[#＃]?(\d{1,9})")
 _DURATION = re.compile(r"([0-9]{1,4})(m|h|d)")
 _LINK_TO_USER = "https://matrix.to/#/"
@@ -143,6 +147,18 @@ async def _agent(context: Context, remaining: Remaining) -> tuple[str, Remaining
     return same[0], after
 
 
+async def _reports(context: Context, remaining: Remaining) -> tuple[tuple[Ticket, ...], Remaining]:
+    """Take "wb:40cd8f2e…", as ids are cited, or the digits alone; whoever sees a ticket sees it here."""
+    word, after = remaining.word()
+    begin = word.casefold().removeprefix("wb:")
+    if not _REPORT_ID.fullmatch(begin):
+        raise Unfit(
+            f"“{brief(word)}” is no WhisperBack id: give all of it or its first digits, "
+            f"at least {REPORT_DIGITS} of 0-9 and a-f."
+        )
+    return tuple(await context.unit.tickets.by_whisperback_id(begin)), after
+
+
 def names_ticket(word: str) -> bool:
     """Tell whether the word can only be a ticket's number: "#12"."""
     return word.startswith(("#", "＃")) and number_in(word) is not None
@@ -189,4 +205,5 @@ CONVERTERS: Mapping[Any, Converter] = {
     Agent: _agent,
     IssueNumber: _number,
     LanguageCode: _language,
+    Reports: _reports,
 }

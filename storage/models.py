@@ -91,16 +91,19 @@ class Ticket(OwnKey, Base):
     encryption: Mapped[str] = mapped_column(String(24))
     signature: Mapped[str] = mapped_column(String(24))
     tails_version: Mapped[str | None] = mapped_column(String(64))
-    whisperback_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    whisperback_tag: Mapped[str | None] = mapped_column(String(32), index=True)
+    """Tag of the first digits of the report's id."""
     kind: Mapped[str] = mapped_column(String(64))
     """What it is about as long as nobody has tagged it: words of ours, never the user's."""
     contact_tag: Mapped[str | None] = mapped_column(String(32), index=True)
     reply_tag: Mapped[str] = mapped_column(String(32), unique=True)
     event_id: Mapped[str | None] = mapped_column(String(255), index=True)
     """The announcement: root of the ticket's thread."""
+    whisperback_id_sealed: Mapped[bytes | None]
     contact_sealed: Mapped[bytes | None]
     subject_sealed: Mapped[bytes | None]
     close_reason_sealed: Mapped[bytes | None]
+    whisperback_id = Sealed("whisperback_id_sealed")
     contact = Sealed("contact_sealed")
     subject = Sealed("subject_sealed")
     close_reason = Sealed("close_reason_sealed")

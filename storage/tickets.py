@@ -14,6 +14,9 @@ from storage.models import Link, Tag, Ticket
 from storage.sealing import Vault, address_tag
 from storage.states import Side
 
+REPORT_DIGITS = 8
+"""So many digits of a report's id find it."""
+
 
 @dataclass(frozen=True)
 class NewTicket:
@@ -59,13 +62,14 @@ class Tickets:
             signature=new.signature,
             kind=new.kind,
             tails_version=new.tails_version,
-            whisperback_id=new.whisperback_id,
+            whisperback_tag=self._report_tag(new.whisperback_id) if new.whisperback_id else None,
             contact_tag=address_tag(self._vault, new.contact) if new.contact else None,
             reply_tag=self._vault.tag("reply token", self._vault.reply_token(new.ref)),
             tags=[],
             links=[],
         )
         ticket.take_new_key(self._vault)
+        ticket.whisperback_id = new.whisperback_id
         ticket.contact = new.contact
         ticket.subject = new.subject
         self._session.add(ticket)
@@ -91,6 +95,18 @@ class Tickets:
         query = select(Ticket).where(Ticket.reply_tag == tag).options(*_WHOLE)
         query = _locked(query)
         return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def by_whisperback_id(self, begin: str) -> Sequence[Ticket]:
+        """Return the tickets whose report's id begins so, oldest first; at least REPORT_DIGITS are needed."""
+        query = select(Ticket).where(
+            Ticket.whisperback_tag == self._report_tag(begin), Ticket.wrapped_key.is_not(None)
+        )
+        query = query.options(*_WHOLE).order_by(Ticket.id)
+        found = (await self._session.execute(query)).scalars().all()
+        return [ticket for ticket in found if (ticket.whisperback_id or "").startswith(begin)]
+
+    def _report_tag(self, report_id: str) -> str:
+        return self._vault.tag("whisperback", report_id[:REPORT_DIGITS])
 
     async def open_in(self, queue: str | None) -> Sequence[Ticket]:
         """Return the tickets that are not closed, oldest first; of all queues when `queue` is None."""

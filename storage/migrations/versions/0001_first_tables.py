@@ -98,11 +98,12 @@ def upgrade() -> None:
         sa.Column("encryption", sa.String(length=24), nullable=False),
         sa.Column("signature", sa.String(length=24), nullable=False),
         sa.Column("tails_version", sa.String(length=64), nullable=True),
-        sa.Column("whisperback_id", sa.String(length=64), nullable=True),
+        sa.Column("whisperback_tag", sa.String(length=32), nullable=True),
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("contact_tag", sa.String(length=32), nullable=True),
         sa.Column("reply_tag", sa.String(length=32), nullable=False),
         sa.Column("event_id", sa.String(length=255), nullable=True),
+        sa.Column("whisperback_id_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("contact_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("subject_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("close_reason_sealed", sa.LargeBinary(), nullable=True),
@@ -116,7 +117,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_ticket_contact_tag"), ["contact_tag"], unique=False)
         batch_op.create_index(batch_op.f("ix_ticket_event_id"), ["event_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_ticket_queue"), ["queue"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ticket_whisperback_id"), ["whisperback_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ticket_whisperback_tag"), ["whisperback_tag"], unique=False)
 
     op.create_table(
         "contact_key",
@@ -422,7 +423,7 @@ def downgrade() -> None:
 
     op.drop_table("contact_key")
     with op.batch_alter_table("ticket", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_ticket_whisperback_id"))
+        batch_op.drop_index(batch_op.f("ix_ticket_whisperback_tag"))
         batch_op.drop_index(batch_op.f("ix_ticket_queue"))
         batch_op.drop_index(batch_op.f("ix_ticket_event_id"))
         batch_op.drop_index(batch_op.f("ix_ticket_contact_tag"))
