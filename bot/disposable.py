@@ -2,7 +2,7 @@
 """Opens disposable rooms on the homeserver, and ends them so that nothing of them is left with us."""
 
 import json
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 
 import structlog
 
@@ -11,11 +11,12 @@ from bot.rooms import AGENT, RoomPlan, Rooms
 from bot.senders import Carrier, guarded
 from bot.sending import Sender
 from desk.delivery import Delivered, Outcome, Parcel
+from desk.pins import forget_guests
 from desk.posting import Say, say_in, say_in_thread
 from desk.world import World
 from storage.models import Room
 from storage.states import RoomState
-from storage.unit import Units
+from storage.unit import Unit, Units
 
 log = structlog.get_logger()
 
@@ -26,7 +27,18 @@ NAME = "Help desk"
 class DisposableRooms:
     """Carries the rows that open and close a ticket's disposable room; each may be carried twice."""
 
-    def __init__(self, units: Units, world: World, rooms: Rooms, sender: Sender, *, version: str) -> None:
+    def __init__(
+        self,
+        units: Units,
+        world: World,
+        rooms: Rooms,
+        sender: Sender,
+        *,
+        version: str,
+        agents: Collection[str] = (),
+    ) -> None:
+        """`agents` are no guests, whoever invites them."""
+        self._agents = frozenset(agents)
         self._units = units
         self._world = world
         self._rooms = rooms
@@ -119,11 +131,17 @@ class DisposableRooms:
             if room is None or room.state is RoomState.CLOSED:
                 return
             room.state = RoomState.CLOSED
+            await forget_guests(unit, self._world, await self._strangers(unit, room))
             room.invited_sealed = None
             room.wrapped_key = None
             if ticket is not None:
                 words = "The disposable room is closed: everybody was removed, my words in it redacted."
                 await say_in_thread(unit, self._world, ticket, words)
+
+    async def _strangers(self, unit: Unit, room: Room) -> frozenset[str]:
+        """The guests who are no agents, and whom no other room awaits."""
+        awaited = {guest for other in await unit.rooms.disposable() for guest in _guests(other)}
+        return frozenset(_guests(room)) - self._agents - awaited
 
     async def _row(self, parcel: Parcel) -> Room | None:
         async with self._units() as unit:

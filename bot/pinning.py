@@ -65,6 +65,8 @@ class PinSenders:
         async with self._units() as unit:
             await unit.pins.drop(wish.user_id)
         await self._trust.forget(wish.user_id)
+        if wish.quietly:
+            return Delivered()
         return await self._told(f"The identity of {wish.user_id} is forgotten.")
 
     async def _told(self, words: str) -> Outcome:

@@ -5,6 +5,7 @@ Whoever asks writes an outbox row, and the running desk acts on it: it alone kno
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from desk.posting import Slot, put, tell_operators
@@ -24,6 +25,8 @@ class Wish:
 
     user_id: str
     master_key: str = ""
+    quietly: bool = False
+    """The operators are not told."""
 
 
 def wish_from_json(payload: str) -> Wish:
@@ -71,6 +74,13 @@ async def drop(unit: Unit, world: World, user_id: str) -> str:
     await _pin(unit, user_id)
     await _ask(unit, world, DROP, Wish(user_id))
     return f"The identity of {user_id} is being forgotten: the next one that is seen counts."
+
+
+async def forget_guests(unit: Unit, world: World, guests: Collection[str]) -> None:
+    """Have the identities of guests forgotten whose room has ended."""
+    for user_id in guests:
+        if await unit.pins.get(user_id) is not None:
+            await _ask(unit, world, DROP, Wish(user_id, quietly=True))
 
 
 async def _pin(unit: Unit, user_id: str) -> Pin:

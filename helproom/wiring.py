@@ -216,7 +216,9 @@ def _carriers(desk: Desk, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]
     reader = IssueReader(desk.units, desk.world, desk.tracker)
     return {
         **RoomSenders(desk.units, desk.world, sender).table(),
-        **DisposableRooms(desk.units, desk.world, rooms, sender, version=version).table(),
+        **DisposableRooms(
+            desk.units, desk.world, rooms, sender, version=version, agents=desk.house.agents
+        ).table(),
         replies.MAIL: mail,
         READ_PROBLEM: reader.read,
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A disposable room is for those invited, obeys agents only, and leaves nothing of ours behind."""
 
+import asyncio
 import datetime as dt
 from pathlib import Path
 
@@ -30,6 +31,12 @@ async def open_room(desk: Office, guest: Person) -> tuple[str, str]:
     return welcome.room_id, thread
 
 
+async def pinned(desk: Office) -> set[str | None]:
+    """Whose identity the desk remembers."""
+    async with desk.running.desk.units() as unit:
+        return {pin.user_id for pin in await unit.pins.every()}
+
+
 async def test_a_guest_cannot_command_and_the_end_removes_everybody(
     tmp_path: Path, synapse: Homeserver
 ) -> None:
@@ -38,6 +45,7 @@ async def test_a_guest_cannot_command_and_the_end_removes_everybody(
         guest = await visit(plan)
         try:
             room, thread = await open_room(desk, guest)
+            assert await pinned(desk) >= {guest.user_id, desk.ana.user_id}
             await guest.say(room, "!room close")
             await guest.say(room, "!list all")
             await desk.ana.wait_for(lambda seen: seen.room_id == room and seen.body == "!list all")
@@ -52,6 +60,11 @@ async def test_a_guest_cannot_command_and_the_end_removes_everybody(
             assert row.state is RoomState.CLOSED
             await guest.wait_until_gone(room)
             assert room not in desk.running.session.client.rooms
+            async with asyncio.timeout(30):
+                while guest.user_id in await pinned(desk):  # noqa: ASYNC110 - the database rings no bell here
+                    await asyncio.sleep(0.05)
+            assert desk.ana.user_id in await pinned(desk)
+            assert not any("is forgotten" in seen.body for seen in desk.ana.seen)
         finally:
             await guest.close()
 
