@@ -5,6 +5,7 @@ from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import LanguageCode, Rest
 from desk import templates
+from desk.heads import head_of, in_file
 from desk.world import Refusal
 
 family = Commands()
@@ -33,9 +34,12 @@ async def show_template(context: Context, name: str, language: LanguageCode = La
     """
     template = await templates.existing(context.unit, name)
     if language:
-        return Reply(f"{template.name} ({language}):", quote=templates.variant(template, [language]))
-    texts = [f"[{each.language}]\n{each.text}" for each in template.variants]
-    return Reply(f"{template.name}:", quote="\n\n".join(texts))
+        title, words = f"{template.name} ({language}):", templates.variant(template, [language])
+    else:
+        title = f"{template.name}:"
+        words = "\n\n".join(f"[{each.language}]\n{each.text}" for each in template.variants)
+    head = head_of(words, f"template-{template.name}.txt")
+    return Reply(f"{title}{in_file(head)}", quote=head.words, file=head.file)
 
 
 @family.command("template add", aliases=("t add",))
@@ -50,6 +54,7 @@ async def add_template(context: Context, name: str, language: LanguageCode, text
         raise Refusal(
             f"“{stored}” has a text in {language}: `!template edit {stored} {language} …` changes it."
         )
+    templates.variables_of(stored, text)
     await context.unit.templates.write(stored, language, text)
     return Reply(f"Template “{stored}” has a text in {language}.")
 
@@ -62,6 +67,7 @@ async def edit_template(context: Context, name: str, language: LanguageCode, tex
     """
     template = await templates.existing(context.unit, name)
     templates.variant(template, [language])
+    templates.variables_of(template.name, text)
     await context.unit.templates.write(template.name, language, text)
     return Reply(f"Template “{template.name}” has a new text in {language}.")
 

@@ -7,7 +7,7 @@ from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import Agent, LanguageCode, Rest, Words, brief
 from desk import reading, tickets
-from desk.posting import ago
+from desk.posting import File, ago
 from desk.world import Refusal
 from storage.models import Ticket
 from storage.states import TicketState
@@ -26,7 +26,7 @@ async def list_open(context: Context, queue: str = "") -> Reply:
     """
     wanted = _queue(context, queue)
     found = await context.unit.tickets.open_in(wanted)
-    return Reply(_listed(context, found, "Open", "Nothing is open."))
+    return _listed(context, found, "Open", "Nothing is open.")
 
 
 @family.command("left", aliases=("waiting",))
@@ -38,7 +38,7 @@ async def left(context: Context, queue: str = "") -> Reply:
     """
     wanted = _queue(context, queue)
     found = await context.unit.tickets.left_in(wanted)
-    return Reply(_listed(context, found, "Left to answer", "Nothing is left: every user has an answer."))
+    return _listed(context, found, "Left to answer", "Nothing is left: every user has an answer.")
 
 
 def _queue(context: Context, name: str) -> str | None:
@@ -49,13 +49,15 @@ def _queue(context: Context, name: str) -> str | None:
     return context.room.queue
 
 
-def _listed(context: Context, found: Sequence[Ticket], title: str, nothing: str) -> str:
+def _listed(context: Context, found: Sequence[Ticket], title: str, nothing: str) -> Reply:
     if not found:
-        return nothing
-    lines = [_line(context, ticket) for ticket in found[:_LONGEST_LIST]]
-    if len(found) > _LONGEST_LIST:
-        lines.append(f"… and {len(found) - _LONGEST_LIST} more.")
-    return "\n".join((f"{title}: {len(found)}", *lines))
+        return Reply(nothing)
+    lines = [_line(context, ticket) for ticket in found]
+    shown = "\n".join((f"{title}: {len(found)}", *lines[:_LONGEST_LIST]))
+    more = len(lines) - _LONGEST_LIST
+    if more <= 0:
+        return Reply(shown)
+    return Reply(f"{shown}\n… and {more} more in the file below.", file=File("list.txt", "\n".join(lines)))
 
 
 _LONGEST_LIST = 50

@@ -109,6 +109,13 @@ async def say_in_thread(unit: Unit, world: World, ticket: Ticket, text: str, *, 
     await say_in(unit, world, room, Say(text, quote=quote, thread=thread), ticket=ticket)
 
 
+async def say_file(unit: Unit, world: World, ticket: Ticket, file: File) -> None:
+    """Put a file into a ticket's thread."""
+    room = await home_of(unit, ticket)
+    slot = Slot("file", lane_of(room), room=room.id, ticket=ticket.id)
+    await put(unit, world, slot, say_to_json(Say("", thread=IN_TICKET_THREAD, file=file)))
+
+
 async def react(unit: Unit, world: World, room: Room, event_id: str, keys: Sequence[str]) -> None:
     """React to an event; the keys are in clear, so they hold no secret."""
     for key in keys:

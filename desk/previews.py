@@ -4,6 +4,7 @@
 import json
 from typing import Any
 
+from desk.heads import head_of
 from desk.posting import IN_TICKET_THREAD, Say, Slot, home_of, lane_of, put, say_to_json
 from desk.world import World
 from storage.models import Message
@@ -46,7 +47,8 @@ def event_of(draft: Message) -> str | None:
 def say_of(draft: Message) -> Say:
     """Return the preview as it has to look now: its state in the first line, then facts and text."""
     text = f"{state_of(draft)}\n{_details(draft).get('facts', '')}"
-    return Say(text, quote=draft.text or "", thread=IN_TICKET_THREAD)
+    head = head_of(draft.text or "", "", lines=None)
+    return Say(text, quote=head.words, thread=IN_TICKET_THREAD)
 
 
 def state_of(draft: Message) -> str:

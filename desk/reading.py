@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from desk.heads import head_of, in_file
 from desk.posting import File
 from desk.world import Refusal
 from storage.models import Message, Ticket
@@ -17,8 +18,6 @@ _KEY_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _KEY_END = "-----END PGP PUBLIC KEY BLOCK-----"
 # RFC 9580, 6.2: armor headers, base64 and a checksum; and the marks of those who quote it.
 _ARMOR_LINE = re.compile(r"[> ]*(?:[A-Za-z0-9+/=]{0,80}|(?:Version|Comment|Charset|Hash): .{0,80})\s*")
-HEAD_LINES = 40
-HEAD_CHARS = 4_000
 _LONGEST_FIELD = 300
 _LONGEST_NAME = 100
 _MOST_FILES = 10
@@ -50,15 +49,8 @@ async def show(unit: Unit, ticket: Ticket, *, whole: bool) -> Shown:
 
 
 def _shown(text: str, words: str, ticket: Ticket) -> Shown:
-    head = "\n".join(words.split("\n")[:HEAD_LINES])[:HEAD_CHARS]
-    if head == words:
-        return Shown(text, words, None)
-    missing = len(words) - len(head)
-    return Shown(
-        f"{text}\n({missing} more characters are in the file below.)",
-        head,
-        File(f"ticket-{ticket.id}.txt", words),
-    )
+    head = head_of(words, f"ticket-{ticket.id}.txt")
+    return Shown(f"{text}{in_file(head)}", head.words, head.file)
 
 
 def _head(ticket: Ticket, message: Message) -> str:

@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass
 
 from desk import previews
+from desk.heads import head_of
 from desk.house import House
 from desk.policy import Protection, protection_of
-from desk.posting import Slot, put, say_in_thread
+from desk.posting import Slot, put, say_file, say_in_thread
 from desk.world import Refusal, World
 from storage.models import Message, Ticket
 from storage.sealed import to_json
@@ -52,7 +53,13 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
     draft.details = to_json({"hold_seconds": house.hold.total_seconds()})
     draft.subject = answer_subject(ticket.subject or "")
     await unit.messages.add(draft)
-    await previews.show(unit, world, draft, _facts_of(ticket, draft, protection, house))
+    facts = _facts_of(ticket, draft, protection, house)
+    whole = head_of(answer.text, f"answer-{ticket.id}.txt", lines=None).file
+    if whole is not None:
+        # It goes first: the hold begins with the preview.
+        await say_file(unit, world, ticket, whole)
+        facts += "\nThe whole answer is in the file above."
+    await previews.show(unit, world, draft, facts)
     return draft
 
 
@@ -70,7 +77,7 @@ async def _check(unit: Unit, ticket: Ticket) -> None:
 
 def answer_subject(subject: str) -> str:
     """Return the subject of an answer: "Re: " once (RFC 5322, 3.6.5)."""
-    bare = subject.strip()
+    bare = " ".join(subject.split())
     while bare[:3].casefold() == "re:":
         bare = bare[3:].strip()
     return f"Re: {bare}" if bare else "Re: your message"

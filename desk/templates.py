@@ -12,7 +12,10 @@ from storage.models import Template, Ticket
 from storage.unit import Unit
 
 _NAME = re.compile(r"[^\W_][\w-]{0,39}")
-_PAIR = re.compile(r"([a-z_][a-z0-9_]*)=(\S*)")
+_PAIR = re.compile(
+    r"""\s+(?P<name>[a-z_][a-z0-9_]*)=(?P<value>"[^"]*"|“[^”]*”|[^\s"“]\S*|)(?=\s|$)""", re.IGNORECASE
+)
+_PAIR_BEGINS = re.compile(r"[a-z_][a-z0-9_]*=", re.IGNORECASE)
 
 
 class _Braces(string.Template):
@@ -64,32 +67,66 @@ def chain(language: str, house: House) -> tuple[str, ...]:
     return tuple(dict.fromkeys((language, language.split("-", maxsplit=1)[0], *house.fallback_languages)))
 
 
-def fill(name: str, text: str, values: Mapping[str, str]) -> str:
-    """Return the text with its variables filled; raises Refusal naming those that have no value."""
+def variables_of(name: str, text: str) -> tuple[str, ...]:
+    """Return the variables of a text as they are written; raises Refusal when a brace is no variable."""
     form = _Braces(text)
-    wanted = form.get_identifiers() if form.is_valid() else None
-    if wanted is None:
+    if not form.is_valid():
         raise Refusal(f"Template “{name}” has a brace that is no variable: write {{{{ for a brace.")
-    empty = [each for each in wanted if not values.get(each)]
+    return tuple(form.get_identifiers())
+
+
+def fill(name: str, text: str, values: Mapping[str, str]) -> str:
+    """Return the text with its variables filled; raises Refusal naming those that have no value.
+
+    `values` go by names in small letters; how a variable is written in the text does not matter.
+    """
+    written = {variable: values.get(variable.casefold(), "") for variable in variables_of(name, text)}
+    empty = sorted({variable.casefold() for variable, value in written.items() if not value})
     if empty:
         missing = " ".join(f"{each}=…" for each in empty)
         raise Refusal(f"Template “{name}” needs a value for {', '.join(empty)}: `!reply {name} {missing}`")
-    return form.substitute(values)
+    return _Braces(text).substitute(written)
 
 
 async def expand(unit: Unit, house: House, ticket: Ticket, text: str) -> str:
-    """Return what `!reply` is to send: the words as typed, or the template that the first line names."""
+    """Return what `!reply` is to send: the words as typed, or the template that the first line names.
+
+    Raises Refusal when that line is neither.
+    """
     first, _, below = text.partition("\n")
-    name, *pairs = first.split() or [""]
-    given = [_PAIR.fullmatch(pair) for pair in pairs]
-    template = await unit.templates.by_name(name) if all(given) else None
-    if template is None:
-        if pairs and all(given):
-            await existing(unit, name)
+    name = next(iter(first.split()), "")
+    given, stray = _pairs_in(first.lstrip().removeprefix(name))
+    template = await unit.templates.by_name(name)
+    if stray and template and (given or _PAIR_BEGINS.match(stray)):
+        raise Refusal(
+            f"The first line names the template “{template.name}”, but after it only name=value can stand. "
+            "Write your own text on the lines below, or begin with another word."
+        )
+    if template is None and given and not stray:
+        template = await existing(unit, name)
+    if template is None or stray:
         return text
-    values = {**house.variables, **_of_ticket(house, ticket), **{each[1]: each[2] for each in given if each}}
-    filled = fill(template.name, variant(template, chain(ticket.language, house)), values)
+    wording = variant(template, chain(ticket.language, house))
+    _refuse_unknown(template.name, wording, given)
+    filled = fill(template.name, wording, {**house.variables, **_of_ticket(house, ticket), **given})
     return f"{filled}\n\n{below.strip()}" if below.strip() else filled
+
+
+def _pairs_in(words: str) -> tuple[dict[str, str], str]:
+    """Return the name=value pairs at the beginning, and what is left of the words after them."""
+    given, at = {}, 0
+    while pair := _PAIR.match(words, at):
+        given[pair["name"].casefold()] = pair["value"].strip('"“”')
+        at = pair.end()
+    return given, words[at:].strip()
+
+
+def _refuse_unknown(name: str, text: str, given: Mapping[str, str]) -> None:
+    known = sorted({variable.casefold() for variable in variables_of(name, text)})
+    unknown = [variable for variable in given if variable not in known]
+    if unknown:
+        has = ", ".join(known) or "none"
+        raise Refusal(f"Template “{name}” has no variable {', '.join(unknown)}: it has {has}.")
 
 
 def _of_ticket(house: House, ticket: Ticket) -> dict[str, str]:

@@ -279,7 +279,8 @@ async def test_a_template_is_filled_from_ticket_house_and_pairs(desk: Desk):
 
 async def test_a_stray_brace_in_a_template_is_named(desk: Desk):
     await desk.ticket()
-    await desk.say("!template add odd en if (x) { y }")
+    async with desk.units() as unit:
+        await unit.templates.write("odd", "en", "if (x) { y }")
     assert "has a brace that is no variable" in await desk.say("!reply odd", ticket=1)
 
 
