@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""`!key`: the public keys of a ticket's user."""
+"""`!key` and `!recheck`: the public keys of a ticket's user, and what they open."""
 
 from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import Rest, Words
-from desk import key_decisions, key_listing
+from desk import key_decisions, key_listing, rechecking
 from desk.key_decisions import Decision
 from desk.key_states import spaced
 from desk.replies import Answer
@@ -64,3 +64,17 @@ async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> None:
     """
     answer = Answer(context.agent, text, context.said_at)
     await key_decisions.ask(context.unit, context.world, context.house, ticket, answer)
+
+
+@family.command("recheck")
+async def recheck(context: Context, ticket: Ticket) -> Reply:
+    """Open the user's letters once more, after a key has come that was missing.
+
+    For letters that could not be opened, and for signatures with a key that was unknown.
+
+    !recheck
+    !recheck #12
+    """
+    count = await rechecking.ask(context.unit, context.world, ticket)
+    what = "1 letter is" if count == 1 else f"{count} letters are"
+    return Reply(f"{what} opened again; what comes of it is said here.")

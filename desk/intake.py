@@ -226,7 +226,7 @@ def _new_ticket(desk: Desk, arrival: Arrival) -> NewTicket:
         confidential=is_confidential(opened),
         encryption=opened.encryption.state.value,
         signature=worst_signature(opened),
-        kind=_kind(opened),
+        kind=kind_of(opened),
         contact=contact_of(opened),
         subject=subject_of(opened),
         tails_version=report.tails_version if report else None,
@@ -245,7 +245,7 @@ def _language(arrival: Arrival) -> tuple[str, float | None]:
     return arrival.queue.language, None
 
 
-def _kind(opened: Opened) -> str:
+def kind_of(opened: Opened) -> str:
     """Return words of ours: what the report names is taken only where it looks like a program's name."""
     if opened.whisperback is None:
         return "e-mail"

@@ -35,10 +35,13 @@ def digest_of(armor: bytes) -> str:
     return hashlib.sha256(armor).hexdigest()
 
 
-async def offer(unit: Unit, world: World, ticket: Ticket, key: OfferedKey, *, by_user: bool) -> None:
+async def offer(
+    unit: Unit, world: World, ticket: Ticket, key: OfferedKey, *, by_user: bool, is_again: bool = False
+) -> None:
     """Keep a key that came with a letter: the user's first one is used, others wait for a person's word.
 
     `by_user`: the letter came from the ticket's contact; who only knew the reply token may be anybody.
+    `is_again`: the letter is opened once more, and was counted before.
     Raises KeyGrown when it is a known key in another form, unless it was merged with just that known one.
     """
     if ticket.contact_tag is None:
@@ -50,7 +53,7 @@ async def offer(unit: Unit, world: World, ticket: Ticket, key: OfferedKey, *, by
         return
     before = flaw_of(same, world.now())
     absorb(same, key, world.now())
-    same.letters += by_user
+    same.letters += by_user and not is_again
     after = flaw_of(same, world.now())
     if before is not after and same.state in USED:
         await say_in_thread(unit, world, ticket, _turned(key.fingerprint, after))

@@ -113,7 +113,7 @@ class Shelf:
             else:
                 letter.tries += 1
                 begun.append(letter)
-        return await _read(unit, begun)
+        return await read_letters(unit, begun)
 
 
 def _fitting(waiting: Sequence[tuple[int, int, int]]) -> list[int]:
@@ -133,7 +133,8 @@ def _fitting(waiting: Sequence[tuple[int, int, int]]) -> list[int]:
     return chosen
 
 
-async def _read(unit: Unit, letters: Sequence[Letter]) -> list[Begun]:
+async def read_letters(unit: Unit, letters: Sequence[Letter]) -> list[Begun]:
+    """Return letters as they are handed to GnuPG, with the keys in use of their senders."""
     read = [_unseal(letter) for letter in letters]
     tags = [_sender_tag(unit, letter.raw) for letter in read]
     keys = await unit.keys.of_any({tag for tag in tags if tag})

@@ -94,7 +94,7 @@ class LetterWorker:
     async def _go_on(self, begun: Begun) -> None:
         letter_id = begun.id
         try:
-            opened = await self._workshop.run(_open, begun, self._keyring)
+            opened = await self._workshop.run(open_begun, begun, self._keyring)
         except Unopenable as why:
             await self._put_aside(letter_id, str(why))
         except KeyringUnusable as why:
@@ -189,7 +189,8 @@ async def _letter(unit: Unit, letter_id: int) -> Letter:
     return letter
 
 
-def _open(begun: Begun, keyring: Keyring) -> Opened:
+def open_begun(begun: Begun, keyring: Keyring) -> Opened:
+    """Open a letter. Blocking; raises as `open_letter`, and SealBroken where the master key is another."""
     if begun.raw is None:
         raise SealBroken(f"letter {begun.id}")
     try:

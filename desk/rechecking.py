@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`!recheck`: a user's letters are opened once more, after a key has come."""
+
+import json
+from collections.abc import Sequence
+
+from desk.intake import contact_of, is_confidential, kind_of, subject_of, worst_signature
+from desk.keys import offer
+from desk.opened import EncryptionState, Opened
+from desk.posting import Slot, put, say_in_thread, show_state
+from desk.replies import locked
+from desk.verdicts import details_of, encryption_words
+from desk.world import Refusal, World
+from storage.models import Message, Ticket
+from storage.sealing import address_tag
+from storage.states import MessageKind, OutboxState
+from storage.unit import Unit
+
+RECHECK = "recheck"
+"""The kind of outbox row that has one letter opened again."""
+MOST_LETTERS = 20
+"""Letters of one ticket that are opened again at once, the newest."""
+_SHUT = frozenset({EncryptionState.UNDECRYPTABLE, EncryptionState.BROKEN})
+
+
+async def ask(unit: Unit, world: World, ticket: Ticket) -> int:
+    """Have the ticket's letters opened again, as far as they are kept; return how many.
+
+    Raises Refusal when none is kept.
+    """
+    said = await unit.messages.of(ticket)
+    kept = [each for each in said if each.kind is MessageKind.IN and each.letter_id is not None]
+    if not kept:
+        raise Refusal(
+            f"No letter of ticket {ticket.id} is kept (any more), so there is nothing to open again."
+        )
+    for message in kept[-MOST_LETTERS:]:
+        slot = Slot(RECHECK, f"{RECHECK}:{ticket.id}", ticket=ticket.id, message=message.id)
+        await put(unit, world, slot)
+    return len(kept[-MOST_LETTERS:])
+
+
+async def conclude(unit: Unit, world: World, row_id: int, message_id: int, opened: Opened | str) -> None:
+    """Note what a letter turned out to hold this time, or the sentence why it still cannot be opened.
+
+    The row is done in the same unit, so that nothing is said twice. What was readable before stays as it was
+    when it is not readable any more. Raises KeyGrown as `offer`.
+    """
+    row = await unit.outbox.get(row_id)
+    message = await locked(unit, message_id)
+    if row is None or row.state is not OutboxState.PENDING or message is None:
+        return
+    words = opened if isinstance(opened, str) else await _taken_over(unit, world, message, opened)
+    row.state = OutboxState.SENT
+    which = f"The letter of {message.at:%Y-%m-%d %H:%M} UTC was opened again"
+    await say_in_thread(unit, world, message.ticket, f"{which}: {words}")
+
+
+async def _taken_over(unit: Unit, world: World, message: Message, opened: Opened) -> str:
+    words = encryption_words(opened)
+    if opened.encryption.state in _SHUT:
+        return f"nothing new. {words}"
+    ticket = message.ticket
+    by_user = bool(json.loads(message.details or "{}").get("from_contact", True))
+    details = details_of(opened, from_contact=by_user)
+    is_news = (message.text, message.details) != (opened.text, details)
+    if is_news:
+        message.text, message.details, message.subject = opened.text, details, subject_of(opened)
+        ticket.read_up_to = min(ticket.read_up_to, message.id - 1)
+        await _tell_ticket(unit, world, message, opened)
+    for key in opened.keys:
+        await offer(unit, world, ticket, key, by_user=by_user, is_again=True)
+    return f"{words} Read it with `!show`." if is_news else f"nothing new. {words}"
+
+
+async def _tell_ticket(unit: Unit, world: World, message: Message, opened: Opened) -> None:
+    """Of the first letter the ticket carries the facts; a ticket once confidential stays so."""
+    ticket = message.ticket
+    ticket.confidential = ticket.confidential or is_confidential(opened)
+    if message.id == _first(await unit.messages.of(ticket)):
+        ticket.encryption, ticket.signature = opened.encryption.state.value, worst_signature(opened)
+        ticket.subject, ticket.kind = subject_of(opened), kind_of(opened)
+        _take_report(unit, ticket, opened)
+    await show_state(unit, world, ticket)
+
+
+def _first(said: Sequence[Message]) -> int | None:
+    return next((each.id for each in said if each.kind is MessageKind.IN), None)
+
+
+def _take_report(unit: Unit, ticket: Ticket, opened: Opened) -> None:
+    report = opened.whisperback
+    if report is None or report.whisperback_id is None:
+        return
+    ticket.tails_version, ticket.whisperback_id = report.tails_version, report.whisperback_id
+    # The address in a report is the user's; what stood outside leads nowhere.
+    contact = contact_of(opened)
+    ticket.contact = contact
+    ticket.contact_tag = address_tag(unit.vault, contact) if contact else None

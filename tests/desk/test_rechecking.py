@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What `!recheck` changes in a ticket, and what it leaves alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from desk import intake
+from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
+from desk.posting import say_from_json
+from desk.rechecking import RECHECK, conclude
+from storage.letters import NewLetter
+from storage.sealing import address_tag
+from storage.states import OutboxState
+from tests.desks import USER, Desk
+
+SHUT = Opened(
+    "pgp/mime encrypted",
+    Encryption(EncryptionState.UNDECRYPTABLE),
+    Headers(subject="...", sender=USER, message_id="<1@example.org>"),
+    "",
+)
+OPEN = replace(SHUT, encryption=Encryption(EncryptionState.OK), text="Words.")
+
+
+async def came(desk: Desk, opened: Opened = SHUT, *, token: str | None = None) -> None:
+    """Take a letter in."""
+    async with desk.units() as unit:
+        raw = opened.headers.message_id.encode()
+        number = await unit.letters.keep(
+            NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", raw, USER, token)
+        )
+        letter = await unit.letters.get(number)
+        await intake.take_in(intake.Desk(unit, desk.world, desk.house), letter, opened)
+
+
+async def recheck(desk: Desk, *found: Opened | str) -> list[str]:
+    """Say `!recheck`, let the letters turn out to hold this, and return what was said then."""
+    await desk.say("!recheck", ticket=1)
+    before = len(await desk.rows("say"))
+    for row, opened in zip(await desk.rows(RECHECK), found, strict=True):
+        async with desk.units() as unit:
+            await conclude(unit, desk.world, row.id, row.message_id, opened)
+    return [say_from_json(row.payload).text for row in (await desk.rows("say"))[before:]]
+
+
+async def test_without_a_letter_there_is_nothing_to_open(desk: Desk):
+    await desk.ticket()
+    assert (await desk.say("!recheck", ticket=1)).startswith("No letter of ticket 1 is kept (any more)")
+    assert not await desk.rows(RECHECK)
+
+
+async def test_each_letter_of_the_ticket_is_opened_again(desk: Desk):
+    await came(desk)
+    assert (await desk.say("!recheck", ticket=1)).startswith("1 letter is opened again")
+    token = desk.units.vault.reply_token((await desk.look(1)).ref)
+    await came(desk, replace(OPEN, headers=replace(OPEN.headers, message_id="<2@example.org>")), token=token)
+    assert (await desk.say("!recheck", ticket=1)).startswith("2 letters are opened again")
+
+
+async def test_what_opens_is_kept_and_must_be_read_before_an_answer_leaves(desk: Desk):
+    await came(desk)
+    await desk.say("!show", ticket=1)
+    key = OfferedKey("1" * 40, "attached", b"key")
+    [told] = await recheck(desk, replace(OPEN, keys=(key,)))
+    assert told.endswith("Encrypted. Read it with `!show`.")
+    ticket, [message] = await desk.look(1), await desk.messages(1)
+    assert (message.text, ticket.encryption, ticket.read_up_to) == ("Words.", "ok", message.id - 1)
+    assert [row.kind for row in await desk.rows("announce.edit")] == ["announce.edit"]
+    async with desk.units() as unit:
+        [kept] = await unit.keys.of(address_tag(unit.vault, USER))
+        assert kept.fingerprint == "1" * 40
+
+
+async def test_a_follow_up_that_opens_leaves_the_ticket_s_facts_alone_but_not_its_secrecy(desk: Desk):
+    await came(desk, replace(SHUT, encryption=Encryption(EncryptionState.NONE), text="Hello."))
+    token = desk.units.vault.reply_token((await desk.look(1)).ref)
+    second = replace(SHUT, headers=replace(SHUT.headers, message_id="<2@example.org>"))
+    await came(desk, second, token=token)
+    first = replace(SHUT, encryption=Encryption(EncryptionState.NONE), text="Hello.")
+    told = await recheck(desk, first, replace(OPEN, headers=second.headers))
+    assert "nothing new. Not encrypted." in told[0]
+    assert (await desk.messages(1))[1].text == "Words."
+    ticket = await desk.look(1)
+    assert (ticket.encryption, ticket.confidential) == ("none", True)
+
+
+async def test_what_cannot_be_opened_is_told_and_changes_nothing(desk: Desk):
+    await came(desk, OPEN)
+    assert "nothing new. Encrypted, cannot be opened." in (await recheck(desk, SHUT))[0]
+    assert (await recheck(desk, "It is too deep."))[0].endswith("opened again: It is too deep.")
+    assert [(each.text) for each in await desk.messages(1)] == ["Words."]
+
+
+@pytest.mark.parametrize("address", ["kim@example.net", None])
+async def test_a_report_that_opens_says_whom_to_answer(desk: Desk, address: str | None):
+    await came(desk)
+    report = WhisperBack(whisperback_id="abc", tails_version="6.9", contact_email=address)
+    await recheck(desk, replace(OPEN, whisperback=report))
+    ticket = await desk.look(1)
+    assert (ticket.contact, ticket.tails_version, ticket.whisperback_id) == (address, "6.9", "abc")
+    tag = address_tag(desk.units.vault, address) if address else None
+    assert ticket.contact_tag == tag
+
+
+async def test_a_row_that_is_done_or_gone_says_nothing_more(desk: Desk):
+    await came(desk)
+    assert len(await recheck(desk, OPEN)) == 1
+    before = len(await desk.rows("say"))
+    async with desk.units() as unit:
+        [row] = [each for each in await unit.outbox.in_state(OutboxState.SENT) if each.kind == RECHECK]
+        await conclude(unit, desk.world, row.id, row.message_id, OPEN)
+        await conclude(unit, desk.world, 999, row.message_id, OPEN)
+    assert len(await desk.rows("say")) == before

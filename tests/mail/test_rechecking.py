@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Letters are opened once more after a key has come, and lose nothing by it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from desk import rechecking
+from desk.delivery import Delivery
+from desk.world import Refusal
+from mail.openpgp import Keyring
+from mail.rechecking import Rechecker
+from storage.models import Message, Ticket
+from storage.sealing import address_tag
+from storage.states import KeyState, OutboxState
+from tests.mail.office import Office, open_office
+from tests.mail.people import Person, desk, encrypted, entity, headers, multipart, person, signed
+
+SAMPLES = Path(__file__).parent.parent / "mails" / "whisperback"
+KEY = "application/pgp-keys"
+
+
+@pytest.fixture(scope="module", name="alice")
+def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
+        yield made
+
+
+@pytest.fixture(name="office")
+async def make_office(tmp_path: Path) -> AsyncIterator[Office]:
+    with desk(tmp_path / "keys") as made:
+        async with open_office(tmp_path, made.keyring) as office:
+            yield office
+
+
+async def recheck(office: Office, number: int, *, keyring: Keyring | None = None) -> list[str]:
+    """Have a ticket's letters opened again, by all that carry rows at once; return what is said of it."""
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(number, lock=True)
+        assert ticket is not None
+        await rechecking.ask(unit, office.world, ticket)
+    rechecker = Rechecker(office.units, office.world, keyring or office.keyring, office.workshop)
+    delivery = Delivery(office.units, office.world, {rechecking.RECHECK: rechecker})
+    await delivery._drain_lane(f"recheck:{number}")
+    return await said(office)
+
+
+async def said(office: Office) -> list[str]:
+    async with office.units() as unit:
+        rows = await unit.outbox.in_state(OutboxState.PENDING)
+        return [row.payload or "" for row in rows if "was opened again" in (row.payload or "")]
+
+
+async def look(office: Office, number: int = 1) -> tuple[Ticket, Message]:
+    """Return a ticket and its newest message, the seals opened."""
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(number)
+        assert ticket is not None
+        message = (await unit.messages.of(ticket))[-1]
+        ticket.data_key()
+        return ticket, message
+
+
+async def test_a_letter_opens_when_its_secret_key_was_imported(office: Office, alice: Person) -> None:
+    with person("old@desk.example", Path(office.keyring._agent._home).parent / "old") as old:
+        sealed = encrypted(alice.encrypt(entity("the secret words"), old.public))
+        secret = old.gpg("--armor", "--export-secret-keys")
+    await office.take_in(headers(alice.address, "...") + sealed)
+    ticket, message = await look(office)
+    assert (ticket.encryption, message.text) == ("undecryptable", "")
+    [nothing] = await recheck(office, 1)
+    assert "nothing new. Encrypted, cannot be opened." in nothing
+    async with office.units() as unit:
+        found = await unit.tickets.get(1)
+        assert found is not None
+        found.read_up_to = message.id
+    office.keyring.import_secret_key(secret)
+    [_, opened] = await recheck(office, 1)
+    assert "Encrypted. Read it with `!show`." in opened
+    assert "secret words" not in opened
+    ticket, message = await look(office)
+    assert (ticket.encryption, ticket.confidential, message.text) == ("ok", True, "the secret words")
+    assert ticket.read_up_to < message.id
+    assert "nothing new. Encrypted." in (await recheck(office, 1))[-1]
+
+
+async def test_what_was_readable_stays_when_it_does_not_open_any_more(
+    office: Office, alice: Person, tmp_path: Path
+) -> None:
+    public = office.keyring.export_public_key(office.house.queues[0].fingerprint)
+    await office.take_in(headers(alice.address) + encrypted(alice.encrypt(entity("words"), public)))
+    with desk(tmp_path / "empty") as other:
+        [told] = await recheck(office, 1, keyring=other.keyring)
+    assert "nothing new. Encrypted, cannot be opened." in told
+    ticket, message = await look(office)
+    assert (ticket.encryption, message.text) == ("ok", "words")
+
+
+async def test_a_signature_counts_once_its_key_is_known(office: Office, alice: Person) -> None:
+    await office.take_in(headers(alice.address) + signed(alice, entity("it is me")))
+    assert (await look(office))[0].signature == "unknown-key"
+    key = multipart("multipart/mixed", entity("my key"), entity(alice.public.decode(), type_=KEY))
+    await office.take_in(headers(alice.address).replace(b"<m1@", b"<m2@") + key)
+    [told] = await recheck(office, 1)
+    assert "signed with a key seen here" in told
+    assert (await look(office))[0].signature == "good"
+
+
+async def test_a_report_shows_whose_it_is_and_its_key_once_it_opens(office: Office) -> None:
+    await office.take_in((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())
+    ticket, _ = await look(office)
+    assert (ticket.encryption, ticket.tails_version) == ("undecryptable", None)
+    office.keyring.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
+    await recheck(office, 1)
+    ticket, _ = await look(office)
+    assert (ticket.contact, ticket.tails_version) == ("alice.sample@example.org", "6.9")
+    assert ticket.whisperback_id
+    assert ticket.kind.startswith("bug report")
+    async with office.units() as unit:
+        assert ticket.contact_tag == address_tag(unit.vault, "alice.sample@example.org")
+        [key] = await unit.keys.of(ticket.contact_tag)
+        assert (key.state, key.letters) == (KeyState.SEEN, 1)
+
+
+async def test_a_copy_of_a_known_key_inside_is_merged(office: Office, tmp_path: Path) -> None:
+    with (
+        person("kim@user.example", tmp_path / "kim") as kim,
+        person("old@desk.example", tmp_path / "old") as old,
+    ):
+        secret = old.gpg("--armor", "--export-secret-keys")
+        first = kim.public
+        kim.gpg("--quick-set-expire", kim.fingerprint, "4y")
+        longer = kim.gpg("--armor", "--export", kim.fingerprint).decode()
+        inside = multipart("multipart/mixed", entity("my key"), entity(longer, type_=KEY))
+        await office.take_in(headers(kim.address) + encrypted(kim.encrypt(inside, old.public)))
+    outside = multipart("multipart/mixed", entity("my key"), entity(first.decode(), type_=KEY))
+    await office.take_in(headers(kim.address).replace(b"<m1@", b"<m2@") + outside)
+    office.keyring.import_secret_key(secret)
+    await recheck(office, 1)
+    async with office.units() as unit:
+        [key] = await unit.keys.of(address_tag(unit.vault, kim.address))
+        assert len(key.about or "") > 0
+        assert (key.state, key.letters) == (KeyState.SEEN, 1)
+        assert key.armor is not None
+        assert len(key.armor) >= len(first) // 2
+
+
+async def test_two_carriers_of_one_row_say_it_once(office: Office, alice: Person) -> None:
+    await office.take_in(headers(alice.address) + signed(alice, entity("it is me")))
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(1, lock=True)
+        assert ticket is not None
+        await rechecking.ask(unit, office.world, ticket)
+    rechecker = Rechecker(office.units, office.world, office.keyring, office.workshop)
+    delivery = Delivery(office.units, office.world, {rechecking.RECHECK: rechecker})
+    parcel = await delivery._next_parcel("recheck:1")
+    assert parcel is not None
+    await asyncio.gather(rechecker(parcel), rechecker(parcel))
+    assert len(await said(office)) == 1
+
+
+async def test_a_letter_that_is_gone_is_not_opened_again(office: Office, alice: Person) -> None:
+    letter = await office.take_in(headers(alice.address) + entity("hi"))
+    async with office.units() as unit:
+        kept = await unit.letters.get(letter.id)
+        assert kept is not None
+        kept.raw = None
+    assert await recheck(office, 1) == []
+    async with office.units() as unit:
+        [row] = await unit.outbox.in_state(OutboxState.PARKED)
+        assert row.error == "the letter is not kept any more"
+        ticket = await unit.tickets.get(1, lock=True)
+        assert ticket is not None
+        for message in await unit.messages.of(ticket):
+            message.letter_id = None
+        with pytest.raises(Refusal, match="No letter of ticket 1 is kept"):
+            await rechecking.ask(unit, office.world, ticket)
