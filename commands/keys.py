@@ -24,7 +24,7 @@ async def show(context: Context, ticket: Ticket) -> Reply:
     return Reply(key_listing.shown(keys, context.world.now()))
 
 
-@family.command("key accept")
+@family.command("key accept", dangerous=True)
 async def accept(context: Context, ticket: Ticket, fingerprint: Words = Words(())) -> Reply:
     """Encrypt answers to this key from now on, and to no other.
 

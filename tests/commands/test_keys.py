@@ -24,6 +24,11 @@ async def bring(desk: Desk, *fingerprints: str, ticket: int = 1, **facts: object
             await offer(unit, desk.world, await unit.tickets.get(ticket, lock=True), key, by_user=True)
 
 
+async def say(desk: Desk, line: str, **how: object) -> str:
+    """Say something from a device that its owner has verified."""
+    return await desk.say(line, **{"verified": True, **how})
+
+
 async def states(desk: Desk) -> dict[str, KeyState]:
     async with desk.units() as unit:
         return {key.fingerprint: key.state for key in await unit.keys.of(address_tag(unit.vault, USER))}
@@ -35,10 +40,12 @@ async def test_without_a_key_there_is_nothing_to_decide(desk: Desk, command: str
     await desk.ticket(contact=None)
     for ticket in (1, 2):
         assert (
-            await desk.say(command, ticket=ticket)
+            await say(desk, command, ticket=ticket)
             == "No public key of this user is known. `!key ask` asks them for one."
         )
-        assert (await desk.say("!key show", ticket=ticket)).startswith("No public key of this user is known.")
+        assert (await say(desk, "!key show", ticket=ticket)).startswith(
+            "No public key of this user is known."
+        )
 
 
 async def test_a_key_is_shown_with_all_that_is_known_of_it_and_no_address(desk: Desk):
@@ -48,7 +55,7 @@ async def test_a_key_is_shown_with_all_that_is_known_of_it_and_no_address(desk: 
     await bring(desk, FIRST, expires_at=now + dt.timedelta(days=1), prefers_encryption=True, **facts)
     desk.clock.pass_by(days=2)
     await bring(desk, FIRST, source="autocrypt")
-    assert (await desk.say("!keys", ticket=1)).splitlines()[:-2] == [
+    assert (await say(desk, "!keys", ticket=1)).splitlines()[:-2] == [
         "Public keys of this user: 1 key. State: expired.",
         "",
         "1111 1111 1111 1111 1111 1111 1111 1111 1111 2222 — answers are encrypted to this one",
@@ -58,14 +65,14 @@ async def test_a_key_is_shown_with_all_that_is_known_of_it_and_no_address(desk: 
         "  last seen 2026-03-04, brought by 2 letters of the user",
         "  The user's mail program asks for encrypted answers.",
     ]
-    assert USER not in await desk.say("!key show", ticket=1)
+    assert USER not in await say(desk, "!key show", ticket=1)
 
 
 async def test_several_keys_are_shown_with_what_is_odd_and_who_decided(desk: Desk):
     await desk.ticket()
     await bring(desk, FIRST, SECOND)
-    await desk.say(f"!key accept {SECOND}", ticket=1, by=BEN)
-    shown = await desk.say("!key show", ticket=1)
+    await say(desk, f"!key accept {SECOND}", ticket=1, by=BEN)
+    shown = await say(desk, "!key show", ticket=1)
     assert "2 keys. State: pinned." in shown
     assert shown.count("does not name the user's address") == 2
     assert f"accepted\n  decided by {BEN} on 2026-03-02" in shown
@@ -77,11 +84,11 @@ async def test_several_keys_are_shown_with_what_is_odd_and_who_decided(desk: Des
 async def test_the_one_key_is_accepted_without_typing_its_digits(desk: Desk):
     await desk.ticket()
     await bring(desk, FIRST)
-    assert (await desk.say("!key accept", ticket=1)).startswith(
+    assert (await say(desk, "!key accept", ticket=1)).startswith(
         "Accepted: answers to this user are encrypted"
     )
     assert await states(desk) == {FIRST: KeyState.PINNED}
-    assert await desk.say("!key accept 11112222", ticket=1) == "This key is accepted already."
+    assert await say(desk, "!key accept 11112222", ticket=1) == "This key is accepted already."
     operators = [say_from_json(row.payload).text for row in await desk.rows("say")]
     assert operators == [f"{ANA} accepted a public key in ticket 1."]
 
@@ -100,18 +107,18 @@ async def test_of_several_keys_the_digits_must_be_typed(desk: Desk):
         "!key refuse": "Refused: 3333 3333",
     }
     for line, answer in lines.items():
-        assert (await desk.say(line, ticket=1)).startswith(answer), line
+        assert (await say(desk, line, ticket=1)).startswith(answer), line
     assert await states(desk) == {FIRST: KeyState.REFUSED, SECOND: KeyState.PINNED, THIRD: KeyState.REFUSED}
-    assert (await desk.say("!key refuse", ticket=1)).startswith("No key waits for your word.")
-    assert await desk.say(f"!key refuse {FIRST}", ticket=1) == "This key is refused already."
+    assert (await say(desk, "!key refuse", ticket=1)).startswith("No key waits for your word.")
+    assert await say(desk, f"!key refuse {FIRST}", ticket=1) == "This key is refused already."
 
 
 async def test_accepting_another_key_replaces_the_one_before_and_can_be_undone(desk: Desk):
     await desk.ticket()
     await bring(desk, FIRST, SECOND)
-    await desk.say(f"!key accept {SECOND}", ticket=1)
+    await say(desk, f"!key accept {SECOND}", ticket=1)
     assert await states(desk) == {FIRST: KeyState.REPLACED, SECOND: KeyState.PINNED}
-    await desk.say(f"!key accept {FIRST}", ticket=1)
+    await say(desk, f"!key accept {FIRST}", ticket=1)
     assert await states(desk) == {FIRST: KeyState.PINNED, SECOND: KeyState.REPLACED}
 
 
@@ -126,7 +133,7 @@ async def test_accepting_another_key_replaces_the_one_before_and_can_be_undone(d
 async def test_a_key_that_cannot_be_used_is_not_accepted(desk: Desk, facts: dict, why: str):
     await desk.ticket()
     await bring(desk, FIRST, **facts)
-    answer = await desk.say("!key accept", ticket=1)
+    answer = await say(desk, "!key accept", ticket=1)
     assert answer.startswith("Not accepted: ")
     assert why in answer
     assert await states(desk) == {FIRST: KeyState.SEEN}
@@ -135,10 +142,10 @@ async def test_a_key_that_cannot_be_used_is_not_accepted(desk: Desk, facts: dict
 async def test_a_refused_key_is_never_used_also_if_it_comes_again(desk: Desk):
     await desk.ticket(confidential=True)
     await bring(desk, FIRST)
-    await desk.say("!key refuse", ticket=1)
+    await say(desk, "!key refuse", ticket=1)
     await bring(desk, FIRST)
     assert await states(desk) == {FIRST: KeyState.REFUSED}
-    assert (await desk.say("!reply Hello", ticket=1)).startswith("Not sent: of the public keys that came")
+    assert (await say(desk, "!reply Hello", ticket=1)).startswith("Not sent: of the public keys that came")
     assert not await desk.rows("preview", "mail")
 
 
@@ -146,28 +153,28 @@ async def test_a_decision_counts_for_all_tickets_of_the_user(desk: Desk):
     await desk.ticket(confidential=True)
     await desk.ticket(confidential=True)
     await bring(desk, FIRST, SECOND)
-    await desk.say(f"!key accept {SECOND}", ticket=1)
-    await desk.say("!reply Hello", ticket=2)
+    await say(desk, f"!key accept {SECOND}", ticket=1)
+    await say(desk, "!reply Hello", ticket=2)
     [row] = await desk.rows("preview")
     assert "encrypted to the user's key 2222 2222" in say_from_json(row.payload).text
 
 
 async def test_asking_needs_a_template_as_there_are_no_words_in_the_code(desk: Desk):
     await desk.ticket()
-    assert (await desk.say("!key ask", ticket=1)).startswith("There is no template “key-ask” yet")
+    assert (await say(desk, "!key ask", ticket=1)).startswith("There is no template “key-ask” yet")
     assert not await desk.rows("preview")
 
 
 async def test_asking_is_a_mail_in_the_user_s_language_about_the_key_that_waits(desk: Desk):
     await desk.ticket(language="fr")
-    await desk.say(ASK.format("en", "Yours?"))
-    await desk.say(ASK.format("fr", "La vôtre ?"))
+    await say(desk, ASK.format("en", "Yours?"))
+    await say(desk, ASK.format("fr", "La vôtre ?"))
     await bring(desk, FIRST)
     texts = []
     for line in ("!key ask", "!key ask À bientôt."):
-        await desk.say(line, ticket=1)
+        await say(desk, line, ticket=1)
         texts.append((await desk.messages(1))[-1].text)
-        await desk.say("!cancel", ticket=1)
+        await say(desk, "!cancel", ticket=1)
         await bring(desk, SECOND)
     assert texts == [f"La vôtre ? {FIRST}", f"La vôtre ? {SECOND}\n\nÀ bientôt."]
     assert len(await desk.rows("preview")) == 2
@@ -175,17 +182,17 @@ async def test_asking_is_a_mail_in_the_user_s_language_about_the_key_that_waits(
 
 async def test_asking_for_a_first_key_names_none(desk: Desk):
     await desk.ticket()
-    await desk.say(ASK.format("en", "Please send one:"))
-    await desk.say("!key ask", ticket=1)
+    await say(desk, ASK.format("en", "Please send one:"))
+    await say(desk, "!key ask", ticket=1)
     assert (await desk.messages(1))[-1].text == "Please send one: -"
 
 
 async def test_asking_never_leaves_in_clear_what_is_confidential(desk: Desk):
     await desk.ticket(confidential=True)
-    await desk.say(ASK.format("en", "Yours?"))
-    assert (await desk.say("!key ask", ticket=1)).startswith("Not sent: this ticket is confidential")
+    await say(desk, ASK.format("en", "Yours?"))
+    assert (await say(desk, "!key ask", ticket=1)).startswith("Not sent: this ticket is confidential")
     await bring(desk, FIRST, expires_at=desk.clock.now)
-    assert (await desk.say("!key ask", ticket=1)).startswith("Not sent: the user's public key has expired")
+    assert (await say(desk, "!key ask", ticket=1)).startswith("Not sent: the user's public key has expired")
     assert not await desk.rows("preview", "mail")
 
 
@@ -194,6 +201,13 @@ async def test_a_key_of_unknown_source_is_shown_all_the_same(desk: Desk):
     async with desk.units() as unit:
         key = OfferedKey(FIRST, "imported", b"key")
         await keep(unit, desk.world, address_tag(unit.vault, USER), key, KeyState.PINNED)
-    shown = await desk.say("!key show", ticket=1)
+    shown = await say(desk, "!key show", ticket=1)
     assert "first seen 2026-03-02 in a sysadmin's import\n" in shown
     assert "brought by 0 letters" in shown
+
+
+async def test_a_key_is_accepted_from_verified_devices_only(desk: Desk):
+    await desk.ticket()
+    await bring(desk, FIRST)
+    assert "needs a device that you have verified" in await say(desk, "!key accept", ticket=1, verified=False)
+    assert await states(desk) == {FIRST: KeyState.SEEN}
