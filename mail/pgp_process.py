@@ -100,7 +100,7 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
         with self._open_subprocess(list(args), passphrase is not None, files) as process:
             # A child that has seen enough closes its input early; its return code tells.
             with suppress(BrokenPipeError):
-                if passphrase is not None:
+                if passphrase is not None and process.stdin is not None:
                     process.stdin.write(passphrase.encode() + b"\n")
             output, told = _converse(process, data, self.limits.wall_seconds)
         return _run(process.returncode, output, told)
