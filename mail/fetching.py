@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ _LONGEST_PAUSE = 300.0
 _MORE_PATIENCE = 6
 """Times as long between logins that are refused, as these may lock the account."""
 _CLOSE_SECONDS = 3.0
+_MANY_TRIES = 3
+"""From here on, a letter that cannot be done with counts as trouble of its mailbox."""
 _MOST_DOUBLINGS = 10
 
 
@@ -63,6 +66,8 @@ class Fetcher:
         self._world = world
         self._settled: dict[str, Outcome] = {}
         """Letters that are kept or refused, and could not be put away."""
+        self._tries: Counter[str] = Counter()
+        """How often each letter that is still there was tried."""
         self._failures = 0
         self._thread = ThreadPoolExecutor(1, f"mailbox-{doing.pulse.mailbox}")
 
@@ -115,13 +120,15 @@ class Fetcher:
     async def _take_all(self) -> None:
         """Settle every letter and put it away; one that makes trouble does not hold up those behind it."""
         there = await self._in_thread(self._mailbox.waiting)
-        # A key that is gone was put away by somebody, or belongs to a mailbox that was made anew.
-        self._settled = {one.key: self._settled[one.key] for one in there if one.key in self._settled}
+        self._forget_all_but({one.key for one in there})
+        # A letter on which the line breaks must not be the first again.
+        there.sort(key=lambda one: self._tries[one.key])
+        is_stuck = any(tries >= _MANY_TRIES for tries in self._tries.values())
         left: dict[str, None] = {}
         for letter in there:
             try:
                 await self._take(letter)
-                if not left:
+                if not left and not is_stuck:
                     # A long backlog is no silence.
                     self._doing.pulse.at = self._world.now()
             except NotPutAway as trouble:
@@ -134,7 +141,13 @@ class Fetcher:
         if left:
             raise MailboxTrouble(" ".join(left))
 
+    def _forget_all_but(self, there: set[str]) -> None:
+        """A key that is gone was put away by somebody, or belongs to a mailbox that was made anew."""
+        self._settled = {key: outcome for key, outcome in self._settled.items() if key in there}
+        self._tries = Counter({key: tries for key, tries in self._tries.items() if key in there})
+
     async def _take(self, letter: Waiting) -> None:
+        self._tries[letter.key] += 1
         outcome = self._settled.get(letter.key) or await self._settle(letter)
         if outcome is None:
             return

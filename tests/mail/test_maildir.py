@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from mail.limits import LETTER_BYTES
+from mail.mailbox import MailboxTrouble, Waiting
 from mail.maildir import Maildir, MaildirPlace
 from tests.mail.mailboxes import NOON, Shelf, fetching, letter
 
@@ -129,13 +130,41 @@ async def test_no_letter_overwrites_another(box: Path) -> None:
 async def test_a_letter_that_always_fails_is_not_hidden_by_those_behind_it(box: Path) -> None:
     put(box, "a", letter("poison"), at=1)
     put(box, "b", letter("one"), at=2)
-    async with fetching(maildir(box), Shelf(poison=b"poison")) as going:
-        await going.until(lambda: going.pulse.trouble)
+    calls: list[None] = []
+    shelf = Shelf(poison=b"poison", before=lambda: calls.append(None))
+    async with fetching(maildir(box), shelf) as going:
+        await going.until(lambda: len(calls) > 4)
+        going.pulse.at = None
         put(box, "c", letter("two"), at=3)
         await going.until(lambda: "two" in going.shelf.subjects)
-    assert going.pulse.trouble == "A letter cannot be kept because of a fault in Helproom."
-    assert going.pulse.at is None
-    assert names(box / "new") == {"a"}
+        await going.until(lambda: names(box / "new") == {"a"})
+        assert going.pulse.at is None
+        assert going.pulse.trouble == "A letter cannot be kept because of a fault in Helproom."
+    assert shelf.subjects == ["one", "two"]
+
+
+async def test_a_letter_on_which_the_line_breaks_does_not_hold_up_the_others(box: Path) -> None:
+    put(box, "a", letter("breaker"), at=1)
+    put(box, "b", letter("one"), at=2)
+    there, tries = maildir(box), list[str]()
+    read = there.read
+
+    def read_or_break(one: Waiting) -> bytes | None:
+        raw = read(one)
+        if raw is not None and b"breaker" in raw:
+            tries.append(one.key)
+            raise MailboxTrouble("The line broke.")
+        return raw
+
+    there.read = read_or_break
+    async with fetching(there) as going:
+        await going.until(lambda: going.shelf.subjects == ["one"])
+        await going.until(lambda: len(tries) > 3)
+        going.pulse.at = None
+        put(box, "c", letter("two"), at=3)
+        await going.until(lambda: "two" in going.shelf.subjects)
+        await going.until(lambda: names(box / "new") == {"a"})
+        assert (going.pulse.at, going.pulse.trouble) == (None, "The line broke.")
 
 
 async def test_a_long_backlog_is_no_silence(box: Path) -> None:
