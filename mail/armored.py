@@ -21,6 +21,7 @@ from mail.limits import HTML_CHARS
 from mail.mime import Content, clean_text, safe_text
 from mail.openpgp import Decrypted
 from mail.parts import Part
+from mail.transfer import BASE64, UUENCODED
 
 Armored = Literal["inline encrypted", "clearsigned"]
 _MARKS: dict[Armored, tuple[bytes, bytes]] = {
@@ -29,7 +30,7 @@ _MARKS: dict[Armored, tuple[bytes, bytes]] = {
 }
 _TEXTS = frozenset({"text/plain", "application/pgp", "text/html"})
 _MARK = b"-----BEGIN PGP "
-_ENCODED = frozenset({"base64", "x-uuencode", "uuencode", "uue", "x-uue"})
+_ENCODED = frozenset({BASE64, *UUENCODED})
 _CHARSET = re.compile(rb"(?im)\A[^\n]*\n(?:[A-Za-z]+:[^\n]*\n)*?Charset:[ \t]*([A-Za-z0-9_.:-]{1,40})")
 _HTML_LINE_END = re.compile(r"<(?:br|/?p|/?div|/?body|/?pre)\b[^<>]{0,2000}>", re.IGNORECASE)
 _HTML_TAG = re.compile(r"<[^<>]{0,2000}>")
@@ -65,14 +66,14 @@ def take_off_armor(part: Part, opener: Opener) -> Layers:
     """Open the first armored message of a text part; words beside it stand outside."""
     content = _content(part)
     kind, begin, end = _first(content) or ("inline encrypted", 0, 0)
-    if not opener.spend():
-        return not_opened(kind)
     charset = "utf-8" if part.type == "text/html" else part.params.get("charset", "")
     around = b"\n\n".join(piece for piece in (content[:begin].strip(), content[end:].strip()) if piece)
     block = content[begin:end] + b"\n"
     named = _CHARSET.match(block)
     charset = named[1].decode("ascii") if named else charset
-    opened = opener.keyring.decrypt(block, opener.signers)
+    opened = opener.decrypt(block)
+    if opened is None:
+        return not_opened(kind)
     if kind == "clearsigned":
         layers = _signed_text(opened, block, charset)
     elif opened.encryption.state is EncryptionState.NONE:

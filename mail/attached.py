@@ -43,9 +43,9 @@ def signed_files(part: Part) -> Iterator[SignedFile]:
 def check_file(pair: SignedFile, opener: Opener) -> Layers:
     """Check a file's signature, over its bytes or, as the way changes line ends, over its lines."""
     file = Content(attachments=[as_attachment(pair.file)])
-    if not opener.spend():
-        return Layers("signed attachment", outside=(file,), problems=not_opened("").problems)
     signatures = _check(pair, opener)
+    if not signatures:
+        return Layers("signed attachment", outside=(file,), problems=not_opened("").problems)
     is_bad = any(one.state is SignatureState.BAD for one in signatures)
     inside, outside = ((), (file,)) if is_bad else ((file,), ())
     return Layers("signed attachment", inside=inside, outside=outside, signatures=signatures)
@@ -59,7 +59,7 @@ def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
     )
     found: tuple[Signature, ...] = ()
     for form in dict.fromkeys(forms):
-        found = opener.keyring.verify_detached(form, signature, opener.signers)
+        found = opener.verify(form, signature)
         if not any(one.state is SignatureState.BAD for one in found):
             break
     return found
@@ -67,9 +67,9 @@ def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
 
 def open_file(part: Part, opener: Opener) -> tuple[Layers, bytes | None]:
     """Decrypt a file; the bytes are a whole MIME entity that was attached as one file, still to be read."""
-    if not opener.spend():
+    opened = opener.decrypt(part.content())
+    if opened is None:
         return not_opened(FORM), None
-    opened = opener.keyring.decrypt(part.content(), opener.signers)
     if opened.encryption.state is EncryptionState.NONE:
         return not_as_said(FORM, opened), None
     layers = Layers(FORM, opened.encryption, signatures=opened.signatures, sessions=sessions_of(opened))

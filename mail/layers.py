@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from desk.opened import Encryption, EncryptionState, Signature, SignatureState
 from mail.headers import HeaderBlock
+from mail.limits import LETTER_BYTES
 from mail.mime import Content, clean_text
 from mail.openpgp import Decrypted, Keyring
 from mail.parts import Part
@@ -16,7 +17,7 @@ MOST_OPENED = 10
 
 NOT_ENCRYPTED = Encryption(EncryptionState.NONE)
 _NOT_AS_SAID = "The letter claims to be encrypted, but its content is not."
-_TOO_MANY = f"The letter has more than {MOST_OPENED} encrypted or signed parts; the others were not opened."
+_TOO_MANY = "The letter has more encrypted or signed parts than are opened, or too large ones; not all were."
 _TOO_DEEP = "The letter has too many layers of protection."
 
 
@@ -29,11 +30,23 @@ class Opener:
     outer: HeaderBlock
     """The letter's own header fields."""
     left: int = MOST_OPENED
+    bytes_left: int = LETTER_BYTES
 
-    def spend(self) -> bool:
-        """Take one message to open; False when the letter has had enough of them."""
+    def decrypt(self, message: bytes) -> Decrypted | None:
+        """Open one message; None when the letter has had enough of them."""
+        if not self._spend():
+            return None
+        opened = self.keyring.decrypt(message, self.signers)
+        self.bytes_left -= self.bytes_left if opened.exhausting else len(opened.data or b"")
+        return opened
+
+    def verify(self, signed: bytes, signature: bytes) -> tuple[Signature, ...]:
+        """Check one detached signature; empty when the letter has had enough of them."""
+        return self.keyring.verify_detached(signed, signature, self.signers) if self._spend() else ()
+
+    def _spend(self) -> bool:
         self.left -= 1
-        return self.left >= 0
+        return self.left >= 0 and self.bytes_left > 0
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ PARTS = 500
 DEPTH = 30
 FALSE_BOUNDARIES = 10_000
 """Lines that begin like a boundary and are none: more of them only serve to make the scan slow."""
+TEXT_BYTES = 4_000_000
+"""Bytes of one text that are read; the rest is cut off and stays in the letter."""
 HTML_CHARS = 256 * 1024
 ADDRESSES = 100
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from desk.opened import Attachment
 from mail.headers import decode_bytes
 from mail.html import html_to_text
+from mail.limits import TEXT_BYTES
 from mail.offers import is_key_part
 from mail.parts import Part
 
@@ -23,6 +24,7 @@ _LEGACY_DIV = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 """The same in HTML (RFC 9788, 5.2.2.2)."""
+_CUT_OFF = f"\n\n[The text is longer than {TEXT_BYTES // 1_000_000} MB; the rest is left out here.]\n"
 _GUESSED = "The letter does not say truly in which charset it is written; some letters may be wrong."
 _SHAPELESS = (
     "The letter says that it has several parts, but they cannot be told apart; it is shown as it came."
@@ -68,7 +70,13 @@ def safe_text(part: Part) -> tuple[str, bool]:
 
 
 def clean_text(content: bytes, charset: str) -> tuple[str, bool]:
-    """Decode bytes by `charset` or a guess; control characters become U+FFFD, line ends LF."""
+    """Decode bytes by `charset` or a guess; control characters become U+FFFD, line ends LF.
+
+    Of a text past `TEXT_BYTES` the beginning is shown, and that it is one.
+    """
+    if len(content) > TEXT_BYTES:
+        text, guessed = clean_text(content[:TEXT_BYTES], charset)
+        return text + _CUT_OFF, guessed
     text, guessed = decode_bytes(content, charset.strip() or "utf-8")
     plain = _with_lf(text.encode("utf-8", "replace"))
     # Looking for them in the bytes takes a tenth of the time that replacing them does.

@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The gateway to OpenPGP: opens, checks, seals, and never hands out what is not proven sound."""
 
-import asyncio
-import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 from desk.opened import Encryption, EncryptionState, Signature, SignatureState
 from mail import pgp_packets, pgp_status
@@ -23,6 +19,7 @@ from mail.pgp_keys import (
     secret_keys,
 )
 from mail.pgp_process import Agent, GpgLimits, GuardedGpg, KeyringUnusable, Run, in_memory
+from mail.workshop import Workshop
 
 __all__ = [
     "Decrypted",
@@ -38,9 +35,6 @@ __all__ = [
     "Workshop",
     "read_public_key",
 ]
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _SOUND = frozenset((EncryptionState.OK, EncryptionState.NONE))
 _COMPRESS_FROM = 1_000_000
@@ -64,6 +58,8 @@ class Decrypted:
     """Fingerprints of the desk's primary keys that opened it."""
     session_digest: str | None = None
     """SHA-256 of the session key: the same for a ciphertext that somebody sends once more."""
+    exhausting: bool = False
+    """Whether it ran into a limit of time, memory or size."""
 
 
 @dataclass(frozen=True)
@@ -80,22 +76,6 @@ class Sealed:
 
     armor: bytes = field(repr=False)
     micalg: str
-
-
-class Workshop:
-    """The threads in which GnuPG is waited for: as many as there are cores."""
-
-    def __init__(self, size: int | None = None) -> None:
-        self._pool = ThreadPoolExecutor(size or os.cpu_count() or 1, thread_name_prefix="openpgp")
-
-    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run blocking `work` in one of the threads."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, lambda: work(*args, **kwargs))
-
-    def close(self) -> None:
-        """Wait for what is under way and take no more."""
-        self._pool.shutdown()
 
 
 class Keyring:
@@ -135,7 +115,8 @@ class Keyring:
         Raises KeyringUnusable when it is the desk's fault that it cannot be opened.
         """
         message = _unarmored(message)
-        args = ["--show-session-key", "--decrypt"]
+        most = self._limits.most_output(len(message))
+        args = ["--max-output", str(most), "--show-session-key", "--decrypt"]
         # Quiet saves the look-up of user ids, a tenth of the time, and tells too little when it fails.
         run = self._run_with_signers(["--quiet", *args], message, signers)
         verdict = pgp_status.judge_encryption(run.lines, has_aead_key=run.has_aead_key)
@@ -143,9 +124,12 @@ class Keyring:
             run = self._run_with_signers(args, message, signers)
             verdict = pgp_status.judge_encryption(run.lines, has_aead_key=run.has_aead_key)
         if run.killed:
-            return Decrypted(Encryption(EncryptionState.BROKEN, "Opening it took too much time or memory."))
+            broken = Encryption(EncryptionState.BROKEN, "Opening it took too much time or memory.")
+            return Decrypted(broken, exhausting=True)
+        if verdict.state in _SOUND and run.returncode != 0 and len(run.data) + _SLACK >= most:
+            return Decrypted(_too_large(most), exhausting=True)
         if verdict.state in _SOUND and not self._return_code_agrees(run, message):
-            verdict = self._overrule(run)
+            verdict = Encryption(EncryptionState.BROKEN, pgp_status.BROKEN_PARTS)
         if verdict.state not in _SOUND:
             if pgp_packets.is_newer(message):
                 return Decrypted(pgp_status.NEWER)
@@ -188,29 +172,16 @@ class Keyring:
         return self._gpg.run(args, data, passphrase=self._passphrase, files=files)
 
     def _return_code_agrees(self, run: Run, message: bytes) -> bool:
-        # A signature that cannot be checked, a hidden recipient that is not us and a text that is cut off
-        # all give 2. Only another run that leaves signatures and recipients aside can tell them apart.
+        # A signature that cannot be checked and a hidden recipient that is not us both give 2, as a fault
+        # does. Only another run that leaves signatures and recipients aside can tell them apart.
         if run.returncode == 0:
             return True
-        if self._is_cut_off(run):
-            return False
         args = ["--skip-verify", "--decrypt"]
         with in_memory([(run.session_key or "").encode()]) as (_, files):
             if run.session_key:
                 args[:0] = ["--override-session-key-fd", str(files[0])]
             again = self._run_with_secrets(args, message, files)
         return again.returncode == 0 and again.data == run.data
-
-    def _is_cut_off(self, run: Run) -> bool:
-        return len(run.data) + _SLACK >= self._limits.output_bytes
-
-    def _overrule(self, run: Run) -> Encryption:
-        if self._is_cut_off(run):
-            size = self._limits.output_bytes // 1_000_000
-            return Encryption(
-                EncryptionState.BROKEN, f"It unpacks to more than {size} MB. Nothing of it is shown."
-            )
-        return Encryption(EncryptionState.BROKEN, pgp_status.BROKEN_PARTS)
 
     def _blame_the_desk(self, run: Run) -> None:
         if pgp_status.desk_failed(run.lines):
@@ -372,6 +343,11 @@ class Keyring:
         return self._gpg.run(
             ["--armor", "--export-options", "export-minimal", "--export", fingerprint], b""
         ).data
+
+
+def _too_large(most: int) -> Encryption:
+    size = most // 1_000_000
+    return Encryption(EncryptionState.BROKEN, f"It unpacks to more than {size} MB. Nothing of it is shown.")
 
 
 def _unarmored(block: bytes) -> bytes:

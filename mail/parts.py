@@ -4,16 +4,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email.message import Message
-from email.policy import compat32
 
 from mail.headers import HeaderBlock, safe_header
 from mail.limits import Allowance, check_size
+from mail.transfer import decode_transfer
 
 _HEADER_LINE = re.compile(rb"(?:From |[!-9;-~]*:|[ \t])")
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
-_TRANSFER_ENCODINGS = ("base64", "quoted-printable", "x-uuencode", "uuencode", "uue", "x-uue")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,14 +60,7 @@ class Part:
 
     def content(self) -> bytes:
         """Undo the transfer encoding (RFC 2045, 6); broken encodings give what can be had."""
-        encoding = self.headers.token("content-transfer-encoding")
-        if encoding not in _TRANSFER_ENCODINGS:
-            return self.body
-        carrier = Message(policy=compat32)
-        carrier["Content-Transfer-Encoding"] = encoding
-        carrier.set_payload(self.body.decode("ascii", "surrogateescape"))
-        decoded = carrier.get_payload(decode=True)
-        return decoded if isinstance(decoded, bytes) else self.body
+        return decode_transfer(self.body, self.headers.token("content-transfer-encoding"))
 
 
 def read_parts(raw: bytes) -> Part:

@@ -35,6 +35,8 @@ s2k-count 65536
 """
 _LONGEST_SOCKET = 107
 _PIPE_BYTES = 1 << 18
+_ANY_OUTPUT = 4_000_000
+_MOST_PACKED = 30
 _STATUS = b"[GNUPG:] "
 
 
@@ -51,6 +53,10 @@ class GpgLimits:
     wall_seconds: float = 60.0
     output_bytes: int = 25_000_000
     key_bytes: int = 64 * 1024
+
+    def most_output(self, size: int) -> int:
+        """How many bytes a message of `size` may unpack to; logs pack to a twentieth."""
+        return min(self.output_bytes, _ANY_OUTPUT + _MOST_PACKED * size)
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,10 @@ def _take_off_encryption(part: Part, opener: Opener, depth: int) -> Layers:
     is_built = is_mixed_up or [child.type for child in part.children] == _ENCRYPTED_PARTS
     if not is_built or b"version: 1" not in part.children[-2].content().lower():
         return Layers(form, Encryption(EncryptionState.BROKEN, "malformed"), problems=(_MALFORMED,))
-    if not opener.spend():
-        return not_opened(form)
     problems = (_REPAIRED,) if is_mixed_up else ()
-    opened = opener.keyring.decrypt(part.children[-1].content(), opener.signers)
+    opened = opener.decrypt(part.children[-1].content())
+    if opened is None:
+        return not_opened(form)
     if opened.encryption.state is EncryptionState.NONE:
         return not_as_said(form, opened, problems)
     layers = Layers(
@@ -94,11 +94,11 @@ def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
             inner, form=form, signatures=(bad, *inner.signatures), problems=(_NOT_SIGNED, *inner.problems)
         )
     signed, signature = part.children
-    if not opener.spend():
-        return not_opened(form)
     # RFC 3156, 5: the signature is over CRLF line ends, whatever the way has made of them.
     lines = _LINE_END.sub(b"\r\n", signed.raw)
-    found = opener.keyring.verify_detached(lines, signature.content(), opener.signers)
+    found = opener.verify(lines, signature.content())
+    if not found:
+        return not_opened(form)
     inner = take_off(signed, opener, depth + 1)
     form = form if inner.form == "plain" else f"{form}, {inner.form}"
     return replace(inner, form=form, signatures=found + inner.signatures)

@@ -191,7 +191,7 @@ def test_more_parts_than_are_opened_are_left_shut(desk: Desk, alice: Person) -> 
     opened = opened_by(desk, mixed(*(attached(sealed, f"{n}.pgp") for n in range(MOST_OPENED + 5))))
     assert opened.encryption.state is PARTIAL
     assert len(opened.attachments) == MOST_OPENED
-    assert any(f"more than {MOST_OPENED}" in problem for problem in opened.problems)
+    assert any("than are opened" in problem for problem in opened.problems)
 
 
 SMIME_SIGNED = bytes.fromhex("308006092a864886f70d010702") + b"\xa0\x80"
