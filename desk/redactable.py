@@ -162,6 +162,13 @@ def _rule(
     return Rule(kind, re.compile(pattern, re.MULTILINE | flags), is_secret, spreads)
 
 
+_KEYS = (
+    # An armored key holds its owner's address.
+    _rule("key", r"-----BEGIN PGP [A-Z ]{1,30}-----(?:[^-]|-(?!----))*+(?:-----END PGP [A-Z ]{1,30}-----)?"),
+    _rule("fingerprint", rf"(?<!\w){_H}{{4}}(?: {{1,2}}{_H}{{4}}){{9}}(?!\w)"),
+    _rule("fingerprint", rf"^OpenPGP-Key: (?P<secret>(?:0x)?{_H}{{8,40}})$"),
+)
+
 _NETWORKS = (
     _rule("password", _KEYS_OF_SECRETS + r"[ \t]*[=:][ \t]*(?P<secret>[^\s,;<>][^\n]{0,200})", flags=re.IGNORECASE),
     *(_rule("essid", _quoted(_KEYS_OF_NETWORKS, quote), spreads=True) for quote in "'\""),
@@ -227,7 +234,7 @@ _ADDRESSES = (
     _rule("ipv4", r"(?:\bIP|>) (?P<secret>(?:\d{1,3}\.){3}\d{1,3})(?=\.\d)", _is_ipv4),
 )  # fmt: skip
 
-RULES = (*_NETWORKS, *_DISKS, *_PEOPLE, *_ADDRESSES)
+RULES = (*_KEYS, *_NETWORKS, *_DISKS, *_PEOPLE, *_ADDRESSES)
 
 HEX_RUN = re.compile(r"(?<![0-9A-Fa-f:.])[0-9A-Fa-f.]*+:[0-9A-Fa-f:.]*+")
 

@@ -51,7 +51,7 @@ async def test_the_id_stands_nowhere_in_clear(desk: Desk):
 
 
 async def test_the_same_report_twice_is_told_in_both_threads(desk: Desk):
-    for report_id, queue in ((REPORT_ID, "en"), (NEIGHBOUR, "en"), (REPORT_ID, "fr")):
+    for report_id, queue in ((REPORT_ID, "en"), (REPORT_ID[:24], "en"), (REPORT_ID, "fr")):
         number = await desk.ticket(whisperback_id=report_id, queue=queue)
         async with desk.units() as unit:
             await reports.tell_same(unit, desk.world, await _ticket(unit, number))

@@ -116,6 +116,10 @@ SPELLINGS = [
     ("bluetooth", "input: Kim's AirPods (AVRCP) as /devices/virtual/input/input25", "AirPods"),
     ("bluetooth", "\tAlias: Kim's phone", "phone"),
     ("bluetooth", "Bluetooth: hci0: remote name 'Kim's phone'", "phone"),
+    ("fingerprint", "OpenPGP-Key: A490 D0F4 D311 A415 3E2B  B7CA DBB8 02B2 58AC D84F", "58AC D84F"),
+    ("fingerprint", "OpenPGP-Key: 0x58ACD84F", "58ACD84F"),
+    ("key", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME-x\n-----END PGP PUBLIC KEY BLOCK-----", "mDME-x"),
+    ("key", "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEawN7wRY", "mDMEawN7wRY"),
     ("fingerprint", f"guard ${FINGERPRINT}~nick", FINGERPRINT),
     ("fingerprint", f"obfs4 1 {FINGERPRINT.lower()}", FINGERPRINT.lower()),
 ]  # fmt: skip
@@ -259,6 +263,7 @@ UNITS = (
         "a", "0", "a:", "00:", "1.", ":", "a@", "a.", "%40", "ssid='", "SSID=", "connection '", 'ssid="\\"', "0a-", "-", "_",
         "/home/", "C:\\Users\\", "serial: ", "uuid=", "input: ", "Device ", "https://", "Bridge ", "hostname ", " ", "\n",
         "ata1.00: ATA-8: ", " type x (", "aa00.bb11.", "by-uuid/", "password: ", "Nov 14 10:03:12 a", "sudo: ", "é", "fe80::",
+        "-----BEGIN PGP X-----", "-", "A490 ",
 )  # fmt: skip
 
 
