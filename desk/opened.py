@@ -83,6 +83,12 @@ class Attachment:
     type: str
     size: int
     content: bytes = b""
+    looks_like: str = ""
+    """The media type that its first bytes show, where it is another than the declared one."""
+    danger: str = ""
+    """Why nobody should open it ("a program", "may hold macros", ...); empty when nothing is known."""
+    about: str = ""
+    """What it says in a line, for an invitation."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What agents read about encryption and signatures: in words, never green for nothing."""
 
-from desk.opened import EncryptionState, Opened, SignatureState
+from desk.opened import Attachment, EncryptionState, Opened, SignatureState
 from storage.sealed import to_json
 
 ENCRYPTION_WORDS = {
@@ -44,10 +44,18 @@ def details_of(opened: Opened, *, from_contact: bool = True) -> str:
             "encryption": opened.encryption.detail,
             "signatures": [signature.detail for signature in opened.signatures if signature.detail],
             "unprotected_text": opened.unprotected_text,
-            "attachments": [
-                {"name": each.name, "type": each.type, "size": each.size} for each in opened.attachments
-            ],
+            "attachments": [_file(each) for each in opened.attachments],
             "problems": list(opened.problems),
             "mismatch": list(opened.headers.mismatch),
         }
     )
+
+
+def _file(attachment: Attachment) -> dict[str, str | int]:
+    found = {"looks_like": attachment.looks_like, "danger": attachment.danger, "about": attachment.about}
+    shown: dict[str, str | int] = {
+        "name": attachment.name,
+        "type": attachment.type,
+        "size": attachment.size,
+    }
+    return shown | {name: words for name, words in found.items() if words}

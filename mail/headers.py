@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The only reader of a letter's header fields."""
 
-import codecs
+import binascii
 import re
+import string
 from collections.abc import Iterable
 from email.errors import HeaderParseError
-from email.header import decode_header
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import getaddresses
 
+from mail.charsets import decode
 from mail.limits import ADDRESSES, HEADER_VALUE
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\\s]+")
@@ -19,12 +20,11 @@ _DECEIVING = re.compile(
 )
 _ANGLED = re.compile(r"<[^<>\s]{1,900}>")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,200}@[^\s@<>()\[\],;:\\\"]{1,255}")
+_ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]{0,2000})\?=")
+_ENCODED_WORDS = re.compile(rf"(?:{_ENCODED_WORD.pattern}\s*)*{_ENCODED_WORD.pattern}")
+_NOT_BASE64 = bytes(set(range(256)) - set(string.ascii_letters.encode() + string.digits.encode() + b"+/"))
 _BROKEN = (HeaderParseError, LookupError, RecursionError, TypeError, ValueError)
 """What the standard library raises for hostile headers (RecursionError: a thousand nested comments)."""
-
-
-_UNFIT = frozenset({"idna", "punycode", "undefined", "unicode-escape", "unicode_escape"})
-"""Codecs that are no charsets of mail; the first two take quadratic time."""
 
 
 def safe_text_line(text: str) -> str:
@@ -33,38 +33,38 @@ def safe_text_line(text: str) -> str:
     return _DECEIVING.sub(lambda sign: f"<U+{ord(sign[0]):04X}>", _CONTROLS.sub(" ", plain)).strip()
 
 
-def safe_header(value: str) -> str:
+def safe_header(value: str, charset: str = "utf-8") -> str:
     """Decode a raw header value (RFC 2047, RFC 6532) to one harmless line; never raises.
 
-    `value` holds undecodable bytes as surrogates, as the standard library's parser leaves them.
+    `value` holds undecodable bytes as surrogates, as the standard library's parser leaves them; `charset` is
+    what they are likely to be in.
     """
-    return safe_text_line(_decoded(value[:HEADER_VALUE]))
+    return safe_text_line(_decoded(value[:HEADER_VALUE], charset))
 
 
-def _decoded(value: str) -> str:
-    text = decode_bytes(value.encode("utf-8", "surrogateescape"), "utf-8")[0]
-    if "=?" not in text:
-        return text
-    try:
-        chunks = decode_header(text)
-    except _BROKEN:
-        return text
-    # The library hands unencoded stretches over as raw-unicode-escape, without a charset.
-    return "".join(
-        chunk if isinstance(chunk, str) else decode_bytes(chunk, charset or "raw-unicode-escape")[0]
-        for chunk, charset in chunks
-    )
+def _decoded(value: str, charset: str) -> str:
+    text = value if value.isascii() else decode(value.encode("utf-8", "surrogateescape"), charset)[0]
+    return _ENCODED_WORDS.sub(_decode_words, text) if "=?" in text else text
 
 
-def decode_bytes(content: bytes, charset: str) -> tuple[str, bool]:
-    """Decode by `charset`, else UTF-8, Windows-1252, Latin-1; the flag tells that it was a guess."""
-    for guess, candidate in enumerate((charset, "utf-8", "cp1252")):
-        try:
-            if codecs.lookup(candidate).name not in _UNFIT:
-                return content.decode(candidate), bool(guess)
-        except _BROKEN:
-            continue
-    return content.decode("latin-1"), True
+def _decode_words(words: re.Match[str]) -> str:
+    """Decode words that follow each other in one charset together: a sign may be cut between them."""
+    stretches: list[tuple[str, bytes]] = []
+    for charset, encoding, encoded in _ENCODED_WORD.findall(words[0]):
+        content = _decode_word(encoded.encode("utf-8", "replace"), is_base64=encoding in "bB")
+        if stretches and stretches[-1][0] == charset.lower():
+            content = stretches.pop()[1] + content
+        stretches.append((charset.lower(), content))
+    return "".join(decode(content, charset)[0] for charset, content in stretches)
+
+
+def _decode_word(encoded: bytes, *, is_base64: bool) -> bytes:
+    if not is_base64:
+        return binascii.a2b_qp(encoded, header=True)
+    signs = encoded.translate(None, _NOT_BASE64)
+    # One sign too many says nothing; a missing end is common.
+    signs = signs[:-1] if len(signs) % 4 == 1 else signs
+    return binascii.a2b_base64(signs + b"=" * (-len(signs) % 4))
 
 
 class HeaderBlock:
@@ -88,7 +88,11 @@ class HeaderBlock:
 
     def all(self, name: str) -> list[str]:
         """Return all values of a field, decoded and harmless."""
-        return [safe_header(value) for value in self.raw(name)]
+        return [safe_header(value, self._charset(value)) for value in self.raw(name)]
+
+    def _charset(self, value: str) -> str:
+        """Return in which charset bytes of a field may be: unencoded ones are mostly in that of the text."""
+        return "" if value.isascii() else self.params("content-type").get("charset", "")
 
     def one(self, name: str) -> str:
         """Return the first value of a field, decoded and harmless; empty when there is none."""
@@ -116,13 +120,14 @@ class HeaderBlock:
     def _read_params(self, name: str) -> dict[str, str]:
         field = Message(policy=compat32)
         given = next(iter(self.raw(name)), "").encode("utf-8", "surrogateescape")
-        field["x"] = _CONTROLS.sub(" ", decode_bytes(given, "utf-8")[0])
+        field["x"] = _CONTROLS.sub(" ", decode(given, "utf-8")[0])
         try:
             found = field.get_params(failobj=[], header="x")
         except _BROKEN:
             return {}
         params: dict[str, str] = {}
-        for key, value in found[1:]:
+        # The extended form of a parameter counts more than the plain one (RFC 6266, 4.3).
+        for key, value in sorted(found[1:], key=lambda pair: isinstance(pair[1], str)):
             params.setdefault(key.lower(), _parameter(value))
         return params
 
@@ -131,7 +136,7 @@ def _parameter(value: str | tuple[str | None, str | None, str]) -> str:
     if isinstance(value, str):
         return value
     charset, _, encoded = value
-    return decode_bytes(encoded.encode("latin-1", "replace"), charset or "utf-8")[0]
+    return decode(encoded.encode("latin-1", "replace"), charset or "utf-8")[0]
 
 
 def read_addresses(values: Iterable[str]) -> list[tuple[str, str]]:

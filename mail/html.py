@@ -14,53 +14,49 @@ _DROPPED = frozenset(
     {"script", "style", "head", "title", "template", "noscript", "svg", "math", "object", "iframe"}
 )
 _BLOCKS = frozenset(
-    (
-        *(
-            "address",
-            "article",
-            "aside",
-            "blockquote",
-            "body",
-            "br",
-            "center",
-            "dd",
-            "div",
-            "dl",
-            "dt",
-            "fieldset",
-        ),
-        *(
-            "figure",
-            "footer",
-            "form",
-            "h1",
-            "h2",
-            "h3",
-            "h4",
-            "h5",
-            "h6",
-            "header",
-            "hr",
-            "li",
-            "main",
-            "nav",
-        ),
-        *("ol", "p", "pre", "section", "table", "tr", "ul"),
-    )
+    {"address", "article", "aside", "body", "center", "dd", "div", "dl", "dt", "fieldset", "figure", "footer"}
+    | {"form", "header", "main", "nav", "section", "tr"}
 )
-_APART = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "table", "pre"})
 _OPENING = re.compile(r"<[a-zA-Z]")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _UNCLOSED = 5000
 """Elements left open, past which parsing takes quadratic time and the tags are only cut out."""
+_CHARSET = re.compile(
+    rb"<meta\s[^<>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
+)
+_HIDDEN = re.compile(r"(?:display:none|visibility:hidden|mso-hide:all)(?![a-z-])")
+_LONGEST_TARGET = 500
+_LONGEST_ALT = 100
+_DEEPEST_QUOTE = 20
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 _MANY_LINES = re.compile(r"\n{3,}")
+_QUOTE, _QUOTE_END, _AS_IT_IS, _AS_IT_IS_END = "\x01", "\x02", "\x03", "\x04"
+"""Marks between the words, which no text of a page holds: it goes through `_plain` first."""
+_EMPTY_QUOTES = re.compile(r"^(>*)(?:\n\1)+$", re.MULTILINE)
+_MARKS = re.compile("([\x01-\x04])")
+_AROUND = {
+    **dict.fromkeys(("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table"), ("\n\n", "\n\n")),
+    **dict.fromkeys(("td", "th"), ("", " ")),
+    "blockquote": ("\n\n" + _QUOTE, _QUOTE_END + "\n\n"),
+    "br": ("\n", ""),
+    "hr": ("\n____\n", ""),
+    "li": ("\n- ", ""),
+    "pre": ("\n\n" + _AS_IT_IS, _AS_IT_IS_END + "\n\n"),
+}
+_NO_MARKS = dict.fromkeys(range(1, 5))
+
+
+def charset_of(page: bytes) -> str:
+    """Return the charset that a page's head names; "" when it names none."""
+    found = _CHARSET.search(page[:2048])
+    return found[1].decode("ascii") if found else ""
 
 
 def html_to_text(html: str) -> str:
     """Return the words of an HTML document, at most its first 256 K characters.
 
-    A link whose text is not its target is followed by its target; images and scripts are dropped.
+    A link whose text is not its target is followed by its target; pictures become their alternative text;
+    scripts, styles and what is not displayed are dropped; quotations get ">" before each line.
     """
     html = html[:HTML_CHARS]
     if len(_OPENING.findall(html)) - html.count("</") > _UNCLOSED:
@@ -70,26 +66,64 @@ def html_to_text(html: str) -> str:
 
     root = LexborHTMLParser(html).root
     words = "".join(_words(root)) if root is not None else ""
-    lines = (line.strip(" ") for line in words.split("\n"))
-    return _MANY_LINES.sub("\n\n", "\n".join(lines)).strip()
+    return _laid_out(words)
+
+
+def _laid_out(words: str) -> str:
+    """Set the lines: blanks collapsed but in `pre`, ">" before those of quotations."""
+    depth, lines, is_pre = 0, [""], False
+    for piece in _MARKS.split(words):
+        if piece in {_QUOTE, _QUOTE_END}:
+            depth = max(0, depth + (1 if piece == _QUOTE else -1))
+            lines.append(_start(depth))
+        elif piece in {_AS_IT_IS, _AS_IT_IS_END}:
+            is_pre = piece == _AS_IT_IS
+        elif piece:
+            is_first = lines[-1] == _start(depth) and not is_pre
+            shown = (piece.lstrip("\n ") if is_first else piece).split("\n")
+            first, *others = (line if is_pre else line.strip(" ") for line in shown)
+            lines[-1] += first
+            lines += [_start(depth) + line for line in others]
+    text = "\n".join(line.rstrip() for line in lines)
+    return _EMPTY_QUOTES.sub(r"\1", _MANY_LINES.sub("\n\n", text)).strip("\n ")
+
+
+def _start(depth: int) -> str:
+    return ">" * min(depth, _DEEPEST_QUOTE) + " " if depth else ""
 
 
 def _words(root: "LexborNode") -> Iterator[str]:
     """Walk without recursion: twenty thousand nested elements are a known trick."""
     waiting: list[LexborNode | str] = [root]
+    pre = 0
     while waiting:
         node = waiting.pop()
         if isinstance(node, str):
+            pre -= node.count(_AS_IT_IS_END)
             yield node
             continue
         tag = node.tag or ""
         if tag == "-text":
-            yield _BLANKS.sub(" ", node.text_content or "")
-        elif tag not in _DROPPED and not tag.startswith(("-", "_")):
+            words = _plain(node.text_content or "")
+            yield words if pre else _BLANKS.sub(" ", words)
+        elif tag not in _DROPPED and not tag.startswith(("-", "_")) and not _is_hidden(node):
             before, after = _around(node, tag)
+            pre += before.count(_AS_IT_IS)
             yield before
             waiting.append(after)
             waiting.extend(_children(node))
+
+
+def _plain(words: str) -> str:
+    return words.translate(_NO_MARKS)
+
+
+def _is_hidden(node: "LexborNode") -> bool:
+    attributes = node.attributes
+    if not attributes:
+        return False
+    style = _BLANKS.sub("", attributes.get("style") or "").lower()
+    return "hidden" in attributes or bool(_HIDDEN.search(style))
 
 
 def _children(node: "LexborNode") -> "list[LexborNode]":
@@ -102,14 +136,22 @@ def _children(node: "LexborNode") -> "list[LexborNode]":
 
 
 def _around(node: "LexborNode", tag: str) -> tuple[str, str]:
+    """Return what stands before and after the words of an element."""
     if tag == "a":
-        target = _BLANKS.sub("", node.attributes.get("href") or "")
-        is_shown = not target or target.startswith("#") or node.text().strip() == target
-        return "", "" if is_shown else f" <{target}>"
-    if tag in {"td", "th"}:
-        return "", " "
-    if tag == "li":
-        return "\n- ", ""
-    if tag in _APART:
-        return "\n\n", "\n\n"
-    return ("\n", "\n" if tag != "br" else "") if tag in _BLOCKS else ("", "")
+        return "", _target(node)
+    if tag == "img":
+        return _plain(_BLANKS.sub(" ", node.attributes.get("alt") or "").strip())[:_LONGEST_ALT], ""
+    if tag in _AROUND:
+        return _AROUND[tag]
+    return ("\n", "\n") if tag in _BLOCKS else ("", "")
+
+
+def _target(node: "LexborNode") -> str:
+    """Say where a link leads, unless its text is just that."""
+    target = _plain(_BLANKS.sub("", node.attributes.get("href") or ""))
+    # No more of the text is read than a target may be long: nested links would make this quadratic.
+    shown = "".join(node.text(deep=True).split())[: _LONGEST_TARGET + 1] if target else ""
+    is_shown = shown in {target, target.removeprefix("mailto:"), target.rstrip("/")}
+    if not target or target.startswith("#") or is_shown:
+        return ""
+    return f" <{target[:_LONGEST_TARGET]}{'…' if len(target) > _LONGEST_TARGET else ''}>"

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mail.attachments import safe_file_name
 from mail.headers import HeaderBlock, safe_header
 from mail.limits import Allowance, check_size
 from mail.transfer import decode_transfer
@@ -49,8 +50,7 @@ class Part:
     def name(self) -> str:
         """The file name a sender gave, made harmless: no folders, no control characters; may be empty."""
         given = self.headers.params("content-disposition").get("filename") or self.params.get("name") or ""
-        name = safe_header(given).replace("\\", "/").rpartition("/")[2]
-        return name.lstrip(".")[:120].strip()
+        return safe_file_name(safe_header(given))
 
     def walk(self) -> Iterator["Part"]:
         """Yield the part and all below it, in the order of the letter."""

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Charsets that lie, and what can be shown of any bytes."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mail.charsets import decode
+from mail.flowed import unflow
+from mail.headers import HeaderBlock, safe_header
+from mail.readable import readable
+
+SENTENCES = {
+    "cp1251": "Здравствуйте, после обновления у меня не работает вай-фай.",
+    "koi8-r": "Здравствуйте, после обновления у меня не работает вай-фай.",
+    "cp1253": "Γεια σας, μετά την ενημέρωση το wifi δεν λειτουργεί.",
+    "cp1255": "שלום, מאז העדכון האחרון הרשת לא עובדת.",
+    "cp1256": "مرحبا، لا يعمل الواي فاي منذ التحديث الأخير",
+    "cp874": "สวัสดีครับ หลังจากอัปเดต wifi ใช้งานไม่ได้",
+    "gb18030": "你好，更新之后我的无线网络无法连接。",
+    "big5": "你好，更新之後我的無線網路無法連線。",
+    "shift_jis": "こんにちは。更新してから接続できません。",
+    "euc_jp": "こんにちは。更新してから接続できません。",
+    "euc_kr": "안녕하세요, 업데이트한 뒤로 와이파이가 연결되지 않습니다.",
+    "cp1250": "Dzień dobry, od ostatniej aktualizacji nie działa mi sieć. Źle, że ąćęł",
+    "iso8859-2": "Dobrý den, po poslední aktualizaci mi nefunguje wifi. Děkuji, řešte prosím",
+    "cp1252": "Bonjour, depuis la dernière mise à jour, mon wifi ne marche plus.",
+    "cp1254": "Merhaba, son güncellemeden sonra kablosuz ağım çalışmıyor, teşekkürler",
+}
+
+
+@pytest.mark.parametrize("charset", SENTENCES)
+@pytest.mark.parametrize("said", ["", "utf-8", "no-such-charset"])
+def test_text_in_another_charset_than_is_said_is_read_and_told(charset: str, said: str) -> None:
+    assert decode(SENTENCES[charset].encode(charset), said) == (SENTENCES[charset], True)
+
+
+@pytest.mark.parametrize("charset", SENTENCES)
+def test_what_is_said_truly_is_believed(charset: str) -> None:
+    assert decode(SENTENCES[charset].encode(charset), charset) == (SENTENCES[charset], False)
+
+
+@pytest.mark.parametrize(
+    ("content", "said", "text", "guessed"),
+    [
+        ("naïve “x” é".encode(), "iso-8859-1", "naïve “x” é", True),
+        ("你好你好".encode(), "gb2312", "你好你好", True),
+        ("Привет всем, это письмо".encode("cp1251"), "iso-8859-1", "Привет всем, это письмо", True),
+        (b"\x93quoted\x94 \x80", "iso-8859-1", "“quoted” €", False),
+        ("日本".encode("iso-2022-jp"), "us-ascii", "日本", True),
+        ("日本".encode("iso-2022-jp"), "iso-2022-jp", "日本", False),
+        ("Größe und Übung, cut ".encode() + b"\xc3", "utf-8", "Größe und Übung, cut \ufffd", True),
+        (b"\xef\xbb\xbfcaf\xc3\xa9", "iso-8859-1", "café", False),
+        ("é".encode("utf-16"), "utf-8", "é", False),
+        (b"<p>ascii", "utf-16", "<p>ascii", False),
+        ("①".encode("cp932"), "shift_jis", "①", False),
+        (b"abc", "idna", "abc", False),
+        (b"\xe9", "base64", "é", True),
+        (b"", "", "", False),
+    ],
+)
+def test_common_lies(content: bytes, said: str, text: str, *, guessed: bool) -> None:
+    assert decode(content, said) == (text, guessed)
+
+
+@given(
+    st.binary(max_size=200), st.sampled_from(["", "utf-8", "iso-8859-1", "utf-16", "utf-7", "gb2312", "x"])
+)
+def test_any_bytes_give_text_without_control_or_bidi_characters(content: bytes, charset: str) -> None:
+    text = readable(decode(content, charset)[0])
+    assert not [sign for sign in text if unicodedata.category(sign) in {"Cc", "Cs"} and sign not in "\n\t"]
+    assert not set(text) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\ufeff")
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_made_readable_once(text: str) -> None:
+    shown = readable(text)
+    assert readable(shown) == shown
+
+
+def test_overrides_are_spelled_out_and_joiners_stay() -> None:
+    assert (
+        readable("a\u202egnp\u202c می\u200cخواهم\u200f\r\nb\rc\x0bd") == "a<U+202E>gnp می\u200cخواهم\nb\nc\nd"
+    )
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("=?utf-8?Q?Gr=C3?=\r\n =?utf-8?Q?=BC=C3=9Fe?=", "Grüße"),
+        ("=?utf-8?B?w6Q=?= =?UTF-8?B?w7Y=?=", "äö"),
+        ("C:\\users\\u0041 =?utf-8?q?=C3=BC?=", "C:\\users\\u0041 ü"),
+        ("=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "日本"),
+        ("=?gb2312?B?xOO6ww==?=", "你好"),
+        ("=?utf-8*en?q?=C3=BC?=", "ü"),
+        ("=?utf-8?B?w6Q?=", "ä"),
+        ('"=?utf-8?q?a=2C_b?=" <x@y>', '"a, b" <x@y>'),
+        ("Größe", "Größe"),
+    ],
+)
+def test_headers_as_mail_programs_write_them(raw: str, shown: str) -> None:
+    assert safe_header(raw) == shown
+
+
+def test_bytes_in_headers_are_in_the_charset_of_the_text() -> None:
+    raw = "Subject: Привет мир\r\nContent-Type: text/plain; charset=koi8-r".encode("koi8-r")
+    assert HeaderBlock(raw).one("subject") == "Привет мир"
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("attachment; filename*0*=UTF-8''%E6%97; filename*1*=%A5; filename*2=\".txt\"", "日.txt"),
+        ("attachment; filename=x.txt; filename*=utf-8''y.exe", "y.exe"),
+        ("attachment; filename*=nothing", "nothing"),
+    ],
+)
+def test_file_names_of_rfc_2231(value: str, name: str) -> None:
+    field = HeaderBlock(f"Content-Disposition: {value}".encode())
+    assert field.params("content-disposition")["filename"] == name
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("A long \nline. \nEnd\n", "A long line. End\n"),
+        ("> quoted \n> more\nown\n", "> quoted more\nown\n"),
+        (">> deep \n> less\n", ">> deep \n> less\n"),
+        (" From stuffed\n  two\n", "From stuffed\n two\n"),
+        ("Bye \n-- \nAna\n", "Bye \n-- \nAna\n"),
+        ("", ""),
+    ],
+)
+def test_flowed_lines_are_joined(text: str, whole: str) -> None:
+    assert unflow(text, delete_space=False) == whole
+
+
+def test_delsp_joins_without_a_blank() -> None:
+    assert unflow("日本 \n語\n", delete_space=True) == "日本語\n"
