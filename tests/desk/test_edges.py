@@ -208,3 +208,59 @@ async def test_the_subject_of_an_answer_is_one_line_with_one_re(desk: Desk, subj
     await desk.say("!reply Hello", ticket=2, by=BEN)
     [preview] = await desk.rows("preview")
     assert f"\nSubject: {answered}" in say_from_json(preview.payload).text
+
+
+async def test_all_that_was_for_rooms_is_tried_again_and_mails_stay(desk: Desk):
+    assert await desk.say("!unpark all") == "Nothing is parked that was to go to a room."
+    await desk.say("!claim", ticket=1)
+    await desk.say("!reply Hello", ticket=1)
+    await desk.say("!send", ticket=1)
+    await _park(desk, "mail")
+    rooms = await _park(desk, "announce.edit", "preview")
+    assert await desk.say("!unpark all") == f"{len(rooms)} rows are tried again."
+    assert {(await _row(desk, number)).state for number in rooms} == {OutboxState.PENDING}
+    assert (await desk.say("!parked")).count("mail for ticket 1") == 1
+    await _park(desk, "preview")
+    assert await desk.say("!unpark ALL") == "One row is tried again."
+
+
+async def test_an_answer_that_the_user_overtook_leaves_the_last_word_with_the_user(desk: Desk):
+    await desk.say("!reply Hello", ticket=1)
+    await desk.say("!send", ticket=1)
+    await desk.user_writes(1, "Wait.")
+    [mail] = await desk.rows("mail")
+    async with desk.units() as unit:
+        await receipts.delivered(unit, desk.world, await unit.outbox.get(mail.id))
+    ticket = await desk.look(1)
+    assert ticket.answered_at == desk.clock.now
+    assert (await desk.say("!left")).splitlines()[1].startswith("#1 ")
+
+
+async def test_a_whole_template_is_removed_with_its_name(desk: Desk):
+    await desk.say("!template add wifi en One")
+    await desk.say("!template add wifi fr Un")
+    assert await desk.say("!template remove wifi") == "Template “wifi” is removed."
+    assert (await desk.say("!template list")).startswith("There is no template yet.")
+
+
+async def test_what_is_no_user_id_invites_nobody(desk: Desk):
+    refused = await desk.say("!room open 2h @nobody", ticket=1)
+    assert refused.startswith("“@nobody” is not a Matrix user id such as “@ana:example.org”.")
+    assert not await desk.rows("room.open")
+
+
+async def test_the_keys_of_a_preview_are_put_under_its_event(desk: Desk):
+    await desk.say("!reply Hello", ticket=1)
+    [preview] = await desk.rows("preview")
+    async with desk.units() as unit:
+        row = await unit.outbox.get(preview.id)
+        row.event_id = "$preview"
+        await receipts.delivered(unit, desk.world, row)
+    pressed = [receipts.reaction_of(row.payload) for row in await desk.rows("react")]
+    assert pressed == [("$preview", "✅"), ("$preview", "❌")]
+
+
+async def test_a_ticket_is_claimed_once_by_the_same_agent(desk: Desk):
+    assert await desk.say("!claim", ticket=1) == "Ticket 1 is yours."
+    assert await desk.say("!claim", ticket=1) == "Ticket 1 is yours already."
+    assert len(await desk.rows("announce.edit")) == 1
