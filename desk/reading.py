@@ -9,6 +9,7 @@ from typing import Any
 
 from desk.heads import head_of, in_file
 from desk.posting import File
+from desk.quoting import fold
 from desk.world import Refusal
 from storage.models import Message, Ticket
 from storage.states import MessageKind
@@ -21,6 +22,7 @@ _ARMOR_LINE = re.compile(r"[> ]*(?:[A-Za-z0-9+/=]{0,80}|(?:Version|Comment|Chars
 _LONGEST_FIELD = 300
 _LONGEST_NAME = 100
 _MOST_FILES = 10
+_FOLDED = "\nQuotes and signatures are folded; `!show all` shows them."
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,12 @@ async def show(unit: Unit, ticket: Ticket, *, whole: bool) -> Shown:
         raise Refusal(f"There is nothing to read in ticket {ticket.id} (any more).")
     newest = incoming[-1]
     wanted = said if whole else [each for each in incoming if each.id > ticket.read_up_to] or [newest]
-    words = _words(newest) if wanted == [newest] else "\n\n".join(_entry(message) for message in wanted)
+    words = "\n\n".join(_entry(message, folded=not whole) for message in wanted)
+    if wanted == [newest]:
+        words = _words(newest, folded=not whole)
     ticket.read_up_to = max(ticket.read_up_to, newest.id)
-    return _shown(_head(ticket, newest), words, ticket)
+    is_folded = not whole and any(fold(message.text or "").text != message.text for message in wanted)
+    return _shown(_head(ticket, newest) + (_FOLDED if is_folded else ""), words, ticket)
 
 
 def _shown(text: str, words: str, ticket: Ticket) -> Shown:
@@ -85,24 +90,32 @@ def _worth(message: Message) -> list[str]:
 def _files(attachments: Sequence[dict[str, Any]]) -> list[str]:
     if not attachments:
         return []
-    names = [
-        f"{_field(each['name'], _LONGEST_NAME)} ({_field(each['type'], _LONGEST_NAME)}, {each['size']} bytes)"
-        for each in attachments[:_MOST_FILES]
-    ]
+    names = [_file(each) for each in attachments[:_MOST_FILES]]
     more = f", … and {len(attachments) - _MOST_FILES} more" if len(attachments) > _MOST_FILES else ""
     return [f"Attachments: {', '.join(names)}{more}"]
 
 
-def _words(message: Message) -> str:
+def _file(attachment: dict[str, Any]) -> str:
+    said = [attachment["type"]]
+    said += [f"looks like {attachment['looks_like']}"] if "looks_like" in attachment else []
+    said += [f"{attachment['size']} bytes"]
+    said += [attachment["about"]] if "about" in attachment else []
+    said += [f"DO NOT OPEN: {attachment['danger']}"] if "danger" in attachment else []
+    kind = ", ".join(_field(words, _LONGEST_FIELD) for words in said)
+    return f"{_field(attachment['name'], _LONGEST_NAME)} ({kind})"
+
+
+def _words(message: Message, *, folded: bool) -> str:
     unprotected = json.loads(message.details or "{}").get("unprotected_text", "")
-    text = _fold_keys(message.text or "(no text)")
+    said = message.text or "(no text)"
+    text = _fold_keys(fold(said).text if folded else said)
     if not unprotected:
         return text
     theirs = _marked("| ", unprotected)
     return f"{text}\n\n--- NOT encrypted or signed, anybody may have written this: ---\n{theirs}"
 
 
-def _entry(message: Message) -> str:
+def _entry(message: Message, *, folded: bool) -> str:
     """A message among others: its words are set in, so that they cannot pass for the heading of another."""
     who = {
         MessageKind.IN: "The user",
@@ -111,7 +124,7 @@ def _entry(message: Message) -> str:
     }[message.kind]
     worth = _worth(message) if message.kind is MessageKind.IN else []
     heading = f"=== {who}, {message.at:%Y-%m-%d %H:%M} UTC ==="
-    return "\n".join((heading, *worth, _marked("  ", _words(message))))
+    return "\n".join((heading, *worth, _marked("  ", _words(message, folded=folded))))
 
 
 def _marked(mark: str, words: str) -> str:

@@ -51,6 +51,19 @@ async def test_long_text_is_shown_as_a_head_and_a_file(desk: Desk):
     assert len(shown.quote.splitlines()) == 40
 
 
+async def test_quotes_and_signatures_are_folded_and_can_be_had(desk: Desk):
+    text = "It works.\n-- \nAna\n\nOn 3.11.2026 10:00, Help <a@b> wrote:\n> Hello\n> you\n"
+    number = await desk.ticket(text)
+    shown = await desk.said("!show", ticket=number)
+    assert shown.quote == "It works.\n[2 lines of signature]\n\n[3 quoted lines]"
+    assert "`!show all`" in shown.text
+    whole = await desk.said("!show all", ticket=number)
+    assert [line.strip() for line in text.split("\n") if line.strip()] == [
+        line.strip() for line in whole.quote.split("\n") if line.strip() and "===" not in line
+    ]
+    assert "folded" not in whole.text
+
+
 async def test_all_that_was_said_is_shown_with_notes(desk: Desk):
     await desk.ticket("First.")
     await desk.say("!note She's kind.", ticket=1, by=BEN)
