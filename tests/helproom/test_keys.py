@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helproom import handover
+from helproom import handover, logs
 from helproom.__main__ import main
 from helproom.settings import read_settings
 from mail.openpgp import read_public_key
@@ -62,7 +62,11 @@ class Terminal:
 
 
 @pytest.fixture(name="terminal")
-def make_terminal(desk: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+def make_terminal(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Terminal:
+    # It is for a whole process, and this one runs other tests, too.
+    monkeypatch.setattr(logs, "set_up", lambda _settings: None)
     return Terminal(desk, capsys)
 
 
@@ -172,6 +176,7 @@ def test_check_fails_where_a_key_cannot_be_used(terminal: Terminal) -> None:
     code, out, _ = terminal.keys("check")
     assert code == os.EX_UNAVAILABLE
     assert "problem  OpenPGP key of en: " in out
+    assert terminal.keys("expire", "en", "2y")[0] == os.EX_DATAERR
     (terminal.desk / "gnupg" / "pubring.kbx").unlink()
     code, out, _ = terminal.keys("list")
     assert out.count("not in gnupg_home") == 2
