@@ -9,6 +9,7 @@ from desk.house import House, Queue
 from desk.keys import offer
 from desk.opened import Automatic, EncryptionState, Opened, SignatureState
 from desk.posting import Say, announce, ping_duty, say_in, say_in_thread, show_state
+from desk.reports import tell_same
 from desk.verdicts import details_of, encryption_words
 from desk.world import World
 from storage.models import Letter, Message, Ticket
@@ -180,6 +181,7 @@ async def _open_ticket(desk: Desk, arrival: Arrival) -> Verdict | None:
     # First, as whatever is said of it hangs on the announcement, also that its letter brings another key.
     await announce(desk.unit, desk.world, ticket)
     await _keep_message(desk, arrival, ticket, by_user=True)
+    await tell_same(desk.unit, desk.world, ticket)
     await ping_duty(desk.unit, desk.world, desk.house, ticket)
     return LetterState.TICKET, ""
 
@@ -227,7 +229,7 @@ def _new_ticket(desk: Desk, arrival: Arrival) -> NewTicket:
         encryption=opened.encryption.state.value,
         signature=worst_signature(opened),
         kind=kind_of(opened),
-        contact=contact_of(opened),
+        contact=_contact(desk.house, opened),
         subject=subject_of(opened),
         tails_version=report.tails_version if report else None,
         whisperback_id=report.whisperback_id if report else None,
@@ -255,9 +257,19 @@ def kind_of(opened: Opened) -> str:
 
 def contact_of(opened: Opened) -> str | None:
     """Return the address of the person: for a WhisperBack report the one in it, as its From leads nowhere."""
-    if opened.whisperback is not None and opened.whisperback.whisperback_id is not None:
+    if opened.whisperback is not None:
         return opened.whisperback.contact_email
     return opened.headers.reply_to or opened.headers.sender or None
+
+
+def _contact(house: House, opened: Opened) -> str | None:
+    """Return the address of the person; a report that names the desk itself as its contact names nobody."""
+    contact = contact_of(opened)
+    if contact is None:
+        return None
+    local, _, domain = contact.lower().rpartition("@")
+    plain = f"{local.partition('+')[0]}@{domain}"
+    return None if plain in {each.address.lower() for each in house.queues} else contact
 
 
 def subject_of(opened: Opened) -> str:

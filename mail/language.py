@@ -45,13 +45,21 @@ def detect(text: str) -> Language | None:
 
 def _person_words(text: str) -> str:
     armor = _ARMOR.search(text)
-    own = own_words((text[: armor.start()] if armor else text)[:_QUOTED_CHARS])
-    lines = own[: _ENOUGH_CHARS * 2].split("\n")
+    lines = _own_head(text[: armor.start()] if armor else text).split("\n")
     told = [line for line in lines if not line.lstrip().startswith(">") and not _is_log(line)]
     words = " ".join(word for line in told for word in line.split() if not _NOISE.search(word))
     words = words[:_ENOUGH_CHARS].strip()
     # The model knows few words in capitals (it takes English ones for Italian).
     return words.lower() if sum(map(str.isupper, words)) * 2 > len(words) else words
+
+
+def _own_head(text: str) -> str:
+    """Return the first of a person's own words, which may stand below a long quote."""
+    for reach in (_ENOUGH_CHARS * 4, _QUOTED_CHARS):
+        own = own_words(text[:reach])
+        if len(text) <= reach or len(own) >= _ENOUGH_CHARS * 2:
+            break
+    return own[: _ENOUGH_CHARS * 2]
 
 
 def _is_log(line: str) -> bool:

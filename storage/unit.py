@@ -40,6 +40,10 @@ _PRAGMAS = {
 }
 
 
+_DATA_EXCEPTION = "22"
+"""The class of SQLSTATE (ISO/IEC 9075) that says so."""
+
+
 class StorageTrouble(Exception):
     """The database cannot be used as it is; the text is a sentence for the sysadmin."""
 
@@ -131,6 +135,8 @@ class Units:
         except (IntegrityError, DataError, ProgrammingError):
             raise
         except (DBAPIError, PoolTimeout) as error:
+            if _is_ours(error):
+                raise
             raise StorageTrouble(trouble_of(error)) from error
         except ConnectionError as error:
             raise StorageTrouble("The database does not answer: nobody listens there.") from error
@@ -201,6 +207,12 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _is_ours(error: SQLAlchemyError) -> bool:
+    """Tell whether a value that we gave is to blame: asyncpg's errors on data come as any other does."""
+    origin = getattr(error, "orig", None)
+    return str(getattr(origin, "sqlstate", None) or "").startswith(_DATA_EXCEPTION)
 
 
 def trouble_of(error: SQLAlchemyError) -> str:

@@ -321,3 +321,18 @@ async def test_a_key_in_somebody_else_s_follow_up_is_not_taken_for_the_user_s(de
     opened = replace(wrote(sender="eve@elsewhere.test"), keys=(OfferedKey(OTHER, "attached", b"eve"),))
     await take_in(desk, opened, token=await token_of(desk))
     assert (OTHER, KeyState.SEEN) not in await _keys(desk)
+
+
+async def test_a_report_that_names_the_desk_as_its_contact_names_nobody(desk: Desk):
+    report = WhisperBack("id1", "No sound", "Help+x@helproom.test")
+    await take_in(desk, replace(PLAIN, whisperback=report))
+    assert (await desk.look(1)).contact is None
+
+
+async def test_a_second_report_with_the_same_id_is_told_in_both_threads(desk: Desk):
+    report = WhisperBack("40cd8f2e" * 4, "No sound", USER)
+    await take_in(desk, replace(PLAIN, whisperback=report))
+    await take_in(desk, replace(wrote(), whisperback=report))
+    words = await told(desk)
+    assert "This report's WhisperBack id came before: #1" in words
+    assert "A report with the same WhisperBack id came: #2" in words

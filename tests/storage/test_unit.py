@@ -11,7 +11,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.migrating import Shape, migrate, shape_of
@@ -143,3 +143,12 @@ async def test_a_fact_is_replaced(desk: Desk):
     async with desk.units() as unit:
         assert await unit.facts.get("token") == "s2"
         assert (await unit.session.get(Fact, "token")).value == "s2"
+
+
+async def test_a_value_that_no_database_can_hold_is_no_trouble_of_the_database(desk: Desk):
+    """It would be tried again for ever."""
+    if desk.units.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite holds any text")
+    with pytest.raises(DBAPIError):
+        async with desk.units() as unit:
+            await unit.facts.set("a", "b\0")
