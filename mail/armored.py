@@ -16,11 +16,12 @@ from mail.layers import (
     not_opened,
     partly,
     sessions_of,
+    within,
 )
 from mail.limits import HTML_CHARS
-from mail.mime import Content, clean_text, safe_text
+from mail.mime import Content, clean_text, join_texts, safe_text
 from mail.openpgp import Decrypted
-from mail.parts import Part
+from mail.parts import Part, read_parts
 from mail.transfer import BASE64, UUENCODED
 
 Armored = Literal["inline encrypted", "clearsigned"]
@@ -80,9 +81,19 @@ def take_off_armor(part: Part, opener: Opener) -> Layers:
         layers = not_as_said(kind, opened)
     else:
         layers = _decrypted_text(opened, kind, charset)
+    layers = _open_inner(layers, opener)
     if _first(around):
         layers = replace(layers, problems=(*layers.problems, _OTHERS))
     return _mark_beside(layers, clean_text(around, charset)[0].strip())
+
+
+def _open_inner(layers: Layers, opener: Opener) -> Layers:
+    """Open a message inside the message, as when somebody signs a text and encrypts what comes out."""
+    text = join_texts(layers.inside).encode()
+    if _first(text) is None:
+        return layers
+    part = read_parts(b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text)
+    return within(layers, take_off_armor(part, opener))
 
 
 def _decrypted_text(opened: Decrypted, form: str, charset: str) -> Layers:
@@ -128,9 +139,15 @@ def _mark_beside(layers: Layers, beside: str) -> Layers:
 
 
 def _find_block(content: bytes, marks: tuple[bytes, bytes]) -> tuple[int, int] | None:
-    """Return the span of the first armored block that begins a line (RFC 9580, 6.2 and 7)."""
-    begin = content.find(marks[0])
-    while begin > 0 and content[begin - 1 : begin] != b"\n":
-        begin = content.find(marks[0], begin + 1)
-    end = content.find(marks[1], begin) if begin >= 0 else -1
+    """Return the span of the first armored block (RFC 9580, 6.2 and 7)."""
+    begin = _find_line(content, marks[0], 0)
+    end = _find_line(content, marks[1], begin) if begin >= 0 else -1
     return (begin, end + len(marks[1])) if end >= 0 else None
+
+
+def _find_line(content: bytes, mark: bytes, at: int) -> int:
+    """Return where a line begins with a mark; a signed message inside another has its marks behind a dash."""
+    found = content.find(mark, at)
+    while found > 0 and content[found - 1 : found] != b"\n":
+        found = content.find(mark, found + 1)
+    return found

@@ -91,6 +91,25 @@ def not_opened(form: str, *, too_deep: bool = False) -> Layers:
     return Layers(form, shut, problems=(problem,))
 
 
+def within(outer: Layers, inner: Layers) -> Layers:
+    """Join a layer with what was found in it: there, nothing stands outside."""
+    plain = inner.form == "plain"
+    form = outer.form if plain else f"{outer.form}, {inner.form}"
+    failed = inner.encryption.state in {EncryptionState.BROKEN, EncryptionState.UNDECRYPTABLE}
+    is_open = outer.encryption.state is EncryptionState.NONE
+    return replace(
+        inner,
+        form=f"{form} and signed" if outer.signatures and plain else form,
+        # A message inside that could not be opened is what the agent must read about.
+        encryption=inner.encryption if failed or is_open else outer.encryption,
+        inside=(*inner.outside, *inner.inside),
+        outside=(),
+        signatures=outer.signatures + inner.signatures,
+        sessions=outer.sessions + inner.sessions,
+        problems=outer.problems + inner.problems,
+    )
+
+
 def partly(encryption: Encryption, why: str = "") -> Encryption:
     """Tell a sound decryption of a part as just that."""
     detail = encryption.detail or why or "Only a part of the letter was encrypted."

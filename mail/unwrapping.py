@@ -12,7 +12,16 @@ from desk.opened import Encryption, EncryptionState, Signature, SignatureState
 from mail.armored import take_off_armor
 from mail.attached import SignedFile, check_file, open_file
 from mail.holes import Hole, find_holes, join
-from mail.layers import MOST_LAYERS, NOT_ENCRYPTED, Layers, Opener, not_as_said, not_opened, sessions_of
+from mail.layers import (
+    MOST_LAYERS,
+    NOT_ENCRYPTED,
+    Layers,
+    Opener,
+    not_as_said,
+    not_opened,
+    sessions_of,
+    within,
+)
 from mail.mime import read_content
 from mail.parts import Part, read_parts
 from mail.protected import unwrap_message
@@ -58,30 +67,12 @@ def _take_off_encryption(part: Part, opener: Opener, depth: int) -> Layers:
     )
     if opened.encryption.state is not EncryptionState.OK or opened.data is None:
         return layers
-    return _within(layers, take_off(read_parts(opened.data), opener, depth + 1))
-
-
-def _within(outer: Layers, inner: Layers) -> Layers:
-    """Join an encryption with what was found in it: there, nothing stands outside."""
-    plain = inner.form == "plain"
-    form = outer.form if plain else f"{outer.form}, {inner.form}"
-    failed = inner.encryption.state in {EncryptionState.BROKEN, EncryptionState.UNDECRYPTABLE}
-    return replace(
-        inner,
-        form=f"{form} and signed" if outer.signatures and plain else form,
-        # A message inside that could not be opened is what the agent must read about.
-        encryption=inner.encryption if failed else outer.encryption,
-        inside=(*inner.outside, *inner.inside),
-        outside=(),
-        signatures=outer.signatures + inner.signatures,
-        sessions=outer.sessions + inner.sessions,
-        problems=outer.problems + inner.problems,
-    )
+    return within(layers, take_off(read_parts(opened.data), opener, depth + 1))
 
 
 def _take_off_file(part: Part, opener: Opener, depth: int) -> Layers:
     layers, entity = open_file(part, opener)
-    return layers if entity is None else _within(layers, take_off(read_parts(entity), opener, depth + 1))
+    return layers if entity is None else within(layers, take_off(read_parts(entity), opener, depth + 1))
 
 
 def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
@@ -114,9 +105,10 @@ def _take_off_below(part: Part, opener: Opener, depth: int) -> Layers:
         payload = unwrap_message(part, opener.outer) if depth else part
         content = read_content(payload, hide_copies=depth > 0)
         layers = Layers("plain", NOT_ENCRYPTED, payload, inside=(content,))
-    if any(is_signed_text(child) for child in part.walk()):
-        return replace(layers, problems=(*layers.problems, SIGNED_TEXT))
-    return layers
+    if not any(is_signed_text(child) for child in part.walk()):
+        return layers
+    form = "s/mime signed" if layers.form == "plain" else layers.form
+    return replace(layers, form=form, problems=(*layers.problems, SIGNED_TEXT))
 
 
 def _take_off_hole(hole: Hole, opener: Opener, depth: int) -> Layers:

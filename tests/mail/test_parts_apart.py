@@ -229,3 +229,25 @@ def test_a_text_with_an_smime_signature_is_read_and_armor_in_it_is_opened(desk: 
     armor = alice.encrypt(b"SECRET", desk.public).decode()
     hidden = opened_by(desk, multipart(kind, entity(armor), signature))
     assert (hidden.encryption.state, hidden.text) == (PARTIAL, "SECRET")
+    assert opened.form == "s/mime signed"
+
+
+def test_a_message_inside_a_message_is_opened_too(desk: Desk, alice: Person) -> None:
+    clear = alice.gpg("--clearsign", data=b"words\n")
+    both = opened_by(desk, entity(alice.encrypt(clear, desk.public).decode()), alice)
+    assert (both.form, both.encryption.state) == ("inline encrypted, clearsigned", OK)
+    assert (both.text, states(both)) == ("words\n", [(GOOD, "all")])
+    twice = opened_by(desk, entity(alice.gpg("--clearsign", data=clear).decode()), alice)
+    assert (twice.text, states(twice)) == ("words\n", [(GOOD, "all"), (GOOD, "all")])
+    sealed = alice.encrypt(b"SECRET", desk.public)
+    hidden = opened_by(desk, entity(alice.gpg("--clearsign", data=sealed).decode()), alice)
+    assert (hidden.encryption.state, hidden.text) == (OK, "SECRET")
+
+
+def test_messages_in_messages_end_somewhere(desk: Desk, alice: Person) -> None:
+    text = b"deep"
+    for _ in range(MOST_OPENED + 1):
+        text = alice.encrypt(text, desk.public)
+    opened = opened_by(desk, entity(text.decode()))
+    assert opened.encryption.state is SHUT
+    assert "deep" not in repr(opened)
