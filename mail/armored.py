@@ -33,6 +33,11 @@ _TEXTS = frozenset({"text/plain", "application/pgp", "text/html"})
 _MARK = b"-----BEGIN PGP "
 _ENCODED = frozenset({BASE64, *UUENCODED})
 _CHARSET = re.compile(rb"(?im)\A[^\n]*\n(?:[A-Za-z]+:[^\n]*\n)*?Charset:[ \t]*([A-Za-z0-9_.:-]{1,40})")
+_CUT_OFF = re.compile(
+    rb"-----BEGIN PGP MESSAGE-----[ \t\r]*\n"
+    rb"(?:[A-Za-z-]{1,40}:[^\n]{0,200}\n){0,9}[ \t\r\n]{0,9}[A-Za-z0-9+/]{40}"
+)
+"""An encrypted message without its end: to be told as broken, not as open words."""
 _HTML_LINE_END = re.compile(r"<(?:br|/?p|/?div|/?body|/?pre)\b[^<>]{0,2000}>", re.IGNORECASE)
 _HTML_TAG = re.compile(r"<[^<>]{0,2000}>")
 _OTHERS = "The letter holds several OpenPGP messages in one text; only the first was opened."
@@ -141,8 +146,12 @@ def _mark_beside(layers: Layers, beside: str) -> Layers:
 def _find_block(content: bytes, marks: tuple[bytes, bytes]) -> tuple[int, int] | None:
     """Return the span of the first armored block (RFC 9580, 6.2 and 7)."""
     begin = _find_line(content, marks[0], 0)
-    end = _find_line(content, marks[1], begin) if begin >= 0 else -1
-    return (begin, end + len(marks[1])) if end >= 0 else None
+    if begin < 0:
+        return None
+    end = _find_line(content, marks[1], begin)
+    if end < 0:
+        return (begin, len(content)) if _CUT_OFF.match(content, begin) else None
+    return begin, end + len(marks[1])
 
 
 def _find_line(content: bytes, mark: bytes, at: int) -> int:

@@ -7,6 +7,7 @@ from typing import Literal
 from mail.armored import Armored, armored_kind
 from mail.parts import Part
 from mail.smime import SMime, is_signed_text, smime_kind
+from mail.transfer import decode_transfer
 
 Kind = Literal["encrypted", "signed", "file"] | SMime | Armored
 
@@ -15,7 +16,7 @@ _ENCRYPTED_TYPES = frozenset({"application/pgp", "application/pgp-encrypted"})
 _MESSAGE = b"-----BEGIN PGP MESSAGE-----"
 _SESSION_KEY_TAGS = frozenset({1, 3})
 """Packets that an encrypted message begins with (RFC 9580, 10.3)."""
-_HEAD = 64
+_HEAD = 256
 
 
 def protection(part: Part) -> Kind | None:
@@ -42,10 +43,18 @@ def is_mixed_up(part: Part) -> bool:
 
 
 def _is_encrypted_file(part: Part) -> bool:
-    if part.type not in _ENCRYPTED_TYPES and not _ENCRYPTED_NAME.search(part.name):
+    """Whether a file is a message of OpenPGP: armored, or binary where name or type say so."""
+    is_attached = part.headers.token("content-disposition") == "attachment" or bool(part.name)
+    if part.type.startswith("text/") and not is_attached:
         return False
-    head = part.content()[:_HEAD].lstrip()
-    return head.startswith(_MESSAGE) or _tag(head) in _SESSION_KEY_TAGS
+    head = _head_of(part)
+    is_said = part.type in _ENCRYPTED_TYPES or bool(_ENCRYPTED_NAME.search(part.name))
+    return head.startswith(_MESSAGE) or (is_said and _tag(head) in _SESSION_KEY_TAGS)
+
+
+def _head_of(part: Part) -> bytes:
+    coded = part.source[part.body_begin : min(part.end, part.body_begin + _HEAD)]
+    return decode_transfer(coded, part.headers.token("content-transfer-encoding")).lstrip()
 
 
 def _tag(head: bytes) -> int | None:

@@ -124,6 +124,15 @@ def test_an_encrypted_file_under_open_words_is_partial(desk: Desk, alice: Person
     assert files(opened) == [("a.txt", b"data")]
 
 
+@pytest.mark.parametrize("type_", ["application/octet-stream", "text/plain", "application/x-unknown"])
+def test_an_armored_file_is_known_under_any_name(desk: Desk, alice: Person, type_: str) -> None:
+    """A banner that a server puts above an encrypted letter leaves its second part without a name."""
+    sealed = alice.encrypt(entity("SECRET"), desk.public)
+    version = entity("Version: 1", type_="application/pgp-encrypted")
+    opened = opened_by(desk, mixed(entity("Beware!"), version, attached(sealed, "ATT1", type_)))
+    assert (opened.encryption.state, opened.text, opened.unprotected_text) == (PARTIAL, "SECRET", "Beware!")
+
+
 def test_a_file_that_does_not_open_stays_as_it_came(desk: Desk, alice: Person, bob: Person) -> None:
     sealed = alice.encrypt(b"data", bob.public)
     opened = opened_by(desk, mixed(entity("open words"), attached(sealed, "a.pgp")))
@@ -242,6 +251,14 @@ def test_a_message_inside_a_message_is_opened_too(desk: Desk, alice: Person) -> 
     sealed = alice.encrypt(b"SECRET", desk.public)
     hidden = opened_by(desk, entity(alice.gpg("--clearsign", data=sealed).decode()), alice)
     assert (hidden.encryption.state, hidden.text) == (OK, "SECRET")
+
+
+def test_an_armored_message_without_its_end_is_broken_and_not_open_words(desk: Desk, alice: Person) -> None:
+    armor = alice.encrypt(b"SECRET " * 100, desk.public, "-z", "0").decode()
+    opened = opened_by(desk, entity("hello\n" + armor[: len(armor) // 2]))
+    assert (opened.encryption.state, opened.text, opened.unprotected_text) == (BROKEN, "", "hello")
+    asked = opened_by(desk, entity("What is\n-----BEGIN PGP MESSAGE-----\nin my mail?"))
+    assert (asked.encryption.state, asked.form) == (NONE, "plain")
 
 
 def test_messages_in_messages_end_somewhere(desk: Desk, alice: Person) -> None:
