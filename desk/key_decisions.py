@@ -131,8 +131,7 @@ def _by_digits(keys: Sequence[ContactKey], digits: str) -> ContactKey:
     wanted = digits.upper().removeprefix("0X")
     if not _DIGITS.fullmatch(wanted):
         raise Refusal(
-            f"“{digits[:60]}” is not the end of a fingerprint: "
-            f"type its last {_FEWEST_DIGITS} digits or more."
+            f"“{digits[:60]}” is not the end of a fingerprint: type its last {_FEWEST_DIGITS} digits or more."
         )
     fitting = [key for key in keys if (key.fingerprint or "").endswith(wanted)]
     if len(fitting) == 1:
