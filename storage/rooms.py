@@ -4,12 +4,15 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Room
 from storage.sealing import Vault
 from storage.states import RoomPurpose, RoomState
+
+# Built once, as every letter asks so.
+_OF_QUEUE = select(Room).where(Room.purpose == RoomPurpose.QUEUE, Room.queue == bindparam("queue"))
 
 
 class Rooms:
@@ -39,9 +42,7 @@ class Rooms:
     async def of_queue(self, queue: str) -> Room | None:
         """Return the room in which a queue's tickets are announced; it is asked for once in a unit."""
         if queue not in self._of_queue:
-            found = await self._session.scalar(
-                select(Room).where(Room.purpose == RoomPurpose.QUEUE, Room.queue == queue)
-            )
+            found = await self._session.scalar(_OF_QUEUE, {"queue": queue})
             if found is None:
                 return None
             self._of_queue[queue] = found
