@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from desk.opened import Encryption, EncryptionState, Headers, Opened, Unopenable, WhisperBack
+from desk.opened import Attachment, Encryption, EncryptionState, Headers, Opened, Unopenable, WhisperBack
 from helproom import logs, telling
 from helproom.credentials import SecretUnusable
 from helproom.sections import Log
@@ -94,7 +94,7 @@ def describe(opened: Opened) -> dict[str, Any]:
         "headers": {**asdict(headers), "from": headers.sender, "from_name": headers.sender_name},
         "text": opened.text,
         "unprotected_text": opened.unprotected_text,
-        "attachments": [{"name": one.name, "type": one.type, "size": one.size} for one in opened.attachments],
+        "attachments": [_describe_file(one) for one in opened.attachments],
         "keys": [
             {"fingerprint": one.fingerprint, "source": one.source, "problem": one.problem}
             for one in opened.keys
@@ -103,6 +103,17 @@ def describe(opened: Opened) -> dict[str, Any]:
         "automatic": None if opened.automatic is None else opened.automatic.value,
         "language": None if opened.language is None else asdict(opened.language),
         "problems": list(opened.problems),
+    }
+
+
+def _describe_file(file: Attachment) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "type": file.type,
+        "size": file.size,
+        "looks_like": file.looks_like,
+        "danger": file.danger,
+        "about": file.about,
     }
 
 

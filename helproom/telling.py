@@ -59,7 +59,8 @@ def _content_rows(description: Mapping[str, Any]) -> Iterator[tuple[str, Text]]:
     if description["language"]:
         yield "Language", Text("{code} ({confidence:.2f})".format(**description["language"]))
     for one in description["attachments"]:
-        yield "Attachment", Text(f"{one['name']}  {one['type']}  {one['size']} bytes")
+        said = Text(f"{one['name']}  {one['type']}  {one['size']} bytes  {one['about']}".rstrip())
+        yield "Attachment", said.append(f"  {one['danger']}", "bold red") if one["danger"] else said
     for one in description["keys"]:
         yield "Key", Text(f"{one['fingerprint']}  ({one['source']}) {one['problem']}".rstrip())
     report = description["whisperback"] or {}

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from desk.opened import Attachment, EncryptionState, Signature, SignatureState
+from desk.opened import EncryptionState, Signature, SignatureState
+from mail.attachments import as_file
 from mail.layers import Layers, Opener, not_as_said, not_opened, sessions_of
 from mail.mime import Content, as_attachment
 from mail.openpgp import Decrypted
@@ -84,5 +85,5 @@ def _with_file(layers: Layers, part: Part, opened: Decrypted) -> Layers:
     data = opened.data or b""
     name = _CIPHER_NAME.sub("", part.name) or "unnamed"
     type_ = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    file = Content(attachments=[Attachment(name=name, type=type_, size=len(data), content=data)])
+    file = Content(attachments=[as_file(name, type_, data)])
     return replace(layers, inside=(file,))

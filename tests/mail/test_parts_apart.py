@@ -124,6 +124,13 @@ def test_an_encrypted_file_under_open_words_is_partial(desk: Desk, alice: Person
     assert files(opened) == [("a.txt", b"data")]
 
 
+def test_a_program_in_an_encrypted_file_is_told_as_one(desk: Desk, alice: Person) -> None:
+    opened = opened_by(desk, attached(alice.encrypt(b"MZ" + bytes(90), desk.public), "photo.jpg.pgp"))
+    [file] = opened.attachments
+    assert (file.name, file.type) == ("photo.jpg", "image/jpeg")
+    assert file.danger
+
+
 @pytest.mark.parametrize("type_", ["application/octet-stream", "text/plain", "application/x-unknown"])
 def test_an_armored_file_is_known_under_any_name(desk: Desk, alice: Person, type_: str) -> None:
     """A banner that a server puts above an encrypted letter leaves its second part without a name."""
