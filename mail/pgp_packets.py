@@ -129,10 +129,7 @@ def with_checksum(clearsigned: bytes) -> bytes:
     if not 0 <= begin < end <= begin + _LONGEST_SIGNATURE:
         raise Malformed("There is no complete signature.")
     data = dearmor(clearsigned[begin:] if clearsigned.endswith(b"\n") else clearsigned[begin:] + b"\n")
-    text = base64.b64encode(data)
-    lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
-    checksum = b"=" + base64.b64encode(_crc24(data).to_bytes(3))
-    return clearsigned[:begin] + b"\n".join([_SIGNATURE_BEGIN, b"", *lines, checksum, _SIGNATURE_END, b""])
+    return clearsigned[:begin] + _block(b"SIGNATURE", data)
 
 
 def _crc24(data: bytes) -> int:
@@ -148,11 +145,17 @@ def _crc24(data: bytes) -> int:
 
 
 def armor(data: bytes) -> bytes:
-    """Public keys as one armored block; the checksum is left out (optional since RFC 4880, 6.1)."""
+    """Return public keys as one armored block."""
+    return _block(b"PUBLIC KEY BLOCK", data)
+
+
+def _block(title: bytes, data: bytes) -> bytes:
+    """Return data in armor with its checksum, without which GnuPG 2.2 reads on where no "=" ends the data."""
     text = base64.b64encode(data)
     lines = [text[at : at + _LINE] for at in range(0, len(text), _LINE)]
-    title = b"PGP PUBLIC KEY BLOCK-----"
-    return b"\n".join([b"-----BEGIN " + title, b"", *lines, b"-----END " + title, b""])
+    checksum = b"=" + base64.b64encode(_crc24(data).to_bytes(3))
+    ends = [b"-----" + word + b" PGP " + title + b"-----" for word in (b"BEGIN", b"END")]
+    return b"\n".join([ends[0], b"", *lines, checksum, ends[1], b""])
 
 
 def holds_secrets(data: bytes) -> bool:

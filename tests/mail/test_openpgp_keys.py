@@ -202,3 +202,10 @@ def test_all_parts_of_a_made_key_end_at_the_same_time(keyring: Keyring) -> None:
     assert len(ends) == 2
     assert all(ends)
     assert abs(int(ends[0]) - int(ends[1])) <= 5
+
+
+@pytest.mark.parametrize("more", range(3))
+def test_gnupg_takes_our_armor_whatever_its_length(alice: Person, bob: Person, more: int):
+    padding = bytes([0xB4, more, *b"xx"[:more]])  # a user id makes the data longer
+    shown = bob.gpg("--show-keys", data=armor(dearmor(alice.public) + padding))
+    assert alice.fingerprint.encode() in shown
