@@ -165,10 +165,11 @@ class Keyring:
             return self._run_with_secrets(["--keyring", path, *args], data, [*files, *own])
 
     def _run_with_secrets(self, args: list[str], data: bytes, files: Sequence[int] = ()) -> Run:
+        agent = self._agent.awake()
         run = self._gpg.run(args, data, passphrase=self._passphrase, files=files)
-        if run.returncode == 0 or run.killed or self._agent.answers():
+        # Another thread may have started a new agent since this one's was lost.
+        if run.returncode == 0 or run.killed or self._agent.awake() == agent:
             return run
-        self._agent.awake()
         return self._gpg.run(args, data, passphrase=self._passphrase, files=files)
 
     def _return_code_agrees(self, run: Run, message: bytes) -> bool:
@@ -186,6 +187,8 @@ class Keyring:
     def _blame_the_desk(self, run: Run) -> None:
         if pgp_status.desk_failed(run.lines):
             raise KeyringUnusable("The desk's OpenPGP key is there, but its passphrase is wrong or missing.")
+        if pgp_status.agent_failed(run.lines):
+            raise KeyringUnusable("The desk's gpg-agent ran out of memory or time, or ended at its work.")
         if not self._agent.answers():
             raise KeyringUnusable("The desk's gpg-agent does not answer.")
         if not run.lines and self._gpg.run(["--version"], b"").returncode != 0:
@@ -230,6 +233,8 @@ class Keyring:
         own = next((key for key in self.secret_keys() if key.fingerprint == signer), None)
         if run.returncode != 0 or created is None or own is None or not run.data:
             self._blame_the_desk(run)
+            if run.killed or not run.lines:
+                raise KeyringUnusable("GnuPG ended before it had signed.")
             raise SealRefused("GnuPG did not sign with the queue's key.")
         if created.fingerprint not in own.fingerprints:
             raise SealRefused("GnuPG signed with another key than the queue's.")
@@ -270,13 +275,16 @@ class Keyring:
         return read_public_keys(self._gpg, key)
 
     def secret_keys(self) -> tuple[SecretKey, ...]:
-        """The desk's own keys."""
+        """The desk's own keys. Raises KeyringUnusable."""
         written = self._agent.home_written()
         if self._own is None or self._own_written != written:
-            # Without its agent GnuPG lists no secret key, and says nothing of it.
-            self._agent.awake()
-            self._own, self._own_written = secret_keys(self._gpg), written
+            self._own, self._own_written = self._list_own(), written
         return self._own
+
+    def _list_own(self) -> tuple[SecretKey, ...]:
+        # Without its agent GnuPG lists no secret key, and says nothing of it.
+        agent, found = self._agent.awake(), secret_keys(self._gpg)
+        return found if self._agent.awake() == agent else secret_keys(self._gpg)
 
     def make_key(self, user_id: str, *, expires: int) -> str:
         """Make an Ed25519 key with a Curve25519 subkey for `expires` days; its fingerprint."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mail import pgp_packets
-from mail.pgp_process import GuardedGpg, Run
+from mail.pgp_process import GuardedGpg, KeyringUnusable, Run
 
 _MOST_KEYS = 8
 _RSA = frozenset({"1", "2", "3"})
@@ -266,8 +266,10 @@ def addresses_in(listing: bytes, fingerprint: str) -> frozenset[str]:
 
 
 def secret_keys(gpg: GuardedGpg) -> tuple[SecretKey, ...]:
-    """The desk's own keys."""
+    """The desk's own keys. Raises KeyringUnusable."""
     listing = gpg.run(["--list-secret-keys"], b"")
+    if listing.returncode != 0:
+        raise KeyringUnusable("GnuPG cannot list the desk's keys.")
     return tuple(
         SecretKey(
             fingerprint=one.fingerprints[0],

@@ -8,6 +8,7 @@ import os
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
@@ -29,11 +30,14 @@ allow-loopback-pinentry
 default-cache-ttl 0
 max-cache-ttl 0
 disable-scdaemon
+# Else a few letters and answers at once leave it without memory for secrets, and one of them fails.
+auto-expand-secmem 0x40000
 pinentry-program /bin/false
 # The passphrase holds at least 20 random bytes, so stretching it adds nothing but 200 ms to each letter.
 s2k-count 65536
 """
 _LONGEST_SOCKET = 107
+_ANSWER_SECONDS = 20.0
 _PIPE_BYTES = 1 << 18
 _ANY_OUTPUT = 4_000_000
 _MOST_PACKED = 30
@@ -98,9 +102,19 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
     def run(
         self, args: Sequence[str], data: bytes, *, passphrase: str | None = None, files: Sequence[int] = ()
     ) -> Run:
-        """Run gpg once with `data` on its standard input; `files` are descriptors it may read."""
+        """Run gpg with `data` on its standard input; `files` are files in memory that it may read."""
         if not isinstance(data, bytes):
             raise TypeError("GnuPG takes bytes only.")
+        run = self._run_once(args, data, passphrase, files)
+        # Without a word it has not even begun, for want of memory or the like: that may be over by now.
+        has_begun = run.returncode <= 0 or run.lines or run.data
+        return run if has_begun else self._run_once(args, data, passphrase, files)
+
+    def _run_once(
+        self, args: Sequence[str], data: bytes, passphrase: str | None, files: Sequence[int]
+    ) -> Run:
+        for file in files:
+            os.lseek(file, 0, os.SEEK_SET)
         # One thread waits for all pipes; python-gnupg's own way starts three for each run, and has its
         # result classes decide what a run means.
         with self._open_subprocess(list(args), passphrase is not None, files) as process:
@@ -162,7 +176,9 @@ def _confine(pid: int, limits: GpgLimits) -> None:
     with suppress(ProcessLookupError):
         resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
         resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
-        resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        # The hard limit stays: GnuPG sets both itself as it starts, and dies if the hard one falls meanwhile.
+        most = resource.prlimit(pid, resource.RLIMIT_CORE)[1]
+        resource.prlimit(pid, resource.RLIMIT_CORE, (0, most))
 
 
 def _widen(process: "subprocess.Popen[bytes]") -> None:
@@ -194,7 +210,6 @@ def in_memory(contents: Sequence[bytes]) -> Iterator[tuple[list[str], list[int]]
             stack.callback(os.close, handle)
             with os.fdopen(os.dup(handle), "wb") as file:
                 file.write(content)
-            os.lseek(handle, 0, os.SEEK_SET)
             handles.append(handle)
         yield [f"/proc/self/fd/{handle}" for handle in handles], handles
 
@@ -215,22 +230,33 @@ class Agent:
         files = (self._home / "pubring.kbx", self._home / "private-keys-v1.d")
         return tuple(file.stat().st_mtime_ns for file in files if file.exists())
 
-    def awake(self) -> None:
-        """Start the agent unless it answers. Raises KeyringUnusable."""
-        if self.answers():
-            return
+    def awake(self) -> int:
+        """Start the agent unless it answers; return a number by which to tell it from the next one.
+
+        Raises KeyringUnusable.
+        """
+        if found := self._ask():
+            return found
         with self._starting:
             if not self.answers():
                 self._gpgconf("--launch", "gpg-agent")
+        if found := self._ask():
+            return found
+        raise KeyringUnusable("The desk's gpg-agent does not start.")
 
     def answers(self) -> bool:
         """Whether the agent accepts connections."""
+        return self._ask() is not None
+
+    def _ask(self) -> int | None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+            client.settimeout(_ANSWER_SECONDS)
             try:
                 client.connect(self._socket)
             except OSError:
-                return False
-            return True
+                return None
+            credentials = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+            return int(struct.unpack("3i", credentials)[0])
 
     def stop(self) -> None:
         """End the agent, if it runs."""

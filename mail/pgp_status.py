@@ -15,6 +15,10 @@ _HASHES = {2: "sha1", 3: "ripemd160", 8: "sha256", 9: "sha384", 10: "sha512", 11
 _NO_PUBKEY = "9"
 _DESK_FAULTS = frozenset((11, 77, 85, 86, 99, 177))
 """libgpg-error: bad passphrase, no agent, no pinentry, pinentry failed, cancelled, no passphrase."""
+_PASSING_FAULTS = frozenset((62, 259, 270, 271, 16383))
+"""libgpg-error: time is over, the agent cannot be connected to, read from or written to, and is gone."""
+_SYSTEM_FAULT = 1 << 15
+"""Set in the codes that come from the operating system: no memory, too many files."""
 _PRIMARY_IN_VALIDSIG = 9
 _FPR_IN_ERRSIG = 6
 _FPR_DIGITS = 40
@@ -67,8 +71,19 @@ def _fatal(lines: Lines) -> bool:
 
 def desk_failed(lines: Lines) -> bool:
     """Whether the desk's own key could not be used for a reason that is not in the letter."""
-    codes = [words[1] for words in _values(lines, "ERROR") if words[0].startswith("pkdecrypt") and words[1:]]
-    return any(code.isdigit() and int(code) & 0xFFFF in _DESK_FAULTS for code in codes)
+    return any(code in _DESK_FAULTS for code in _faults(lines))
+
+
+def agent_failed(lines: Lines) -> bool:
+    """Whether the agent failed for a reason that neither key nor letter has, and that will pass."""
+    return any(code in _PASSING_FAULTS or code & _SYSTEM_FAULT for code in _faults(lines))
+
+
+def _faults(lines: Lines) -> list[int]:
+    """Codes of the faults of decrypting and signing with a secret key, without the program they came from."""
+    told = [*_values(lines, "ERROR"), *_values(lines, "FAILURE")]
+    codes = [words[1] for words in told if words[0].startswith(("pkdecrypt", "sign")) and words[1:]]
+    return [int(code) & 0xFFFF for code in codes if code.isdigit()]
 
 
 def judge_encryption(lines: Lines, *, has_aead_key: bool = False) -> Encryption:

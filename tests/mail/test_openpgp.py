@@ -262,7 +262,7 @@ def test_a_child_is_limited_before_it_gets_input(house: House) -> None:
     try:
         assert resource.prlimit(child.pid, resource.RLIMIT_CPU)[1] == LIMITS.cpu_seconds
         assert resource.prlimit(child.pid, resource.RLIMIT_AS)[1] == LIMITS.memory_bytes
-        assert resource.prlimit(child.pid, resource.RLIMIT_CORE)[1] == 0
+        assert resource.prlimit(child.pid, resource.RLIMIT_CORE)[0] == 0
         assert os.getsid(child.pid) == child.pid
     finally:
         child.kill()
