@@ -43,6 +43,9 @@ _SURE = 6
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _LATIN_RUN = 1.6
 """Letters beyond ASCII stand mostly alone in Latin script, and in words in others."""
+_NORTHERN = "äöüåõßÄÖÜÅÕ€".encode("iso8859-15")
+"""What stands side by side in Latin script, too: Finnish, Estonian, and whoever tries out umlauts."""
+_FEW = 3
 _OTHER_SCRIPTS = [
     *("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874"),
     *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
@@ -124,7 +127,9 @@ def _as_named(content: bytes, name: str) -> tuple[str, bool] | None:
 
 
 def _is_of_other_script(sample: bytes) -> bool:
-    return _high_in_a_run(sample) >= _LATIN_RUN and len(sample.translate(None, _LOW)) > _SURE
+    high = sample.translate(None, _LOW)
+    is_northern = len(high.translate(None, _NORTHERN)) <= _FEW
+    return len(high) > _SURE and not is_northern and _high_in_a_run(sample) >= _LATIN_RUN
 
 
 def _high_in_a_run(sample: bytes) -> float:
