@@ -96,12 +96,12 @@ def _files(attachments: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _file(attachment: dict[str, Any]) -> str:
-    said = [attachment["type"]]
+    said = [_field(attachment["type"], _LONGEST_NAME)]
     said += [f"looks like {attachment['looks_like']}"] if "looks_like" in attachment else []
     said += [f"{attachment['size']} bytes"]
     said += [attachment["about"]] if "about" in attachment else []
     said += [f"DO NOT OPEN: {attachment['danger']}"] if "danger" in attachment else []
-    kind = ", ".join(_field(words, _LONGEST_FIELD) for words in said)
+    kind = ", ".join(_field(words) for words in said)
     return f"{_field(attachment['name'], _LONGEST_NAME)} ({kind})"
 
 
