@@ -43,6 +43,11 @@ async def absorb(client: AsyncClient, sync: Json) -> Brought:
     return brought
 
 
+def known_sessions(client: AsyncClient) -> frozenset[tuple[str, str]]:
+    """(room, session) of all keys that are here."""
+    return frozenset((session.room_id, session.id) for session in client.olm.inbound_group_store)
+
+
 def was(source: Json) -> str | None:
     """The membership before this membership event, if the homeserver tells."""
     before = source.get("unsigned", {}).get("prev_content")

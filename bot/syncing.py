@@ -139,9 +139,11 @@ class Syncer:
             # A key that is not here now will hardly come, and each of them would be asked for again.
             gaps.extend(event.room_id for event in closed)
             closed = ()
+        # A process killed after it had stored a key, and before what that opens was kept, got it for nothing.
+        sessions = absorbing.known_sessions(self._client) if self._new else brought.sessions
         return Batch(
             sync["next_batch"],
-            heard=(*await self._late(brought.sessions), *heard),
+            heard=(*await self._late(sessions), *heard),
             undecryptable=closed,
             memberships=(
                 *absorbing.invitations(sync, self._client.user_id),
@@ -194,7 +196,7 @@ class Syncer:
         return (heard,) if heard else ()
 
     async def _late(self, sessions: frozenset[tuple[str, str]]) -> list[Heard]:
-        """What the keys that came just now open."""
+        """What these keys open of what waits for its key."""
         heard: list[Heard] = []
         for missed in [one for one in self._waiting.values() if (one.room_id, one.session_id) in sessions]:
             where = path("rooms", missed.room_id, "event", missed.event_id)

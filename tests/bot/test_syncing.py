@@ -3,6 +3,7 @@
 
 import asyncio
 import datetime as dt
+from unittest.mock import AsyncMock
 
 import pytest
 from nio import AsyncClient
@@ -233,8 +234,9 @@ async def test_an_event_whose_key_comes_late_is_heard_then(bot: Bot, enter: Ente
     assert (heard.late, heard.decrypted, heard.verified) == (True, True, True)
 
 
+@pytest.mark.parametrize("dies_with_the_key", [False, True])
 async def test_a_late_key_opens_the_event_also_after_a_restart(
-    memory: Memory, enter: Enter, gather: Gather
+    memory: Memory, enter: Enter, gather: Gather, *, dies_with_the_key: bool
 ) -> None:
     ana = await enter("ana")
     async with running(memory) as bot:
@@ -244,6 +246,11 @@ async def test_a_late_key_opens_the_event_also_after_a_restart(
         await bot.syncer.step()
         assert bot.journal.bodies == []
     await keyupkeep.send_to_devices(ana.client, "m.room.encrypted", keys)
+    if dies_with_the_key:
+        async with running(memory) as bot:
+            bot.syncer._keep = AsyncMock(side_effect=asyncio.CancelledError)
+            with pytest.raises(asyncio.CancelledError):
+                await bot.syncer.step()
     async with running(memory) as bot:
         await hear(bot, "!late")
 
