@@ -47,6 +47,8 @@ class Content:
     key_parts: list[Part] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     hide_copies: bool = False
+    whole: Part | None = None
+    """The one part there is, which is the text of the letter even if it has a file name."""
 
     @property
     def text(self) -> str:
@@ -99,7 +101,10 @@ def read_content(root: Part, *, left_out: Collection[Part] = (), hide_copies: bo
     `hide_copies` leaves out the copies of protected headers that senders make for older mail programs;
     it is for what stood under a protection only, as anybody can hide words like this elsewhere.
     """
-    content = Content(hide_copies=hide_copies)
+    whole = root
+    while len(whole.children) == 1:
+        whole = whole.children[0]
+    content = Content(hide_copies=hide_copies, whole=whole)
     _collect(root, content, left_out)
     return content
 
@@ -144,7 +149,8 @@ def _holds_text(part: Part) -> bool:
 
 
 def _collect_leaf(part: Part, content: Content) -> None:
-    is_file = part.headers.token("content-disposition") == "attachment" or bool(part.name)
+    disposition = part.headers.token("content-disposition")
+    is_file = disposition == "attachment" or (bool(part.name) and part is not content.whole)
     if is_key_part(part):
         content.key_parts.append(part)
     elif part.type.startswith("multipart/"):

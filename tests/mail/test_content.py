@@ -89,6 +89,21 @@ def test_every_charset_gives_text(
     assert any("charset" in problem for problem in opened.problems) is is_told
 
 
+@pytest.mark.parametrize("type_", ["text/plain; name=letter.txt", "text/html; charset=utf-8; name=page.html"])
+def test_the_only_text_is_read_although_it_has_a_file_name(desk: Desk, type_: str) -> None:
+    named = entity("words", "Content-Disposition: inline", type_=type_)
+    for letter in (named, multipart("multipart/mixed", named)):
+        opened = open_from_alice(desk, letter)
+        assert (opened.text, opened.attachments) == ("words", ())
+    beside = open_from_alice(desk, multipart("multipart/mixed", entity("hello"), named))
+    assert (beside.text, len(beside.attachments)) == ("hello", 1)
+
+
+def test_an_only_text_that_is_to_be_a_file_stays_one(desk: Desk) -> None:
+    file = entity("words", "Content-Disposition: attachment; filename=a.txt")
+    assert [one.name for one in open_from_alice(desk, file).attachments] == ["a.txt"]
+
+
 def test_parts_that_cannot_be_told_apart_are_shown_as_they_came(desk: Desk) -> None:
     opened = open_from_alice(desk, b"Content-Type: multipart/mixed; boundary=none\r\n\r\nhello")
     assert opened.text == "hello"
