@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from urllib.parse import unquote
 
 import gnupg
@@ -38,7 +39,8 @@ s2k-count 65536
 """
 _LONGEST_SOCKET = 107
 _ANSWER_SECONDS = 20.0
-_PIPE_BYTES = 1 << 18
+_WIDEST_PIPE = 1 << 20
+"""What Linux allows everybody (pipe(7), pipe-max-size)."""
 _ANY_OUTPUT = 4_000_000
 _MOST_PACKED = 30
 _STATUS = b"[GNUPG:] "
@@ -115,14 +117,13 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
     ) -> Run:
         for file in files:
             os.lseek(file, 0, os.SEEK_SET)
-        # One thread waits for all pipes; python-gnupg's own way starts three for each run, and has its
-        # result classes decide what a run means.
-        with self._open_subprocess(list(args), passphrase is not None, files) as process:
-            # A child that has seen enough closes its input early; its return code tells.
-            with suppress(BrokenPipeError):
-                if passphrase is not None and process.stdin is not None:
-                    process.stdin.write(passphrase.encode() + b"\n")
-            output, told = _converse(process, data, self.limits.wall_seconds)
+        given = data if passphrase is None else b"".join((passphrase.encode(), b"\n", data))
+        # Not python-gnupg's own way, which starts three threads for each run, and whose result classes
+        # decide what a run means.
+        with in_memory([b""]) as (_, [sink]):
+            with self._open_subprocess(list(args), passphrase is not None, files, sink) as process:
+                told = _converse(process, given, self.limits.wall_seconds)
+            output = os.pread(sink, os.fstat(sink).st_size, 0)
         return _run(process.returncode, output, told)
 
     def _open_subprocess(
@@ -130,11 +131,12 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
         args: list[str],
         passphrase: bool = False,  # noqa: FBT001, FBT002  (python-gnupg calls it so)
         files: Sequence[int] = (),
+        sink: int = subprocess.PIPE,
     ) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(  # noqa: S603  (arguments are ours, there is no shell)
             self.make_args(args, passphrase),
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=sink,
             stderr=subprocess.PIPE,
             bufsize=0,
             env=self.env,
@@ -142,16 +144,35 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
             start_new_session=True,
         )
         _confine(process.pid, self.limits)
-        _widen(process)
         return process
 
 
-def _converse(process: "subprocess.Popen[bytes]", data: bytes, seconds: float) -> tuple[bytes, bytes]:
+def _converse(process: "subprocess.Popen[bytes]", given: bytes, seconds: float) -> bytes:
+    """Hand everything over and return what is told on standard error; the child is ended after `seconds`."""
+    # Not `timeout=`, with which Python asks again and again, in pauses, whether the child has ended.
+    watchdog = threading.Timer(seconds, _kill_group, [process])
+    watchdog.daemon = True
+    watchdog.start()
     try:
-        return process.communicate(data, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        _kill_group(process)
-        return process.communicate()
+        if process.stdin is None or process.stderr is None or not _fits(process.stdin, given):
+            return process.communicate(given)[1]
+        # A child that has seen enough closes its input early; its return code tells.
+        with suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(given)
+        return process.stderr.read()
+    finally:
+        process.wait()
+        watchdog.cancel()
+
+
+def _fits(pipe: IO[bytes], given: bytes) -> bool:
+    """Make an empty pipe wide enough for all of it; then it is written at once and nobody waits."""
+    size = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+    if size < len(given) <= _WIDEST_PIPE:
+        # The kernel may refuse a user who has many pipes.
+        with suppress(OSError):
+            size = fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _WIDEST_PIPE)
+    return len(given) <= size
 
 
 def _run(returncode: int, output: bytes, told: bytes) -> Run:
@@ -179,14 +200,6 @@ def _confine(pid: int, limits: GpgLimits) -> None:
         # The hard limit stays: GnuPG sets both itself as it starts, and dies if the hard one falls meanwhile.
         most = resource.prlimit(pid, resource.RLIMIT_CORE)[1]
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, most))
-
-
-def _widen(process: "subprocess.Popen[bytes]") -> None:
-    """Let a whole letter lie in the pipes: GnuPG and our threads wait less for each other."""
-    for pipe in (process.stdin, process.stdout):
-        # The kernel may refuse a user who has many pipes; then they stay as they are.
-        with suppress(OSError):
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)  # type: ignore[arg-type]
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:

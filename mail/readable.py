@@ -22,7 +22,8 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 def readable(text: str) -> str:
     """Return `text` with LF line ends; control characters become U+FFFD, bidi overrides are spelled out."""
     plain = _with_lf(text.encode("utf-8", "replace"))
-    if len(plain.translate(None, _CONTROLS)) == len(plain) and not _UNSEEN_BYTES.search(plain):
+    has_unseen = not plain.isascii() and _UNSEEN_BYTES.search(plain)
+    if len(plain.translate(None, _CONTROLS)) == len(plain) and not has_unseen:
         return plain.decode("utf-8")
     shown = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", plain.decode("utf-8")))
     shown = _TURNING.sub(lambda sign: f"<U+{ord(sign[0]):04X}>", shown)
