@@ -3,12 +3,16 @@
 
 from commands.context import Context, Reply
 from commands.declare import Commands
-from commands.words import Rest
+from commands.words import Remaining, Rest
 from desk import replies, templates
+from desk.policy import Path
 from desk.world import Refusal
 from storage.models import Message, Ticket
 
 family = Commands()
+
+# Some keyboards make one long dash of two short ones.
+_PLAIN = frozenset({"--plain", "—plain", "–plain"})
 
 
 @family.command("reply", aliases=("r", "answer"))
@@ -19,12 +23,35 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> None:
     key=value pairs for its variables), the template is used, and what stands below it is added.
     A preview shows what is going to leave, to whom and how protected; then it waits in the hold.
 
+    With --plain first, your own words leave in clear where the desk would refuse to: no template, nothing of
+    what the user wrote, not even the subject. It needs a verified device, and everybody is told.
+
     !reply Hello,
     !reply wifi
     !reply known-issue link=https://example.org/1
+    !reply --plain Please write to us again, and send your public key along.
     """
+    option, after = Remaining(text).word()
+    if option in _PLAIN:
+        await _reply_in_clear(context, ticket, after.rest())
+        return
+    if option.startswith("--") and option.strip("-"):
+        raise Refusal(f"`!reply` has no {option[:20]}, only --plain. Begin with another word.")
     filled = await templates.expand(context.unit, context.house, ticket, text)
     answer = replies.Answer(context.agent, filled, context.said_at)
+    await replies.begin(context.unit, context.world, context.house, ticket, answer)
+
+
+async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
+    if not context.verified:
+        raise Refusal(
+            "`!reply --plain` needs a device that you have verified (cross-signed). Nothing was sent."
+        )
+    if not text:
+        raise Refusal("Something is missing: your words, after --plain.")
+    if await templates.expand(context.unit, context.house, ticket, text) != text:
+        raise Refusal("With --plain only your own words can leave, no template.")
+    answer = replies.Answer(context.agent, text, context.said_at, Path.PLAIN)
     await replies.begin(context.unit, context.world, context.house, ticket, answer)
 
 

@@ -2,14 +2,24 @@
 """The one policy for mail that leaves: how it is protected, or why it cannot leave."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from desk.key_states import FLAW_WORDS, current, flaw_of, spaced, waiting
 from desk.world import Refusal
 from storage.models import ContactKey, Ticket
 from storage.states import KeyState
 from storage.unit import Unit
+
+
+class Path(StrEnum):
+    """What a mail leaves as. A new one needs a policy of its own below, or nothing starts."""
+
+    ANSWER = "answer"
+    """What an agent wrote, with whatever the desk puts to it."""
+    PLAIN = "plain"
+    """An agent's own new words and nothing else, in clear at that agent's word (`!reply --plain`)."""
 
 
 @dataclass(frozen=True)
@@ -21,33 +31,85 @@ class Protection:
     fingerprint: str | None
     trust: str = field(default="", compare=False)
     """What is known of the key, for the preview."""
+    overridden: bool = False
+    """An agent asked for clear where the desk would not send."""
 
     @property
     def words(self) -> str:
         """What the agent reads in the preview."""
+        if self.overridden:
+            return "NOT encrypted, as an agent asked for (--plain): anybody on its way can read it; signed"
         if self.fingerprint is None:
             return "NOT encrypted (the user never wrote encrypted, and no key is known); signed"
         return f"encrypted to the user's key {spaced(self.fingerprint)}{self.trust}, and signed"
 
 
-async def protection_of(unit: Unit, ticket: Ticket, now: dt.datetime) -> Protection:
+@dataclass(frozen=True)
+class Standing:
+    """What a policy decides by: a contact's keys, oldest first, and whether the ticket is confidential."""
+
+    keys: Sequence[ContactKey]
+    confidential: bool
+    now: dt.datetime
+
+    def usable(self) -> ContactKey | None:
+        """Return the key to encrypt to, if one can."""
+        chosen = current(self.keys)
+        return chosen if chosen is not None and flaw_of(chosen, self.now) is None else None
+
+    def forbids_clear(self) -> bool:
+        """Tell whether clear would be less than this user had or could have had."""
+        return self.confidential or bool(self.keys)
+
+
+Policy = Callable[[Standing], Protection]
+
+
+def _never_less(standing: Standing) -> Protection:
+    key = standing.usable()
+    if key is not None:
+        return Protection(key.armor, key.fingerprint, _trust(key, standing.keys))
+    if standing.forbids_clear():
+        why = _why_not(standing.keys, standing.now, confidential=standing.confidential)
+        raise Refusal(f"Not sent: {why}")
+    return Protection(None, None)
+
+
+def _clear_on_demand(standing: Standing) -> Protection:
+    if standing.usable() is not None:
+        raise Refusal(
+            "Not sent: there is a key of this user that can be used, so `!reply` without --plain encrypts. "
+            "If the user has lost that key, `!key refuse` it first."
+        )
+    return Protection(None, None, overridden=standing.forbids_clear())
+
+
+def for_every_path(policies: Mapping[Path, Policy]) -> Mapping[Path, Policy]:
+    """Return the policies; raises TypeError when a path has none, so that it cannot even be imported."""
+    missing = [path.value for path in Path if path not in policies]
+    if missing:
+        raise TypeError(f"no policy says how these mails are protected: {', '.join(missing)}")
+    return policies
+
+
+_POLICIES = for_every_path({Path.ANSWER: _never_less, Path.PLAIN: _clear_on_demand})
+
+
+async def protection_of(unit: Unit, ticket: Ticket, now: dt.datetime, path: Path = Path.ANSWER) -> Protection:
     """Return how a mail to this ticket's user is to be protected, looking at the keys as they are now.
 
     Raises Refusal when the ticket is confidential or a key was ever known, and there is no usable one:
-    such a mail never leaves in clear.
+    such a mail never leaves in clear, unless an agent has asked for just that.
     """
     keys = await unit.keys.of(ticket.contact_tag) if ticket.contact_tag else []
-    return choose(keys, confidential=ticket.confidential, now=now)
+    return choose(keys, confidential=ticket.confidential, now=now, path=path)
 
 
-def choose(keys: Sequence[ContactKey], *, confidential: bool, now: dt.datetime) -> Protection:
+def choose(
+    keys: Sequence[ContactKey], *, confidential: bool, now: dt.datetime, path: Path = Path.ANSWER
+) -> Protection:
     """Decide by a contact's keys, oldest first; raises Refusal as `protection_of`."""
-    chosen = current(keys)
-    if chosen is not None and flaw_of(chosen, now) is None:
-        return Protection(chosen.armor, chosen.fingerprint, _trust(chosen, keys))
-    if keys or confidential:
-        raise Refusal(f"Not sent: {_why_not(keys, now, confidential=confidential)}")
-    return Protection(None, None)
+    return _POLICIES[path](Standing(keys, confidential, now))
 
 
 def _trust(chosen: ContactKey, keys: Sequence[ContactKey]) -> str:
@@ -68,7 +130,8 @@ def _why_not(keys: Sequence[ContactKey], now: dt.datetime, *, confidential: bool
     if not keys:
         return (
             "this ticket is confidential, and no public key of the user is known. Ask the user for one over "
-            "another way, or have a sysadmin import one with `helproom keys import`."
+            "another way, or have a sysadmin import one with `helproom keys import`. If it must leave all "
+            "the same, `!reply --plain` sends words of yours in clear, and nothing else."
         )
     hint = (
         "`!key show` shows the waiting one; compare it with the user, then `!key accept` or `!key refuse`."

@@ -5,16 +5,22 @@ import datetime as dt
 import json
 from dataclasses import dataclass
 
+import structlog
+
 from desk import previews
 from desk.heads import head_of
 from desk.house import House
-from desk.policy import Protection, protection_of
-from desk.posting import Slot, put, say_file, say_in_thread
+from desk.own_words import refuse_repeating
+from desk.policy import Path, Protection, protection_of
+from desk.posting import Slot, put, say_file, say_in_thread, tell_operators
+from desk.signatures import with_signature
 from desk.world import Refusal, World
 from storage.models import Message, Ticket
 from storage.sealed import to_json
 from storage.states import MessageKind, ReplyState
 from storage.unit import Unit
+
+log = structlog.get_logger()
 
 MAIL = "mail"
 
@@ -26,6 +32,7 @@ class Answer:
     agent: str
     text: str
     said_at: dt.datetime
+    path: Path = Path.ANSWER
 
 
 async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> Message:
@@ -39,7 +46,9 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
     newest = await unit.messages.newest_in(ticket)
     if newest > max(known, ticket.read_up_to):
         raise Refusal(READ_FIRST)
-    protection = await protection_of(unit, ticket, world.now())
+    protection = await protection_of(unit, ticket, world.now(), answer.path)
+    if answer.path is Path.PLAIN:
+        await _tell_override(unit, world, ticket, answer)
     draft = Message(
         ref=world.token(),
         ticket=ticket,
@@ -49,12 +58,12 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
         state=ReplyState.HELD,
         base_id=newest,
     )
-    draft.text = answer.text
-    draft.details = to_json({"hold_seconds": house.hold.total_seconds()})
-    draft.subject = answer_subject(ticket.subject or "")
+    draft.text = await with_signature(unit, house, ticket, answer.text)
+    draft.details = to_json({"hold_seconds": house.hold.total_seconds(), "path": answer.path})
+    draft.subject = _subject(ticket, house, answer.path)
     await unit.messages.add(draft)
     facts = _facts_of(ticket, draft, protection, house)
-    whole = head_of(answer.text, f"answer-{ticket.id}.txt", lines=None).file
+    whole = head_of(draft.text, f"answer-{ticket.id}.txt", lines=None).file
     if whole is not None:
         # It goes first: the hold begins with the preview.
         await say_file(unit, world, ticket, whole)
@@ -73,6 +82,27 @@ async def _check(unit: Unit, ticket: Ticket) -> None:
         raise Refusal(f"Ticket {ticket.id} is closed. `!reopen` it first.")
     if await unit.messages.open_reply(ticket) is not None:
         raise Refusal("An answer in this ticket is still held: `!send` or `!cancel` it first.")
+
+
+async def _tell_override(unit: Unit, world: World, ticket: Ticket, answer: Answer) -> None:
+    """Let everybody know who sends what in clear; raises Refusal when it is not only new words."""
+    await refuse_repeating(unit, ticket, answer.text)
+    log.warning("reply.in-clear", ticket=ticket.id, agent=answer.agent)
+    told = f"{answer.agent} asked to answer ticket {ticket.id} IN CLEAR (`!reply --plain`)"
+    await say_in_thread(unit, world, ticket, f"{told}: only the words below, with no word of the user's.")
+    await tell_operators(unit, world, f"{told}.")
+
+
+def path_of(draft: Message) -> Path:
+    """Return what a message leaves as; raises ValueError when that is not known."""
+    return Path(json.loads(draft.details or "{}").get("path", Path.ANSWER))
+
+
+def _subject(ticket: Ticket, house: House, path: Path) -> str:
+    """Return the subject; in a mail that leaves in clear on demand nothing comes from the user's."""
+    if path is Path.PLAIN:
+        return house.queue(ticket.mailbox).role_name
+    return answer_subject(ticket.subject or "")
 
 
 def answer_subject(subject: str) -> str:
@@ -102,7 +132,7 @@ async def send(unit: Unit, world: World, draft: Message) -> None:
         raise Refusal(f"This answer is {_WORDS[draft.state]}.")
     if await overtaken(unit, draft):
         raise Refusal(READ_FIRST)
-    await protection_of(unit, draft.ticket, world.now())
+    await protection_of(unit, draft.ticket, world.now(), path_of(draft))
     draft.state = ReplyState.LEAVING
     slot = Slot(MAIL, f"mail:{draft.id}", ticket=draft.ticket_id, message=draft.id)
     await put(unit, world, slot)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Building outgoing mail: plain, signed (RFC 3156, 5) or encrypted with protected headers (RFC 9788)."""
+"""Building outgoing mail: signed (RFC 3156, 5) or encrypted, with protected headers (RFC 9788)."""
 
 import base64
 import datetime as dt
@@ -83,11 +83,6 @@ class OutgoingLetter:
 
 
 @dataclass(frozen=True)
-class Clear:
-    """Neither signed nor encrypted."""
-
-
-@dataclass(frozen=True)
 class Signing:
     """Signed with the queue's key of the full fingerprint `signer`."""
 
@@ -104,7 +99,7 @@ class Encrypting:
     keys: tuple[bytes, ...]
 
 
-Protection = Clear | Signing | Encrypting
+Protection = Signing | Encrypting
 
 
 def compose(letter: OutgoingLetter, protection: Protection) -> bytes:
@@ -115,10 +110,7 @@ def compose(letter: OutgoingLetter, protection: Protection) -> bytes:
     """
     if isinstance(protection, Encrypting):
         return _compose_encrypted(letter, protection)
-    fields = [*_fields(letter, one_line(letter.subject)), *_offer(letter)]
-    if isinstance(protection, Signing):
-        return _compose_signed(letter, fields, protection)
-    return _head([*fields, ("MIME-Version", "1.0")]) + _text_part(letter.text)
+    return _compose_signed(letter, protection)
 
 
 def one_line(value: str) -> str:
@@ -148,9 +140,10 @@ def _compose_encrypted(letter: OutgoingLetter, protection: Encrypting) -> bytes:
     return _multipart([*outer, *_offer(letter)], kind, [version, message])
 
 
-def _compose_signed(letter: OutgoingLetter, fields: Fields, protection: Signing) -> bytes:
+def _compose_signed(letter: OutgoingLetter, protection: Signing) -> bytes:
     # The headers are signed too (RFC 9788, hp="clear"); trailing blanks are encoded (RFC 3156, 5).
-    payload = _head(_fields(letter, one_line(letter.subject)))
+    fields = _fields(letter, one_line(letter.subject))
+    payload = _head(fields)
     payload += _text_part(letter.text, '; hp="clear"; protected-headers="v1"')
     signed = protection.keyring.sign_detached(payload, signer=protection.signer)
     signature = (
@@ -158,7 +151,7 @@ def _compose_signed(letter: OutgoingLetter, fields: Fields, protection: Signing)
         b'Content-Disposition: attachment; filename="signature.asc"\r\n\r\n' + _crlf(signed.armor)
     )
     kind = f'multipart/signed; micalg="{signed.micalg}"; protocol="application/pgp-signature"'
-    return _multipart(fields, kind, [payload, signature])
+    return _multipart([*fields, *_offer(letter)], kind, [payload, signature])
 
 
 def _multipart(fields: Fields, kind: str, parts: Sequence[bytes]) -> bytes:

@@ -8,8 +8,8 @@ import structlog
 
 from desk.delivery import Delivered, Impossible, Later, Outcome, Overtaken, Parcel, Unclear
 from desk.house import House, Queue
-from desk.policy import Protection, protection_of
-from desk.replies import locked, overtaken
+from desk.policy import Path, Protection, protection_of
+from desk.replies import locked, overtaken, path_of
 from desk.world import Refusal, World
 from mail import submission
 from mail.composing import Encrypting, OutgoingLetter, Signing, Uncomposable, compose, fit_ids
@@ -83,14 +83,16 @@ class MailSender:
             ticket = message.ticket
             if not ticket.contact:
                 raise Refusal("The user left no address.")
-            protection = await protection_of(unit, ticket, self._world.now())
+            protection = await protection_of(unit, ticket, self._world.now(), path_of(message))
             queue = self._house.queue(ticket.mailbox)
             message.message_id = f"<{parcel.ref}@{queue.address.rpartition('@')[2]}>"
             message.message_id_tag = unit.messages.message_id_tag(message.message_id)
             return _Draft(await self._letter(unit, message, ticket, queue), protection, queue)
 
     async def _letter(self, unit: Unit, message: Message, ticket: Ticket, queue: Queue) -> OutgoingLetter:
-        said = [each for each in await unit.messages.of(ticket) if each.id != message.id]
+        # What leaves in clear on demand does not even tell which mails it follows.
+        alone = path_of(message) is Path.PLAIN
+        said = [each for each in await unit.messages.of(ticket) if each.id != message.id and not alone]
         heard = fit_ids([each.message_id for each in said if each.kind is MessageKind.IN])
         public = [each for each in said if each.kind is MessageKind.IN or each.state in _SAID]
         return OutgoingLetter(
@@ -109,7 +111,7 @@ class MailSender:
     def _compose(self, draft: _Draft) -> bytes:
         """Build the mail; there is no way from here to one that is neither signed nor encrypted."""
         signer, key = draft.queue.fingerprint, draft.protection.key
-        letter = draft.letter.offering(self._keyring.export_public_key(signer))
+        letter = draft.letter.offering(self._keyring.key_to_offer(signer, draft.letter.sender))
         if key is None:
             return compose(letter, Signing(self._keyring, signer))
         return compose(letter, Encrypting(self._keyring, signer, (key,)))
@@ -147,7 +149,8 @@ class MailSender:
             message = await locked(unit, parcel.message or 0)
             if row is None or message is None or row.state is not OutboxState.PENDING:
                 raise _Withdrawn(Impossible("it was taken out of the outbox meanwhile"))
-            if await protection_of(unit, message.ticket, self._world.now()) != protection:
+            now, path = self._world.now(), path_of(message)
+            if await protection_of(unit, message.ticket, now, path) != protection:
                 raise submission.TryLater(_CHANGED)
             if await overtaken(unit, message):
                 raise _Withdrawn(Overtaken())

@@ -315,3 +315,91 @@ async def test_templates_are_changed_shown_and_removed(desk: Desk):
     assert await desk.say("!template list") == "wifi: en"
     await desk.say("!template remove wifi en")
     assert (await desk.say("!template list")).startswith("There is no template yet.")
+
+
+async def _in_clear(desk: Desk, words: str = "Please send your key along.", **how: object) -> str:
+    return await desk.say(f"!reply --plain {words}", **{"ticket": 1, "verified": True, **how})
+
+
+async def test_in_clear_only_new_words_leave_and_everybody_is_told(desk: Desk):
+    await desk.ticket(confidential=True, subject="My disk at home", tails_version="6.10")
+    assert await _in_clear(desk) == ""
+    draft = (await desk.messages(1))[-1]
+    assert (draft.text, draft.subject) == ("Please send your key along.", "Help desk")
+    [preview] = await desk.rows("preview")
+    assert "NOT encrypted, as an agent asked for (--plain)" in say_from_json(preview.payload).text
+    in_thread, to_operators = (say_from_json(row.payload).text for row in await desk.rows("say"))
+    assert in_thread.startswith(f"{ANA} asked to answer ticket 1 IN CLEAR")
+    assert to_operators.startswith(f"{ANA} asked to answer ticket 1 IN CLEAR")
+    assert await desk.say("!send", ticket=1) == ""
+    assert len(await desk.rows("mail")) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "how", "why"),
+    [
+        ("Hello", {"verified": False}, "needs a device that you have verified"),
+        ("", {}, "Something is missing"),
+        ("wifi", {}, "no template"),
+        ("> My WIFI is\n> gone, since I moved.", {}, "these repeat what the user wrote"),
+        ("About: “The disk of my  neighbour, Jo”", {}, "these repeat what the user wrote"),
+    ],
+)
+async def test_in_clear_nothing_else_leaves(desk: Desk, words: str, how: dict, why: str):
+    await desk.ticket(confidential=True, subject="The disk of my neighbour Jo")
+    await desk.user_writes(1, "Hello! My wifi is gone, since I moved to the other house.")
+    async with desk.units() as unit:
+        for message in await unit.messages.of(await unit.tickets.get(1)):
+            message.subject = "The disk of my neighbour Jo"
+    await desk.say("!show", ticket=1)
+    await desk.say("!template add wifi en Ticket {ticket}")
+    assert why in await _in_clear(desk, words, **how)
+    assert not await desk.rows("preview", "mail", "say")
+
+
+async def test_what_can_be_encrypted_does_not_leave_in_clear(desk: Desk):
+    await desk.ticket(confidential=True)
+    await desk.user_has_key()
+    assert "there is a key of this user that can be used" in await _in_clear(desk)
+    assert not await desk.rows("preview")
+
+
+async def test_an_answer_in_clear_stays_when_a_key_comes_meanwhile(desk: Desk):
+    await desk.ticket(confidential=True)
+    await _in_clear(desk)
+    await desk.user_has_key()
+    assert "there is a key of this user that can be used" in await desk.say("!send", ticket=1)
+    assert not await desk.rows("mail")
+
+
+async def test_an_option_that_there_is_not_is_no_text(desk: Desk):
+    await desk.ticket()
+    assert await desk.say("!reply --clear Hello", ticket=1) == (
+        "`!reply` has no --clear, only --plain. Begin with another word."
+    )
+    assert await _texts(desk, ["!reply -- \nHello"]) == ["-- \nHello"]
+
+
+@pytest.mark.parametrize(
+    ("language", "signature"),
+    [("fr", "\n\n-- \nHelp desk, à Lyon"), ("de", "\n\n-- \nHelp desk"), ("en", "")],
+)
+async def test_every_answer_is_signed_by_a_role_in_the_users_language(
+    desk: Desk, language: str, signature: str
+):
+    await desk.ticket(language=language, confidential=language == "de")
+    await desk.say("!template add signature fr {role}, à Lyon")
+    await desk.say("!template add signature de {role}")
+    option = "--plain " if language == "de" else ""
+    await desk.say(f"!reply {option}Hello", ticket=1, verified=True)
+    said = (await desk.messages(1))[-1].text
+    assert said == f"Hello{signature}"
+    assert ANA not in said
+
+
+async def test_a_signature_takes_nothing_from_the_ticket(desk: Desk):
+    await desk.ticket(tails_version="6.10")
+    await desk.say("!template add signature en {role} {version}")
+    assert (await desk.say("!reply Hello", ticket=1)).startswith(
+        "The template “signature” has a variable that nothing fills: version."
+    )

@@ -2,15 +2,17 @@
 """Mail leaves protected, or for a stated reason in clear, or not at all."""
 
 import datetime as dt
+import inspect
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk import policy
 from desk.key_states import contact_standing
 from desk.keys import keep
 from desk.opened import OfferedKey
-from desk.policy import choose, protection_of
+from desk.policy import Path, choose, protection_of
 from desk.world import Refusal
 from storage.models import ContactKey
 from storage.sealing import Vault
@@ -167,3 +169,28 @@ def test_the_preview_says_what_a_key_is_worth():
 
 def _words(*keys: ContactKey) -> str:
     return choose(keys, confidential=True, now=MONDAY_NOON).words
+
+
+def test_a_path_without_a_policy_does_not_import():
+    source = inspect.getsource(policy)
+    exec(compile(source, "policy", "exec"), {"__name__": "policy"})
+    grown = source.replace('    PLAIN = "plain"\n', '    PLAIN = "plain"\n    FEEDBACK = "feedback"\n')
+    assert grown != source
+    with pytest.raises(TypeError, match="no policy says how these mails are protected: feedback"):
+        exec(compile(grown, "policy", "exec"), {"__name__": "policy"})
+
+
+@given(path=st.sampled_from(Path), confidential=st.booleans(), facts=st.lists(KEYS, max_size=4))
+def test_no_path_leaves_in_clear_what_was_protected_unless_somebody_asked(
+    *, path: Path, confidential: bool, facts: list
+):
+    keys = [made_key(number, *fact) for number, fact in enumerate(facts)]
+    try:
+        protection = choose(keys, confidential=confidential, now=MONDAY_NOON, path=path)
+    except Refusal:
+        return
+    if protection.key is None and (confidential or keys):
+        assert path is Path.PLAIN
+        assert protection.overridden
+        assert "NOT encrypted, as an agent asked for" in protection.words
+    assert protection.key is None or not protection.overridden

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Mail as its recipient's own GnuPG and mail program read it."""
 
+import base64
 import datetime as dt
 import email
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from typing import Any, cast
 
 import pytest
 
-from mail.composing import Clear, Encrypting, OutgoingLetter, Signing, Uncomposable, compose
-from mail.openpgp import SealRefused
+from mail.composing import Encrypting, OutgoingLetter, Signing, Uncomposable, compose
+from mail.openpgp import Keyring, SealRefused
+from mail.pgp_packets import dearmor, packets
 from tests.mail.people import Desk, Person, desk, person
 
 WORDS = "Grüße,\n.a dot\nFrom the desk\ntrailing  \n"
@@ -119,29 +121,29 @@ def test_line_ends_in_subject_and_name_make_no_header(desk: Desk) -> None:
         subject="hello\r\nBcc: eve@evil.example\r\n\r\nbody",
         sender_name='Desk"\r\nBcc: eve@evil.example\n',
     )
-    for protection in (Clear(), Signing(desk.keyring, signer(desk))):
-        message = parse(compose(nasty, protection))
-        assert message["Bcc"] is None
-        assert message["Subject"] == "hello Bcc: eve@evil.example body"
-        assert [each.addr_spec for each in message["From"].addresses] == ["help@desk.example"]
+    message = parse(compose(nasty, Signing(desk.keyring, signer(desk))))
+    assert message["Bcc"] is None
+    assert message["Subject"] == "hello Bcc: eve@evil.example body"
+    assert [each.addr_spec for each in message["From"].addresses] == ["help@desk.example"]
 
 
 @pytest.mark.parametrize("field", ["sender", "recipient", "reply_to"])
 @pytest.mark.parametrize(
     "address", ["no-address", "a@b.example\r\nBcc: e@e.example", "a@b.example, c@d.example"]
 )
-def test_a_bad_address_is_refused_without_naming_it(field: str, address: str) -> None:
+def test_a_bad_address_is_refused_without_naming_it(desk: Desk, field: str, address: str) -> None:
     wrong: dict[str, Any] = {field: address}
     with pytest.raises(Uncomposable) as refused:
-        compose(replace(LETTER, **wrong), Clear())
+        compose(replace(LETTER, **wrong), Signing(desk.keyring, signer(desk)))
     assert "@" not in str(refused.value)
 
 
-def test_a_bad_id_is_refused() -> None:
+def test_a_bad_id_is_refused(desk: Desk) -> None:
+    signing = Signing(desk.keyring, signer(desk))
     with pytest.raises(Uncomposable):
-        compose(replace(LETTER, message_id="<a@b>\r\nBcc: e@e.example"), Clear())
+        compose(replace(LETTER, message_id="<a@b>\r\nBcc: e@e.example"), signing)
     with pytest.raises(Uncomposable):
-        compose(replace(LETTER, references=("<a b@c>",)), Clear())
+        compose(replace(LETTER, references=("<a b@c>",)), signing)
 
 
 def test_a_key_that_is_none_gives_no_mail(desk: Desk) -> None:
@@ -149,3 +151,21 @@ def test_a_key_that_is_none_gives_no_mail(desk: Desk) -> None:
         compose(LETTER, Encrypting(desk.keyring, signer(desk), (b"no key",)))
     with pytest.raises(SealRefused):
         compose(LETTER, Encrypting(desk.keyring, signer(desk), ()))
+
+
+def test_the_key_that_is_offered_is_the_queues_alone(desk: Desk, tmp_path: Path) -> None:
+    with person("help@desk.example", tmp_path / "queue") as queue:
+        queue.gpg("--quick-add-uid", queue.fingerprint, "Old name <old@desk.example>")
+        keyring = Keyring(queue.home, passphrase=None)
+        offered = keyring.key_to_offer(queue.fingerprint, "help@desk.example")
+        whole = keyring.key_to_offer(queue.fingerprint, "other@desk.example")
+        keyring.close()
+    letter = replace(LETTER, autocrypt_key=offered)
+    [header] = parse(compose(letter, Signing(desk.keyring, signer(desk)))).get_all("Autocrypt", [])
+    attributes = dict(part.strip().split("=", 1) for part in header.split(";"))
+    assert attributes.keys() == {"addr", "prefer-encrypt", "keydata"}
+    assert attributes["addr"] == "help@desk.example"
+    data = base64.b64decode("".join(attributes["keydata"].split()), validate=True)
+    assert [packet.tag for packet in packets(data)] == [6, 13, 2, 14, 2]
+    assert b"old@desk.example" not in data
+    assert [packet.tag for packet in packets(dearmor(whole))].count(13) == 2
