@@ -26,7 +26,7 @@ SCHEMA: dict[str, Any] = {
     "headers": {"protected": bool, "subject": str, "outer_subject": str, "from": str, "mismatch": [str]},
     "text": str,
     "unprotected_text": str,
-    "attachments": [{"name": str, "type": str, "size": int}],
+    "attachments": [{"name": str, "type": str, "size": int, "looks_like": str, "danger": str, "about": str}],
     "keys": [{"fingerprint": str, "source": {"autocrypt", "attached", "report"}}],
     "whisperback": (dict, type(None)),
     "automatic": {None, "auto-reply", "bounce", "list", "loop"},
@@ -151,6 +151,17 @@ def test_each_form_is_described(home: Home, form: str) -> None:
 def test_the_form_that_exchange_leaves_is_described(home: Home) -> None:
     found = home.describe(headers("alice@user.example") + _mixed_up(home))
     assert (found["encryption"]["state"], found["text"]) == ("ok", "secret words")
+
+
+def test_files_are_described_as_agents_see_them(home: Home) -> None:
+    program = entity("MZ", "Content-Disposition: attachment; filename=a.png", type_="image/png")
+    calendar = "BEGIN:VCALENDAR\nMETHOD:REQUEST\nBEGIN:VEVENT\nSUMMARY:Talk\nEND:VEVENT\nEND:VCALENDAR\n"
+    letter = multipart("multipart/mixed", entity("hi"), program, entity(calendar, type_="text/calendar"))
+    found = home.describe(headers("alice@user.example") + letter)
+    assert [tuple(one.values()) for one in found["attachments"]] == [
+        ("a.png", "image/png", 2, "application/vnd.microsoft.portable-executable", "a program", ""),
+        ("unnamed", "text/calendar", len(calendar) + 6, "", "", "invitation: “Talk”"),
+    ]
 
 
 def test_the_home_is_left_as_it_was(home: Home) -> None:
