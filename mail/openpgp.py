@@ -14,6 +14,8 @@ from mail.pgp_keys import (
     PublicKey,
     SecretKey,
     addresses_in,
+    export_for,
+    export_minimal,
     extend_key,
     read_public_keys,
     secret_keys,
@@ -348,32 +350,14 @@ class Keyring:
         """The desk's own public key, minimal and armored. Raises KeyRefused."""
         if fingerprint not in {key.fingerprint for key in self.secret_keys()}:
             raise KeyRefused("The desk does not have this key.")
-        return self._export(fingerprint)
+        return export_minimal(self._gpg, fingerprint)
 
     def key_to_offer(self, fingerprint: str, address: str) -> bytes:
         """The desk's own public key for a header (Autocrypt Level 1, 2.1.1): armored, without dead parts.
 
         Of its user ids only that of the address, if it has one. Raises KeyRefused.
         """
-        whole = self.export_public_key(fingerprint)
-        only = [
-            "--export-filter",
-            f"keep-uid=mbox = {address}",
-            "--export-filter",
-            "drop-subkey=expired -t || revoked -t",
-        ]
-        offered = self._export(fingerprint, only)
-        try:
-            named = pgp_packets.USER_ID in {
-                each.tag for each in pgp_packets.packets(pgp_packets.dearmor(offered))
-            }
-        except pgp_packets.Malformed:
-            named = False
-        return offered if named else whole
-
-    def _export(self, fingerprint: str, filters: Sequence[str] = ()) -> bytes:
-        args = ["--armor", "--export-options", "export-minimal", *filters, "--export", fingerprint]
-        return self._gpg.run(args, b"").data
+        return export_for(self._gpg, fingerprint, address) or self.export_public_key(fingerprint)
 
 
 def _too_large(most: int) -> Encryption:

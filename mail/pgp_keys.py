@@ -319,3 +319,21 @@ def _subkeys_in_use(gpg: GuardedGpg, fingerprint: str) -> tuple[str, ...]:
         if able and all(validity == "e" for validity, _ in able):
             chosen.append(able[-1][1])
     return tuple(dict.fromkeys(chosen))
+
+
+def export_minimal(gpg: GuardedGpg, fingerprint: str, *filters: str) -> bytes:
+    """Export a public key of the home, armored, with the newest self-signatures only."""
+    args = ["--armor", "--export-options", "export-minimal", *filters, "--export", fingerprint]
+    return gpg.run(args, b"").data
+
+
+def export_for(gpg: GuardedGpg, fingerprint: str, address: str) -> bytes | None:
+    """Export it without dead subkeys, of its user ids only that of an address; None where it has none."""
+    named = ["--export-filter", f"keep-uid=mbox = {address}"]
+    alive = ["--export-filter", "drop-subkey=expired -t || revoked -t"]
+    key = export_minimal(gpg, fingerprint, *named, *alive)
+    try:
+        tags = {packet.tag for packet in pgp_packets.packets(pgp_packets.dearmor(key))}
+    except pgp_packets.Malformed:
+        return None
+    return key if pgp_packets.USER_ID in tags else None
