@@ -1,7 +1,18 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What agents can say: one file per family, and this one line that lists them."""
 
-from commands import keys, operators, pins, problems, replies, rooms, templates, tickets, whisperback
+from commands import (
+    keys,
+    operators,
+    pins,
+    problems,
+    quarantine,
+    replies,
+    rooms,
+    templates,
+    tickets,
+    whisperback,
+)
 from commands.buttons import react
 from commands.declare import join
 from commands.helping import family_for
@@ -14,6 +25,7 @@ FAMILIES = (
     problems.family,
     rooms.family,
     operators.family,
+    quarantine.family,
     pins.family,
     keys.family,
     whisperback.family,

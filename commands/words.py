@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, NewType
 
 from commands.context import Context
+from desk.quarantine import seen_from
 from desk.world import Refusal
-from storage.models import Ticket
+from storage.models import Letter, Ticket
 from storage.tickets import REPORT_DIGITS
 
 Rest = NewType("Rest", str)
@@ -26,6 +27,9 @@ IssueNumber = NewType("IssueNumber", int)
 LanguageCode = NewType("LanguageCode", str)
 Reports = NewType("Reports", tuple[Ticket, ...])
 """The tickets that hold the report of this WhisperBack id, or of one that begins so."""
+
+QuarantinedLetter = NewType("QuarantinedLetter", Letter)
+"""A letter in quarantine that the room may see."""
 
 # Client-server API, appendix "User Identifiers"; historical ids may hold more, ours need not.
 _USER_ID = re.compile(r"@[a-z0-9._=/+-]+:[A-Za-z0-9.:\[\]-]+")
@@ -159,6 +163,11 @@ async def _reports(context: Context, remaining: Remaining) -> tuple[tuple[Ticket
     return tuple(await context.unit.tickets.by_whisperback_id(begin)), after
 
 
+async def _letter(context: Context, remaining: Remaining) -> tuple[Letter, Remaining]:
+    number, after = await _number(context, remaining)
+    return await seen_from(context.unit, context.room, number), after
+
+
 def names_ticket(word: str) -> bool:
     """Tell whether the word can only be a ticket's number: "#12"."""
     return word.startswith(("#", "＃")) and number_in(word) is not None
@@ -206,4 +215,5 @@ CONVERTERS: Mapping[Any, Converter] = {
     IssueNumber: _number,
     LanguageCode: _language,
     Reports: _reports,
+    QuarantinedLetter: _letter,
 }

@@ -2,6 +2,7 @@
 """How the desk is set up: its queues, agents, shifts and habits, as read from the config."""
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -42,6 +43,16 @@ class Shift:
 
 
 @dataclass(frozen=True)
+class Rate:
+    """How many letters are taken in within an hour; those beyond wait."""
+
+    per_sender: int = 20
+    in_all: int = 500
+    exempt: tuple[str, ...] = ()
+    """Addresses, such as those of relays, that count in all only."""
+
+
+@dataclass(frozen=True)
 class House:
     """All of it."""
 
@@ -55,6 +66,10 @@ class House:
     """Where to look for a template's variant when the ticket's language has none."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Values for template variables beside the ones a ticket gives."""
+    partners: tuple[re.Pattern[str], ...] = ()
+    """What finds the ticket numbers of other desks in a subject; the first group is the number."""
+    rate: Rate | None = None
+    """None: as many as come."""
     room_life: dt.timedelta = dt.timedelta(hours=24)
     """How long a disposable room lives when nobody says how long."""
     longest_room_life: dt.timedelta = dt.timedelta(hours=72)
@@ -65,6 +80,11 @@ class House:
             if queue.name == name:
                 return queue
         raise Refusal(f"There is no queue “{name[:60]}” in the config (any more).")
+
+    def is_ours(self, address: str) -> bool:
+        """Tell whether this is the address of a queue, with a reply token behind its + or without."""
+        local, _, domain = address.casefold().rpartition("@")
+        return f"{local.partition('+')[0]}@{domain}" in {queue.address.casefold() for queue in self.queues}
 
     def queue_for_language(self, language: str) -> Queue | None:
         """Return the queue whose room is for this language, or for its base ("pt" for "pt-br")."""

@@ -1,52 +1,23 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """From an opened letter to a ticket, a follow-up, quarantine or a counted drop, in small steps."""
 
-import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from desk.house import House, Queue
+from desk import belonging, bounces, quarantine
+from desk.arrival import Arrival, Desk, Step, Verdict, first
+from desk.house import House
 from desk.keys import offer
-from desk.opened import Automatic, EncryptionState, Opened, SignatureState
-from desk.posting import Say, announce, ping_duty, say_in, say_in_thread, show_state
+from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
+from desk.opened import Automatic, Opened
+from desk.posting import announce, ping_duty, say_in_thread, show_state
 from desk.reports import tell_same
 from desk.verdicts import details_of, encryption_words
-from desk.world import World
 from storage.models import Letter, Message, Ticket
-from storage.sealing import address_tag
 from storage.states import LetterState, MessageKind, Side
 from storage.tickets import NewTicket
-from storage.unit import Unit
 
 SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""
-
-_PROGRAM = re.compile(r"[a-z0-9-]{1,30}")
-_WRITTEN_BY_NOBODY = frozenset({Automatic.BOUNCE, Automatic.AUTO_REPLY})
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What every step works with."""
-
-    unit: Unit
-    world: World
-    house: House
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """One letter, opened, at one queue."""
-
-    letter: Letter
-    opened: Opened
-    queue: Queue
-    same_id: Sequence[Message]
-    """What is known under this letter's own Message-ID, newest first: copies of it, or mail of ours."""
-
-
-Verdict = tuple[LetterState, str]
-Step = Callable[[Desk, Arrival], Awaitable[Verdict | None]]
 
 
 async def take_in(desk: Desk, letter: Letter, opened: Opened) -> None:
@@ -62,98 +33,105 @@ async def take_in(desk: Desk, letter: Letter, opened: Opened) -> None:
     raise AssertionError("the last step always knows")
 
 
-async def quarantine(desk: Desk, letter: Letter, reason: str) -> None:
-    """Keep a letter aside for a person to look at, and say so where operators read."""
-    letter.state, letter.reason = LetterState.QUARANTINED, reason
-    await _tell_quarantine(desk, letter, reason)
-
-
-async def _tell_quarantine(desk: Desk, letter: Letter, reason: str) -> None:
-    room = await desk.unit.rooms.of_operators() or await desk.unit.rooms.of_queue(letter.queue)
-    if room is not None:
-        await say_in(desk.unit, desk.world, room, Say(f"Letter {letter.id} is in quarantine: {reason}"))
+async def _take_in_released(desk: Desk, arrival: Arrival) -> Verdict | None:
+    """What somebody took out of quarantine goes where they said, whatever it is."""
+    letter = arrival.letter
+    if letter.released_by is None:
+        return None
+    reason = f"released from quarantine by {letter.released_by}"
+    ticket = await quarantine.claimed(desk.unit, letter)
+    if ticket is None:
+        await _open_ticket(desk, arrival)
+        return LetterState.TICKET, reason
+    await _add_to(desk, arrival, ticket)
+    return LetterState.FOLLOW_UP, reason
 
 
 async def _drop_loop(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Our own mail come back is dropped and counted."""
     looped = arrival.opened.automatic is Automatic.LOOP or _is_from_us(desk.house, arrival.opened)
-    if looped or _first(arrival.same_id, MessageKind.OUT) is not None:
+    if looped or first(arrival.same_id, MessageKind.OUT) is not None:
         return LetterState.DROPPED, "our own mail came back"
     return None
 
 
 def _is_from_us(house: House, opened: Opened) -> bool:
+    if any(house.is_ours(mark) for mark in opened.loop_marks):
+        return True
     # WhisperBack may put the desk's own address into From.
     by_whisperback = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
-    return not by_whisperback and opened.headers.sender in {each.address.lower() for each in house.queues}
-
-
-def _first(messages: Sequence[Message], kind: MessageKind) -> Message | None:
-    return next((message for message in messages if message.kind is kind), None)
+    return not by_whisperback and house.is_ours(opened.headers.sender)
 
 
 async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
-    """The same bytes with the same Message-ID are the same mail, delivered twice: to whichever address."""
-    known = _first(arrival.same_id, MessageKind.IN)
-    if known is None or known.letter_id is None:
+    """What differs by its way here only is the same mail, delivered twice: to whichever address.
+
+    Where the first was put aside, one with a token is looked at: it may be what the first one lacked.
+    """
+    letter = arrival.letter
+    if not arrival.opened.identity:
         return None
-    letters = desk.unit.letters
-    first = await letters.get(known.letter_id)
-    if first is None or await letters.raw(first) != await letters.raw(arrival.letter):
+    letter.same_tag = desk.unit.vault.tag("letter", arrival.opened.identity)
+    known = await desk.unit.letters.first_like(letter)
+    if known is None:
         return None
-    arrival.letter.ticket_id = known.ticket_id
-    return LetterState.DROPPED, "the same mail was delivered before"
+    if known.state is LetterState.QUARANTINED and letter.reply_tag not in {None, known.reply_tag}:
+        return None
+    letter.ticket_id = known.ticket_id
+    return LetterState.DROPPED, f"the same mail was delivered before, as letter {known.id}"
+
+
+async def _tell_bounce(desk: Desk, arrival: Arrival) -> Verdict | None:
+    """A bounce belongs to the mail it answers, whoever it comes from; one that answers none is put aside."""
+    if arrival.opened.automatic is not Automatic.BOUNCE:
+        return None
+    return await bounces.take_in(desk, arrival) or await _put_aside(desk, arrival, _answers_nothing(arrival))
+
+
+def _answers_nothing(arrival: Arrival) -> str:
+    kind = arrival.opened.automatic
+    return f"an automatic mail ({kind.value if kind else ''}) that answers none of ours"
 
 
 async def _follow_up(desk: Desk, arrival: Arrival) -> Verdict | None:
-    """An answer to our mail, from a party of the ticket or with the ticket's token, goes to the ticket."""
-    by_token = await _ticket_by_token(desk, arrival.letter)
-    ticket = by_token or await _ticket_by_reference(desk, arrival.opened)
-    if ticket is None:
+    """A letter of a ticket's party, or with the ticket's token, goes to the ticket it names."""
+    found = await belonging.find(desk, arrival)
+    if found is None:
         return None
-    automatic = arrival.opened.automatic
-    if automatic is not Automatic.BOUNCE and by_token is None and not _is_party(desk, arrival, ticket):
+    ticket, automatic = found.ticket, arrival.opened.automatic
+    if ticket is None:
+        named = ", ".join(map(str, found.numbers))
+        return await _put_aside(desk, arrival, f"claims to belong to several tickets: {named}")
+    if not found.is_sure:
         reason = f"claims to belong to ticket {ticket.id}, but comes from somebody else"
-        await _tell_quarantine(desk, arrival.letter, reason)
-        return LetterState.QUARANTINED, reason
-    if automatic in _WRITTEN_BY_NOBODY:
+        return await _put_aside(desk, arrival, reason, claims=ticket)
+    if automatic is Automatic.AUTO_REPLY:
         await _note_automatic(desk, arrival, ticket)
         return LetterState.FOLLOW_UP, automatic.value
     await _add_to(desk, arrival, ticket)
+    await belonging.remember(desk, arrival, ticket, has_token=found.by_token)
     return LetterState.FOLLOW_UP, ""
 
 
-async def _ticket_by_token(desk: Desk, letter: Letter) -> Ticket | None:
-    return await desk.unit.tickets.by_reply_tag(letter.reply_tag) if letter.reply_tag else None
-
-
-async def _ticket_by_reference(desk: Desk, opened: Opened) -> Ticket | None:
-    named = (*opened.headers.in_reply_to, *reversed(opened.headers.references))
-    known = await desk.unit.messages.by_message_id(named) if named else []
-    ours = _first(known, MessageKind.OUT)
-    return await desk.unit.tickets.get(ours.ticket_id, lock=True) if ours is not None else None
-
-
-def _is_party(desk: Desk, arrival: Arrival, ticket: Ticket) -> bool:
-    sender = arrival.opened.headers.sender
-    return bool(sender) and address_tag(desk.unit.vault, sender) == ticket.contact_tag
+async def _put_aside(desk: Desk, arrival: Arrival, reason: str, *, claims: Ticket | None = None) -> Verdict:
+    await quarantine.put_aside(desk, arrival.letter, reason, claims=claims)
+    return LetterState.QUARANTINED, reason
 
 
 async def _note_automatic(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
-    """A bounce or an auto-reply is told in the thread; it does not count as the user's word.
+    """An auto-reply is told in the thread; it does not count as the user's word.
 
     Its text is not shown: anybody can send one, and what was decrypted must not stand in the thread.
     """
     arrival.letter.ticket_id = ticket.id
     ticket.confidential = ticket.confidential or is_confidential(arrival.opened)
-    bounced = arrival.opened.automatic is Automatic.BOUNCE
-    words = "A bounce came back" if bounced else "An automatic answer came back"
-    await say_in_thread(desk.unit, desk.world, ticket, f"{words} for this ticket.")
+    await say_in_thread(desk.unit, desk.world, ticket, "An automatic answer came back for this ticket.")
 
 
 async def _add_to(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
     now = desk.world.now()
-    await _keep_message(desk, arrival, ticket, by_user=_is_party(desk, arrival, ticket))
+    by_user = belonging.is_contact(desk.unit, ticket, arrival.opened.headers.sender)
+    await _keep_message(desk, arrival, ticket, by_user=by_user)
     ticket.last_public, ticket.last_public_at = Side.USER, now
     ticket.confidential = ticket.confidential or is_confidential(arrival.opened)
     reopened = ticket.closed_at is not None
@@ -166,13 +144,10 @@ async def _add_to(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
 
 
 async def _quarantine_automatic(desk: Desk, arrival: Arrival) -> Verdict | None:
-    """Bounces and auto-replies that answer nothing of ours make no ticket. Mail through lists does."""
-    automatic = arrival.opened.automatic
-    if automatic in _WRITTEN_BY_NOBODY:
-        reason = f"an automatic mail ({automatic.value}) that answers none of ours"
-        await _tell_quarantine(desk, arrival.letter, reason)
-        return LetterState.QUARANTINED, reason
-    return None
+    """Auto-replies that answer nothing of ours make no ticket. Mail through lists does."""
+    if arrival.opened.automatic is not Automatic.AUTO_REPLY:
+        return None
+    return await _put_aside(desk, arrival, _answers_nothing(arrival))
 
 
 async def _open_ticket(desk: Desk, arrival: Arrival) -> Verdict | None:
@@ -181,12 +156,21 @@ async def _open_ticket(desk: Desk, arrival: Arrival) -> Verdict | None:
     # First, as whatever is said of it hangs on the announcement, also that its letter brings another key.
     await announce(desk.unit, desk.world, ticket)
     await _keep_message(desk, arrival, ticket, by_user=True)
+    await belonging.remember(desk, arrival, ticket, has_token=False)
     await tell_same(desk.unit, desk.world, ticket)
     await ping_duty(desk.unit, desk.world, desk.house, ticket)
     return LetterState.TICKET, ""
 
 
-STEPS: Sequence[Step] = (_drop_loop, _drop_copy, _follow_up, _quarantine_automatic, _open_ticket)
+STEPS: Sequence[Step] = (
+    _take_in_released,
+    _drop_loop,
+    _drop_copy,
+    _tell_bounce,
+    _follow_up,
+    _quarantine_automatic,
+    _open_ticket,
+)
 
 
 async def _keep_message(desk: Desk, arrival: Arrival, ticket: Ticket, *, by_user: bool) -> None:
@@ -236,6 +220,12 @@ def _new_ticket(desk: Desk, arrival: Arrival) -> NewTicket:
     )
 
 
+def _contact(house: House, opened: Opened) -> str | None:
+    """Return the address of the person; a report that names the desk itself as its contact names nobody."""
+    contact = contact_of(opened)
+    return None if contact is None or house.is_ours(contact) else contact
+
+
 def _language(arrival: Arrival) -> tuple[str, float | None]:
     found = arrival.opened.language
     if found is None:
@@ -245,57 +235,3 @@ def _language(arrival: Arrival) -> tuple[str, float | None]:
     if found.code == arrival.queue.language:
         return found.code, found.confidence
     return arrival.queue.language, None
-
-
-def kind_of(opened: Opened) -> str:
-    """Return words of ours: what the report names is taken only where it looks like a program's name."""
-    if opened.whisperback is None:
-        return "e-mail"
-    app = opened.whisperback.app
-    return f"bug report, {app}" if app and _PROGRAM.fullmatch(app) else "bug report"
-
-
-def contact_of(opened: Opened) -> str | None:
-    """Return the address of the person: for a WhisperBack report the one in it, as its From leads nowhere."""
-    if opened.whisperback is not None:
-        return opened.whisperback.contact_email
-    return opened.headers.reply_to or opened.headers.sender or None
-
-
-def _contact(house: House, opened: Opened) -> str | None:
-    """Return the address of the person; a report that names the desk itself as its contact names nobody."""
-    contact = contact_of(opened)
-    if contact is None:
-        return None
-    local, _, domain = contact.lower().rpartition("@")
-    plain = f"{local.partition('+')[0]}@{domain}"
-    return None if plain in {each.address.lower() for each in house.queues} else contact
-
-
-def subject_of(opened: Opened) -> str:
-    """Return the person's own subject."""
-    return opened.whisperback.report_subject if opened.whisperback is not None else opened.headers.subject
-
-
-def is_confidential(opened: Opened) -> bool:
-    """Tell whether the letter came encrypted (whatever became of the decryption) or through WhisperBack."""
-    by_whisperback = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
-    return by_whisperback or opened.encryption.state is not EncryptionState.NONE
-
-
-def worst_signature(opened: Opened) -> str:
-    """Return the state of the worst signature; "none" without any (R11: BAD wins)."""
-    order = list(_WORST_FIRST)
-    found = sorted((each.state for each in opened.signatures), key=order.index)
-    return found[0].value if found else "none"
-
-
-_WORST_FIRST = (
-    SignatureState.BAD,
-    SignatureState.REVOKED_KEY,
-    SignatureState.EXPIRED_KEY,
-    SignatureState.PARTIAL,
-    SignatureState.UNKNOWN_KEY,
-    SignatureState.GOOD_OTHER_SENDER,
-    SignatureState.GOOD,
-)

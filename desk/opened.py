@@ -153,6 +153,29 @@ class Language:
 
 
 @dataclass(frozen=True)
+class Fate:
+    """What became of a mail for one recipient (RFC 3464, 2.3)."""
+
+    action: str
+    """"failed", "delayed", "delivered", "relayed" or "expanded"."""
+    code: str
+    """Enhanced status code such as "5.1.1" (RFC 3463); empty when there is none."""
+    recipients: tuple[str, ...] = field(default=(), repr=False)
+    """The original and the final recipient, as far as they are told."""
+
+
+@dataclass(frozen=True)
+class Bounce:
+    """What a report on a mail's delivery says. Anybody can write one."""
+
+    fates: tuple[Fate, ...] = ()
+    message_ids: tuple[str, ...] = ()
+    """Of the mail that it returns or quotes."""
+    tokens: tuple[str, ...] = ()
+    """Reply tokens of the mail that it returns."""
+
+
+@dataclass(frozen=True)
 class Opened:
     """A letter, opened. Nothing in it comes from a decryption whose verdict is not `ok`."""
 
@@ -168,6 +191,13 @@ class Opened:
     keys: tuple[OfferedKey, ...] = ()
     whisperback: WhisperBack | None = None
     automatic: Automatic | None = None
+    is_unanswerable: bool = False
+    """No program may answer it (RFC 3834, 2)."""
+    loop_marks: tuple[str, ...] = ()
+    """Addresses in X-Loop, through which it came before."""
+    bounce: Bounce | None = None
+    identity: str = ""
+    """What all deliveries of one mail have in common; empty when it is not known."""
     language: Language | None = None
     sessions: tuple[str, ...] = ()
     """SHA-256 of the session keys: one that came before, from somebody else, is a ciphertext replayed."""

@@ -72,6 +72,7 @@ _WORDS: dict[ReplyState | None, str] = {
     ReplyState.LEAVING: "On its way: it cannot be taken back any more",
     ReplyState.SENDING: "On its way: it cannot be taken back any more",
     ReplyState.FAILED: "NOT sent, refused",
+    ReplyState.BOUNCED: "Left, but came back",
     ReplyState.UNCLEAR: "UNCLEAR whether it has left",
     ReplyState.CANCELLED: "Cancelled, it does not leave",
 }

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from desk.heads import head_of, in_file
+from desk.opened import Opened
 from desk.posting import File
 from desk.quoting import fold
+from desk.verdicts import details_of
 from desk.world import Refusal
 from storage.models import Message, Ticket
 from storage.states import MessageKind
@@ -47,10 +49,25 @@ async def show(unit: Unit, ticket: Ticket, *, whole: bool) -> Shown:
     wanted = said if whole else [each for each in incoming if each.id > ticket.read_up_to] or [newest]
     words = "\n\n".join(_entry(message, folded=not whole) for message in wanted)
     if wanted == [newest]:
-        words = _words(newest, folded=not whole)
+        words = _words(newest.text, _details(newest), folded=not whole)
     ticket.read_up_to = max(ticket.read_up_to, newest.id)
     is_folded = not whole and any(fold(message.text or "").text != message.text for message in wanted)
     return _shown(_head(ticket, newest) + (_FOLDED if is_folded else ""), words, ticket)
+
+
+def show_letter(opened: Opened, file_name: str, heading: str) -> Shown:
+    """Return what a letter holds that belongs to no ticket, below a line of ours."""
+    headers, details = opened.headers, json.loads(details_of(opened))
+    lines = [
+        heading,
+        f"From: {_field(headers.sender or '(nobody)')}",
+        *([f"Reply-To: {_field(headers.reply_to)}"] if headers.reply_to else []),
+        f"Subject: {_field(headers.subject or '(none)')}",
+        *_worth(details),
+    ]
+    head = head_of(_words(opened.text, details, folded=False), file_name)
+    text = "\n".join(lines)
+    return Shown(f"{text}{in_file(head)}", head.words, head.file)
 
 
 def _shown(text: str, words: str, ticket: Ticket) -> Shown:
@@ -62,7 +79,7 @@ def _head(ticket: Ticket, message: Message) -> str:
     lines = [
         f"From: {_field(ticket.contact or 'nobody: the user left no address')}",
         f"Subject: {_field(message.subject or '(none)')}",
-        *_worth(message),
+        *_worth(_details(message)),
     ]
     return "\n".join(lines)
 
@@ -73,9 +90,13 @@ def _field(value: str, longest: int = _LONGEST_FIELD) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def _worth(message: Message) -> list[str]:
-    """What is known of a message's protection and parts, line by line."""
+def _details(message: Message) -> dict[str, Any]:
     details: dict[str, Any] = json.loads(message.details or "{}")
+    return details
+
+
+def _worth(details: dict[str, Any]) -> list[str]:
+    """What is known of a message's protection and parts, line by line."""
     warnings = [] if details.get("from_contact", True) else ["this did not come from the ticket's address."]
     warnings += details.get("problems", [])
     warnings += [f"the outer {name} differs from the protected one." for name in details.get("mismatch", [])]
@@ -105,14 +126,14 @@ def _file(attachment: dict[str, Any]) -> str:
     return f"{_field(attachment['name'], _LONGEST_NAME)} ({kind})"
 
 
-def _words(message: Message, *, folded: bool) -> str:
-    unprotected = json.loads(message.details or "{}").get("unprotected_text", "")
-    said = message.text or "(no text)"
-    text = _fold_keys(fold(said).text if folded else said)
+def _words(text: str | None, details: dict[str, Any], *, folded: bool) -> str:
+    unprotected = details.get("unprotected_text", "")
+    said = text or "(no text)"
+    shown = _fold_keys(fold(said).text if folded else said)
     if not unprotected:
-        return text
+        return shown
     theirs = _marked("| ", unprotected)
-    return f"{text}\n\n--- NOT encrypted or signed, anybody may have written this: ---\n{theirs}"
+    return f"{shown}\n\n--- NOT encrypted or signed, anybody may have written this: ---\n{theirs}"
 
 
 def _entry(message: Message, *, folded: bool) -> str:
@@ -122,9 +143,9 @@ def _entry(message: Message, *, folded: bool) -> str:
         MessageKind.OUT: f"Answer by {message.author} ({message.state.value if message.state else ''})",
         MessageKind.NOTE: f"Note by {message.author}",
     }[message.kind]
-    worth = _worth(message) if message.kind is MessageKind.IN else []
+    worth = _worth(_details(message)) if message.kind is MessageKind.IN else []
     heading = f"=== {who}, {message.at:%Y-%m-%d %H:%M} UTC ==="
-    return "\n".join((heading, *worth, _marked("  ", _words(message, folded=folded))))
+    return "\n".join((heading, *worth, _marked("  ", _words(message.text, _details(message), folded=folded))))
 
 
 def _marked(mark: str, words: str) -> str:

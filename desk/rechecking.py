@@ -4,8 +4,8 @@
 import json
 from collections.abc import Sequence
 
-from desk.intake import contact_of, is_confidential, kind_of, subject_of, worst_signature
 from desk.keys import offer
+from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
 from desk.opened import EncryptionState, Opened
 from desk.posting import Slot, put, say_in_thread, show_state
 from desk.replies import locked

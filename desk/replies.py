@@ -193,6 +193,7 @@ _WORDS: dict[ReplyState | None, str] = {
     ReplyState.SENDING: "on its way",
     ReplyState.SENT: "sent",
     ReplyState.FAILED: "refused by the mail server",
+    ReplyState.BOUNCED: "sent, but came back",
     ReplyState.UNCLEAR: "perhaps sent: the mail server did not say",
     ReplyState.CANCELLED: "cancelled",
     None: "no answer to a user",

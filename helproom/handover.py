@@ -3,10 +3,11 @@
 
 from pathlib import Path
 
-from desk.house import House, Queue, Shift
+from desk.belonging import partner_pattern
+from desk.house import House, Queue, Rate, Shift
 from helproom import databases
 from helproom.credentials import SecretUnusable, read_master_key
-from helproom.sections import QueueSection, ShiftSection
+from helproom.sections import QueueSection, RateSection, ShiftSection
 from helproom.settings import Settings
 from storage.sealing import MASTER_KEY_BYTES, Vault
 from storage.unit import Units, open_engine
@@ -23,6 +24,8 @@ def house_of(settings: Settings) -> House:
         hold=settings.replies.hold,
         fallback_languages=settings.replies.fallback_languages,
         variables=settings.replies.variables,
+        partners=tuple(partner_pattern(each) for each in settings.mail.partner_tags),
+        rate=_rate(settings.mail.rate),
         room_life=settings.rooms.life,
         longest_room_life=settings.rooms.longest,
     )
@@ -38,6 +41,12 @@ def _queue(section: QueueSection) -> Queue:
         detect=section.detect,
         fallback=section.fallback,
     )
+
+
+def _rate(section: RateSection | None) -> Rate | None:
+    if section is None:
+        return None
+    return Rate(section.per_sender, section.in_all, tuple(each.lower() for each in section.exempt))
 
 
 def _shift(section: ShiftSection) -> Shift:

@@ -2,6 +2,7 @@
 """The sections of config.yaml; each field is one key there, and its description says what is missing."""
 
 import datetime as dt
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
@@ -31,6 +32,7 @@ LARGEST_LETTER = 25_000_000
 LONGEST_HOLD = dt.timedelta(hours=1)
 LONGEST_IDLE = dt.timedelta(minutes=29)
 """After which an IMAP server may hang up (RFC 2177)."""
+_LEAST_OF_A_TAG = 2
 SHORTEST_PAUSE = dt.timedelta(seconds=1)
 
 Line = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -54,6 +56,15 @@ def _pause(pause: dt.timedelta) -> dt.timedelta:
     if pause < SHORTEST_PAUSE:
         raise ValueError("This must be at least 1s.")
     return pause
+
+
+def _partner_tag(template: str) -> str:
+    others = template.replace("{number}", "")
+    if template.count("{number}") != 1 or len(re.findall(r"\w", others)) < _LEAST_OF_A_TAG:
+        raise ValueError(
+            "A partner's tag is their words with {number} in it, once: [rt.example.org #{number}]."
+        )
+    return template
 
 
 def _subfolder(name: str) -> str:
@@ -183,6 +194,14 @@ class MaildirSection(Section):
     poll: Annotated[Duration, AfterValidator(_pause)] = dt.timedelta(seconds=5)
 
 
+class RateSection(Section):
+    """How many letters are taken in within an hour."""
+
+    per_sender: Annotated[int, Field(ge=1, strict=True)] = 20
+    in_all: Annotated[int, Field(ge=1, strict=True)] = 500
+    exempt: tuple[Address, ...] = ()
+
+
 class MailSection(Section):
     """Mail in and out, and the keys for it."""
 
@@ -195,6 +214,8 @@ class MailSection(Section):
     no_letter_after: Annotated[Duration, AfterValidator(_pause)] | None = None
     submission: Submission = Field(description="the section that names the mail server for answers")
     workers: Annotated[int, Field(ge=1, le=32, strict=True)] = 2
+    rate: RateSection | None = RateSection()
+    partner_tags: tuple[Annotated[Line, AfterValidator(_partner_tag)], ...] = ()
 
 
 class Replies(Section):

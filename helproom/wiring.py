@@ -31,6 +31,7 @@ from desk import disposable, replies
 from desk.delivery import Delivery, insist
 from desk.delivery import Sender as Carrier
 from desk.house import House
+from desk.quarantine import SHOW
 from desk.rechecking import RECHECK
 from desk.world import World
 from helproom import handover, outside
@@ -43,6 +44,7 @@ from mail.addresses import queues_by_address
 from mail.lmtp import LmtpDoor
 from mail.openpgp import Keyring, Workshop
 from mail.outgoing import MailSender
+from mail.quarantine import QuarantineReader
 from mail.rechecking import Rechecker
 from mail.worker import LetterWorker
 from storage.migrating import migrate
@@ -224,6 +226,7 @@ def _carriers(desk: Desk, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]
         replies.MAIL: mail,
         READ_PROBLEM: reader.read,
         RECHECK: Rechecker(desk.units, desk.world, desk.keyring, desk.workshop),
+        SHOW: QuarantineReader(desk.units, desk.world, desk.keyring, desk.workshop),
     }
 
 

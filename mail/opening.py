@@ -4,8 +4,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from desk.opened import Attachment, OfferedKey, Opened, WhisperBack
-from mail.automatic import why_automatic
+from desk.opened import Attachment, Automatic, OfferedKey, Opened, WhisperBack
+from mail.automatic import is_unanswerable, loop_marks, why_automatic
+from mail.bounces import read_bounce
+from mail.identity import identity
 from mail.language import detect
 from mail.layers import Opener
 from mail.mime import Content, as_attachment, join_texts
@@ -45,6 +47,7 @@ def open_letter(
     content_problems = (problem for content in contents for problem in content.problems)
     odd = (*odd_senders(letter.headers), *(odd_fields(report) if report else ()))
     problems = (*layers.problems, *content_problems, *odd, *offers.problems)
+    automatic = None if report and report.whisperback_id else why_automatic(letter, mail_from)
     return Opened(
         form=layers.form,
         encryption=layers.encryption,
@@ -55,7 +58,11 @@ def open_letter(
         attachments=tuple(one for content in contents for one in content.attachments) + offers.refused,
         keys=offers.keys,
         whisperback=report,
-        automatic=None if report and report.whisperback_id else why_automatic(letter, mail_from),
+        automatic=automatic,
+        is_unanswerable=is_unanswerable(letter, mail_from),
+        loop_marks=loop_marks(letter),
+        bounce=read_bounce(letter) if automatic is Automatic.BOUNCE else None,
+        identity=identity(raw),
         language=detect(report.user_text if report else text),
         sessions=layers.sessions,
         problems=tuple(dict.fromkeys((*problems, *([_UNPROTECTED] if beside else [])))),

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from desk.arrival import Desk
+from desk.flood import hold_back
 from desk.house import House
-from desk.intake import Desk, quarantine
 from desk.key_states import USED
+from desk.quarantine import put_aside
 from desk.world import World
 from mail.headers import HeaderBlock
 from mail.limits import HEADER_BYTES
@@ -109,8 +111,8 @@ class Shelf:
         begun = []
         for letter in letters:
             if letter.tries >= MOST_TRIES:
-                await quarantine(Desk(unit, self._world, self._house), letter, OUR_FAULT)
-            else:
+                await put_aside(Desk(unit, self._world, self._house), letter, OUR_FAULT)
+            elif not await hold_back(unit, self._world, self._house, letter):
                 letter.tries += 1
                 begun.append(letter)
         return await read_letters(unit, begun)

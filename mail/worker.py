@@ -6,9 +6,9 @@ import datetime as dt
 
 import structlog
 
-from desk import intake
+from desk import intake, quarantine
+from desk.arrival import Desk
 from desk.house import House
-from desk.intake import Desk
 from desk.keys import KeyGrown
 from desk.opened import Opened, Unopenable
 from desk.posting import tell_operators
@@ -146,13 +146,13 @@ class LetterWorker:
 
     async def _put_aside(self, letter_id: int, reason: str) -> None:
         async with self._units() as unit:
-            await intake.quarantine(self._desk(unit), await _letter(unit, letter_id), reason)
+            await quarantine.put_aside(self._desk(unit), await _letter(unit, letter_id), reason)
 
     async def _fail(self, letter_id: int) -> None:
         async with self._units() as unit:
             letter = await _letter(unit, letter_id)
             if letter.tries >= MOST_TRIES:
-                await intake.quarantine(self._desk(unit), letter, OUR_FAULT)
+                await quarantine.put_aside(self._desk(unit), letter, OUR_FAULT)
             else:
                 letter.due_at = self._world.now() + _PAUSE * letter.tries
 

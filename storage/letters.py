@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from storage.models import Letter
-from storage.sealing import Vault
+from storage.sealing import Vault, address_tag
 from storage.states import LetterState
 
 
@@ -26,6 +26,17 @@ class NewLetter:
     raw: bytes
     mail_from: str
     token: str | None
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A letter in quarantine, as lists show it; `size` in bytes, sealed."""
+
+    id: int
+    queue: str
+    received_at: dt.datetime
+    reason: str
+    size: int
 
 
 class Letters:
@@ -49,6 +60,7 @@ class Letters:
             tries=0,
             due_at=new.received_at,
             reply_tag=self._vault.tag("reply token", new.token) if new.token else None,
+            sender_tag=address_tag(self._vault, new.mail_from),
         )
         if await self._session.scalar(select(Letter.id).where(Letter.digest == letter.digest)):
             return None
@@ -86,9 +98,46 @@ class Letters:
         )
         return (await self._session.scalars(query)).all()
 
-    async def get(self, letter_id: int) -> Letter | None:
-        """Return one letter, without its bytes."""
-        return await self._session.get(Letter, letter_id)
+    async def get(self, letter_id: int, *, lock: bool = False) -> Letter | None:
+        """Return one letter, without its bytes; with `lock` no other unit can change it meanwhile."""
+        if not lock:
+            return await self._session.get(Letter, letter_id)
+        query = select(Letter).where(Letter.id == letter_id).with_for_update(key_share=True)
+        return await self._session.scalar(query.execution_options(populate_existing=True))
+
+    async def begun_since(self, since: dt.datetime, sender_tag: str | None = None) -> int:
+        """Return how many letters were begun after a moment, of one sender or of all."""
+        query = select(func.count()).select_from(Letter).where(Letter.begun_at > since)
+        if sender_tag is not None:
+            query = query.where(Letter.sender_tag == sender_tag)
+        return await self._session.scalar(query) or 0
+
+    async def held(self, reason: str, *, sender_tag: str | None = None, before: int | None = None) -> int:
+        """Return how many letters wait for this reason: of all, of one sender, or older than one."""
+        query = select(func.count()).select_from(Letter)
+        query = query.where(Letter.state == LetterState.NEW, Letter.reason == reason)
+        if sender_tag is not None:
+            query = query.where(Letter.sender_tag == sender_tag)
+        if before is not None:
+            query = query.where(Letter.id < before)
+        return await self._session.scalar(query) or 0
+
+    async def first_like(self, letter: Letter) -> Letter | None:
+        """Return the first letter that is the same mail as this one."""
+        query = select(Letter).where(Letter.same_tag == letter.same_tag, Letter.id != letter.id)
+        return await self._session.scalar(query.order_by(Letter.id).limit(1))
+
+    async def aside(self, queue: str | None) -> Sequence[Aside]:
+        """Return the letters in quarantine, oldest first; of all queues when `queue` is None."""
+        size = func.coalesce(func.length(Letter.raw_sealed), 0)
+        query = (
+            select(Letter.id, Letter.queue, Letter.received_at, func.coalesce(Letter.reason, ""), size)
+            .where(Letter.state == LetterState.QUARANTINED)
+            .order_by(Letter.id)
+        )
+        if queue is not None:
+            query = query.where(Letter.queue == queue)
+        return [Aside(*row) for row in await self._session.execute(query)]
 
     async def raw(self, letter: Letter) -> bytes | None:
         """Return the bytes of a letter; None when they were forgotten."""

@@ -132,6 +132,15 @@ class Tag(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
+class Mark(Base):
+    """By what letters are known to belong to a ticket, as a tag: a party's address, a partner's number."""
+
+    __tablename__ = "mark"
+
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(32), primary_key=True, index=True)
+
+
 class Problem(Base):
     """A known bug: an issue of the tracker, as it was when last read."""
 
@@ -173,7 +182,16 @@ class Letter(OwnKey, Base):
     due_at: Mapped[dt.datetime]
     reply_tag: Mapped[str | None] = mapped_column(String(32))
     """Tag of the token behind the + of the recipient address."""
+    sender_tag: Mapped[str | None] = mapped_column(String(32), index=True)
+    """Tag of the envelope sender, the null sender's too."""
+    same_tag: Mapped[str | None] = mapped_column(String(32), index=True)
+    """Tag of what two deliveries of one mail have in common; None until it was opened."""
+    begun_at: Mapped[dt.datetime | None] = mapped_column(index=True)
+    """When it was first opened."""
+    released_by: Mapped[str | None] = mapped_column(String(255))
+    """The Matrix user id of who took it out of quarantine."""
     ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="SET NULL"))
+    """The ticket it became, went to, or claims to belong to."""
     raw_sealed: Mapped[bytes | None] = mapped_column(deferred=True, deferred_raiseload=True)
     mail_from_sealed: Mapped[bytes | None]
     raw = SealedBytes("raw_sealed")

@@ -39,6 +39,7 @@ class ReplyState(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     UNCLEAR = "unclear"
+    BOUNCED = "bounced"
     CANCELLED = "cancelled"
 
 

@@ -2,7 +2,7 @@
 """Named queries on tickets."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from storage.models import Link, Tag, Ticket
+from storage.models import Link, Mark, Tag, Ticket
 from storage.sealing import Vault, address_tag
 from storage.states import Side
 
@@ -95,6 +95,26 @@ class Tickets:
         query = select(Ticket).where(Ticket.reply_tag == tag).options(*_WHOLE)
         query = _locked(query)
         return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def existing(self, numbers: Iterable[int]) -> tuple[int, ...]:
+        """Return those numbers that tickets have, in the order given."""
+        wanted = tuple(numbers)
+        query = select(Ticket.id).where(Ticket.id.in_(wanted), Ticket.wrapped_key.is_not(None))
+        found = set((await self._session.scalars(query)).all()) if wanted else set()
+        return tuple(number for number in wanted if number in found)
+
+    async def marked(self, tags: Sequence[str]) -> Sequence[int]:
+        """Return the numbers of tickets that have one of these marks, oldest first."""
+        if not tags:
+            return ()
+        query = select(Mark.ticket_id).where(Mark.tag.in_(tags)).distinct().order_by(Mark.ticket_id)
+        return (await self._session.scalars(query)).all()
+
+    async def mark(self, ticket: Ticket, tags: Sequence[str]) -> None:
+        """Remember marks of a ticket: what letters are known by to belong to it."""
+        for tag in tags:
+            if await self._session.get(Mark, (ticket.id, tag)) is None:
+                self._session.add(Mark(ticket_id=ticket.id, tag=tag))
 
     async def by_whisperback_id(self, begin: str) -> Sequence[Ticket]:
         """Return the tickets whose report's id begins so, oldest first; at least REPORT_DIGITS are needed."""

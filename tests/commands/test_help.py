@@ -11,7 +11,9 @@ from commands.context import Context, Reply
 from commands.declare import Command, Commands, join
 from commands.running import Runner
 from commands.words import Remaining
+from storage.letters import NewLetter
 from storage.models import Ticket
+from storage.states import LetterState
 from tests.desks import ANA, Desk, desk_at
 
 COMMANDS = {command.name: command for command in TABLE.values()}
@@ -20,10 +22,18 @@ EXAMPLES = [(command, example) for command in COMMANDS.values() for example in c
 
 @pytest.fixture(name="small_desk")
 async def make_small_desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    """A desk with tickets 1 to 12; parsing asks no database for its dialect."""
+    """A desk with tickets 1 to 12, and letter 7 in quarantine; parsing asks no database for its dialect."""
     async with desk_at(f"sqlite+aiosqlite:///{tmp_path / 'helproom.db'}") as desk:
         for _ in range(12):
             await desk.ticket()
+        async with desk.units() as unit:
+            for number in range(7):
+                raw, now = b"%d" % number, desk.clock.now
+                kept = await unit.letters.keep(
+                    NewLetter(desk.world.token(), now, "en", "lmtp", raw, "", None)
+                )
+            letter = await unit.letters.get(kept)
+            letter.state, letter.reason = LetterState.QUARANTINED, "odd"
         yield desk
 
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from desk import intake
+from desk import arrival, intake
 from desk.house import Shift
 from desk.keys import digest_of
+from desk.letter_facts import worst_signature
 from desk.opened import (
     Automatic,
     Encryption,
@@ -52,7 +53,7 @@ async def take_in(desk: Desk, opened: Opened, *, queue: str = "en", token: str |
         assert number is not None
         letter = await unit.letters.get(number)
         assert letter is not None
-        await intake.take_in(intake.Desk(unit, desk.world, desk.house), letter, opened)
+        await intake.take_in(arrival.Desk(unit, desk.world, desk.house), letter, opened)
         return letter
 
 
@@ -278,8 +279,8 @@ async def test_an_encrypted_follow_up_makes_a_ticket_confidential_for_ever(desk:
 
 def test_the_worst_signature_counts():
     signatures = tuple(Signature(state, None) for state in (SignatureState.GOOD, SignatureState.BAD))
-    assert intake.worst_signature(replace(PLAIN, signatures=signatures)) == "bad"
-    assert intake.worst_signature(PLAIN) == "none"
+    assert worst_signature(replace(PLAIN, signatures=signatures)) == "bad"
+    assert worst_signature(PLAIN) == "none"
 
 
 async def _keys(desk: Desk) -> list[tuple[str, KeyState]]:

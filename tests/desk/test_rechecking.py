@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from desk import intake
+from desk import arrival, intake
 from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
 from desk.posting import say_from_json
 from desk.rechecking import RECHECK, conclude
@@ -31,7 +31,7 @@ async def came(desk: Desk, opened: Opened = SHUT, *, token: str | None = None) -
             NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", raw, USER, token)
         )
         letter = await unit.letters.get(number)
-        await intake.take_in(intake.Desk(unit, desk.world, desk.house), letter, opened)
+        await intake.take_in(arrival.Desk(unit, desk.world, desk.house), letter, opened)
 
 
 async def recheck(desk: Desk, *found: Opened | str) -> list[str]:

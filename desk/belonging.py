@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""To which ticket a letter belongs: by what it names, and by who may name it."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from desk.arrival import Arrival, Desk
+from storage.models import Ticket
+from storage.sealing import address_tag
+from storage.states import MessageKind
+from storage.unit import Unit
+
+_OUR_TAG = re.compile(r"\[#([0-9]{1,9})\]")
+_MOST_TAGS = 5
+"""In one subject; what comes after them counts for nothing."""
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """Which tickets a letter names, in the order of what is worth most, and whether its sender may."""
+
+    numbers: tuple[int, ...]
+    ticket: Ticket | None = None
+    """The one ticket; None when several are named."""
+    by_token: bool = False
+    by_party: bool = False
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the letter may go into the ticket."""
+        return self.by_token or self.by_party
+
+
+async def find(desk: Desk, arrival: Arrival) -> Belonging | None:
+    """Look for a letter's ticket: by our Message-ID, reply token, a partner's tag, our tag in its subject.
+
+    Our tag counts in a protected subject only, as anybody on the way can change another one.
+    None when it names no ticket that is there.
+    """
+    by_token = await _by_token(desk, arrival)
+    named = (
+        *await _by_reference(desk, arrival, MessageKind.OUT),
+        *by_token,
+        *await desk.unit.tickets.marked(partner_tags(desk, arrival)),
+        *_by_our_tag(arrival),
+    )
+    numbers = await desk.unit.tickets.existing(dict.fromkeys(named))
+    if len(numbers) > 1:
+        return Belonging(numbers)
+    if not numbers:
+        return await _beside_own_letter(desk, arrival)
+    ticket = await desk.unit.tickets.get(numbers[0], lock=True)
+    if ticket is None:
+        return None
+    return Belonging(numbers, ticket, bool(by_token), await is_party(desk.unit, ticket, _sender(arrival)))
+
+
+async def remember(desk: Desk, arrival: Arrival, ticket: Ticket, *, has_token: bool) -> None:
+    """Know the ticket again by what a letter that went into it has shown.
+
+    That is the partner's number in its subject and, when it came with the ticket's token, its sender.
+    """
+    tags = partner_tags(desk, arrival)
+    sender = _sender(arrival)
+    if has_token and sender and address_tag(desk.unit.vault, sender) != ticket.contact_tag:
+        tags = (*tags, address_tag(desk.unit.vault, sender))
+    await desk.unit.tickets.mark(ticket, tags)
+
+
+async def is_party(unit: Unit, ticket: Ticket, address: str) -> bool:
+    """Tell whether this is the contact's address, or one from which a letter came with the token."""
+    if not address:
+        return False
+    tag = address_tag(unit.vault, address)
+    return tag == ticket.contact_tag or ticket.id in await unit.tickets.marked([tag])
+
+
+def is_contact(unit: Unit, ticket: Ticket, address: str) -> bool:
+    """Tell whether this is the address that answers go to."""
+    return bool(address) and address_tag(unit.vault, address) == ticket.contact_tag
+
+
+def partner_tags(desk: Desk, arrival: Arrival) -> tuple[str, ...]:
+    """Return the tags of other desks' ticket numbers in the subject."""
+    subject = arrival.opened.headers.subject
+    found = (
+        desk.unit.vault.tag("partner", f"{pattern.pattern}\0{match[1]}")
+        for pattern in desk.house.partners
+        for match in _first_of(pattern, subject)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def partner_pattern(template: str) -> re.Pattern[str]:
+    """Return what finds numbers written like "[rt.example.org #{number}]", however blanks and case are."""
+    words = [re.escape(word) for word in template.split()]
+    return re.compile(r"\s{1,5}".join(words).replace(re.escape("{number}"), r"([0-9]{1,12})"), re.IGNORECASE)
+
+
+def _first_of(pattern: re.Pattern[str], subject: str) -> Iterable[re.Match[str]]:
+    return list(pattern.finditer(subject))[:_MOST_TAGS]
+
+
+def _sender(arrival: Arrival) -> str:
+    return arrival.opened.headers.sender
+
+
+async def _by_token(desk: Desk, arrival: Arrival) -> list[int]:
+    tag = arrival.letter.reply_tag
+    ticket = await desk.unit.tickets.by_reply_tag(tag) if tag else None
+    return [ticket.id] if ticket is not None else []
+
+
+async def _by_reference(desk: Desk, arrival: Arrival, kind: MessageKind) -> Sequence[int]:
+    headers = arrival.opened.headers
+    named = (*headers.in_reply_to, *reversed(headers.references))
+    known = await desk.unit.messages.by_message_id(named) if named else []
+    return [message.ticket_id for message in known if message.kind is kind]
+
+
+def _by_our_tag(arrival: Arrival) -> list[int]:
+    headers = arrival.opened.headers
+    found = list(_OUR_TAG.finditer(headers.subject))[:_MOST_TAGS] if headers.protected else []
+    return [int(match[1]) for match in found]
+
+
+async def _beside_own_letter(desk: Desk, arrival: Arrival) -> Belonging | None:
+    """A letter that goes on from another letter of the same person, as when they answer their own.
+
+    It is no claim where somebody else's is named: anybody may answer what they got a copy of.
+    """
+    named = dict.fromkeys(await _by_reference(desk, arrival, MessageKind.IN))
+    for number in await desk.unit.tickets.existing(named):
+        ticket = await desk.unit.tickets.get(number, lock=True)
+        if ticket is not None and await is_party(desk.unit, ticket, _sender(arrival)):
+            return Belonging((number,), ticket, by_party=True)
+    return None

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What an opened letter says about its ticket: what it is about, from whom, how protected."""
+
+import re
+
+from desk.opened import EncryptionState, Opened, SignatureState
+
+_PROGRAM = re.compile(r"[a-z0-9-]{1,30}")
+
+
+def kind_of(opened: Opened) -> str:
+    """Return words of ours: what the report names is taken only where it looks like a program's name."""
+    if opened.whisperback is None:
+        return "e-mail"
+    app = opened.whisperback.app
+    return f"bug report, {app}" if app and _PROGRAM.fullmatch(app) else "bug report"
+
+
+def contact_of(opened: Opened) -> str | None:
+    """Return the address of the person: for a WhisperBack report the one in it, as its From leads nowhere."""
+    if opened.whisperback is not None:
+        return opened.whisperback.contact_email
+    return opened.headers.reply_to or opened.headers.sender or None
+
+
+def subject_of(opened: Opened) -> str:
+    """Return the person's own subject."""
+    return opened.whisperback.report_subject if opened.whisperback is not None else opened.headers.subject
+
+
+def is_confidential(opened: Opened) -> bool:
+    """Tell whether the letter came encrypted (whatever became of the decryption) or through WhisperBack."""
+    by_whisperback = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
+    return by_whisperback or opened.encryption.state is not EncryptionState.NONE
+
+
+def worst_signature(opened: Opened) -> str:
+    """Return the state of the worst signature; "none" without any (R11: BAD wins)."""
+    order = list(_WORST_FIRST)
+    found = sorted((each.state for each in opened.signatures), key=order.index)
+    return found[0].value if found else "none"
+
+
+_WORST_FIRST = (
+    SignatureState.BAD,
+    SignatureState.REVOKED_KEY,
+    SignatureState.EXPIRED_KEY,
+    SignatureState.PARTIAL,
+    SignatureState.UNKNOWN_KEY,
+    SignatureState.GOOD_OTHER_SENDER,
+    SignatureState.GOOD,
+)

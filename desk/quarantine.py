@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Letters that a person must look at: put aside with a reason, listed, shown, taken in or dropped."""
+
+import base64
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from desk.arrival import Desk
+from desk.delivery import finish
+from desk.opened import Opened
+from desk.posting import File, Say, Slot, ago, put, say_in
+from desk.reading import show_letter
+from desk.world import Refusal, World
+from storage.letters import Aside
+from storage.models import Letter, Room, Ticket
+from storage.sealed import to_json
+from storage.states import LetterState, OutboxState, RoomPurpose
+from storage.unit import Unit
+
+SHOW = "quarantine.show"
+"""The kind of outbox row that has a letter opened and shown, without taking it in."""
+LARGEST_FILE = 500_000
+"""Bytes of a letter that cannot be opened and still goes into the room as a file."""
+
+
+async def put_aside(desk: Desk, letter: Letter, reason: str, *, claims: Ticket | None = None) -> None:
+    """Keep a letter aside, and say so where operators read; `claims` is the ticket it wants to belong to."""
+    letter.state, letter.reason, letter.released_by = LetterState.QUARANTINED, reason, None
+    if claims is not None:
+        letter.ticket_id = claims.id
+    room = await desk.unit.rooms.of_operators() or await desk.unit.rooms.of_queue(letter.queue)
+    if room is not None:
+        words = f"Letter {letter.id} is in quarantine: {reason}".rstrip(".")
+        await say_in(desk.unit, desk.world, room, Say(f"{words}. `!quarantine show {letter.id}` shows it."))
+
+
+async def in_sight(unit: Unit, room: Room) -> Sequence[Aside]:
+    """Return the letters that a room may see, oldest first: its queue's, or all in the operators' room."""
+    return await unit.letters.aside(None if room.purpose is RoomPurpose.OPERATORS else room.queue or "")
+
+
+async def seen_from(unit: Unit, room: Room, number: int) -> Letter:
+    """Return a letter in quarantine that no other unit can change meanwhile.
+
+    Raises Refusal when there is none of this number, or none that this room may see.
+    """
+    letter = await unit.letters.get(number, lock=True)
+    is_here = letter is not None and room.purpose is not RoomPurpose.DISPOSABLE
+    if is_here and room.purpose is RoomPurpose.QUEUE:
+        is_here = letter is not None and letter.queue == room.queue
+    if letter is None or not is_here or letter.state is not LetterState.QUARANTINED:
+        raise Refusal(f"No letter {number} is in quarantine here. `!quarantine list` names those that are.")
+    return letter
+
+
+def line_of(letter: Aside, now: dt.datetime) -> str:
+    """Return what a list says of a letter."""
+    size = f"{max(1, letter.size // 1000)} KB"
+    return f"{letter.id} {letter.queue} · {ago(letter.received_at, now)} · {size} · {letter.reason}"
+
+
+async def ask_to_show(unit: Unit, world: World, letter: Letter, room: Room, thread: str | None) -> None:
+    """Have a letter opened and shown in a room, in this thread."""
+    payload = to_json({"letter": letter.id, "thread": thread})
+    await put(unit, world, Slot(SHOW, f"{SHOW}:{room.id}", room=room.id), payload)
+
+
+async def show(unit: Unit, world: World, row_id: int, found: Opened | str) -> None:
+    """Say in the room what a letter holds, or why it cannot be opened.
+
+    The row ends in the same unit, so that nothing is shown twice.
+    """
+    row = await unit.outbox.get(row_id)
+    room = await unit.rooms.get(row.room or 0) if row is not None else None
+    if row is None or room is None or row.state is not OutboxState.PENDING:
+        return
+    wanted = json.loads(row.payload or "{}")
+    finish(world, row, OutboxState.SENT)
+    try:
+        letter = await seen_from(unit, room, wanted["letter"])
+    except Refusal as why:
+        await say_in(unit, world, room, Say(str(why), thread=wanted["thread"]))
+        return
+    say = _shown(letter, found, await unit.letters.raw(letter) or b"", world.now())
+    await say_in(unit, world, room, replace(say, thread=wanted["thread"]))
+
+
+def _shown(letter: Letter, found: Opened | str, raw: bytes, now: dt.datetime) -> Say:
+    heading = f"Letter {letter.id}, in quarantine, {ago(letter.received_at, now)} old: {letter.reason}"
+    name = f"letter-{letter.id}"
+    if isinstance(found, Opened):
+        shown = show_letter(found, f"{name}.txt", heading)
+        return Say(shown.text, quote=shown.quote, file=shown.file)
+    if len(raw) > LARGEST_FILE:
+        return Say(
+            f"{heading}\nIt cannot be opened: {found}\nAt {len(raw)} bytes it is too large to show raw."
+        )
+    return Say(f"{heading}\nIt cannot be opened: {found}\nThe file is the raw letter.", file=_raw(raw, name))
+
+
+def _raw(raw: bytes, name: str) -> File:
+    """A room's files are text: what is none goes in base64."""
+    try:
+        return File(f"{name}.eml.txt", raw.decode())
+    except UnicodeDecodeError:
+        return File(f"{name}.eml.base64.txt", base64.encodebytes(raw).decode())
+
+
+async def release(unit: Unit, world: World, letter: Letter, agent: str, *, ticket: Ticket | None) -> None:
+    """Have a letter opened again and taken in, whatever kept it aside: into a ticket, or as a new one."""
+    letter.state, letter.released_by = LetterState.NEW, agent
+    letter.ticket_id = ticket.id if ticket is not None else None
+    letter.tries, letter.due_at = 0, world.now()
+    unit.letters.added = True
+
+
+async def claimed(unit: Unit, letter: Letter) -> Ticket | None:
+    """Return the ticket that a letter claims to belong to."""
+    return await unit.tickets.get(letter.ticket_id, lock=True) if letter.ticket_id is not None else None
+
+
+def drop(letter: Letter, agent: str) -> None:
+    """Forget a letter's bytes and their key; it stays counted, with who dropped it."""
+    letter.state, letter.reason = (
+        LetterState.DROPPED,
+        f"dropped by {agent}; was in quarantine: {letter.reason}",
+    )
+    letter.raw_sealed = letter.mail_from_sealed = letter.wrapped_key = None

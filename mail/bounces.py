@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a report on a mail's delivery says (RFC 3464, RFC 6522): fates, codes and which mail it was."""
+
+import re
+
+from desk.opened import Bounce, Fate
+from mail.addresses import split_token
+from mail.headers import HeaderBlock, read_addresses
+from mail.parts import Part
+
+_STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_RETURNED_TYPES = frozenset(
+    {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
+)
+_ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
+# RFC 3463, 2; whatever else stands there is not ours to repeat.
+_CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
+_EMPTY_LINE = re.compile(rb"\n[ \t]*\n")
+_QUOTED_ID = re.compile(rb"^[> ]{0,4}Message-ID:[ \t]*(<[!-~]{3,400}>)", re.IGNORECASE | re.MULTILINE)
+_MOST_RECIPIENTS = 100
+_HEAD_BYTES = 64_000
+"""So much of a returned mail, or of a bounce in words, is looked at."""
+
+
+def read_bounce(letter: Part) -> Bounce:
+    """Read what a bounce says, as far as it says it in a form that programs read."""
+    fates: list[Fate] = []
+    message_ids: list[str] = []
+    tokens: list[str] = []
+    for part in letter.walk():
+        if part.type in _STATUS_TYPES:
+            fates += _fates(part)
+        elif part.type in _RETURNED_TYPES:
+            returned = HeaderBlock(_head(part.content()))
+            message_ids += returned.message_ids("message-id")[:1]
+            tokens += _tokens(returned)
+        elif part.type == "text/plain":
+            quoted = _QUOTED_ID.findall(part.content()[:_HEAD_BYTES].replace(b"\r\n", b"\n"))
+            message_ids += [each.decode("ascii") for each in quoted[:3]]
+    return Bounce(
+        tuple(fates[:_MOST_RECIPIENTS]), tuple(dict.fromkeys(message_ids)), tuple(dict.fromkeys(tokens))
+    )
+
+
+def _fates(part: Part) -> list[Fate]:
+    """Fields of the mail come first, then those of each recipient, apart by empty lines (RFC 3464, 2.1)."""
+    text = part.content().replace(b"\r\n", b"\n").strip()
+    groups = _EMPTY_LINE.split(text)[: _MOST_RECIPIENTS + 1]
+    return [fate for group in groups if (fate := _fate(HeaderBlock(group.strip(b"\n") + b"\n"))) is not None]
+
+
+def _fate(fields: HeaderBlock) -> Fate | None:
+    action = fields.token("action").split(" ")[0]
+    if action not in _ACTIONS:
+        return None
+    code = _CODE.match(fields.one("status"))
+    named = (_address(fields, "original-recipient"), _address(fields, "final-recipient"))
+    return Fate(action, code[0] if code else "", tuple(address for address in named if address))
+
+
+def _address(fields: HeaderBlock, name: str) -> str:
+    """An address stands behind its type: "rfc822; kim@example.org"."""
+    value = next(iter(fields.raw(name)), "").partition(";")[2]
+    return next((address for _, address in read_addresses([value])), "")
+
+
+def _tokens(returned: HeaderBlock) -> list[str]:
+    found = (split_token(address)[1] for _, address in returned.addresses("reply-to"))
+    return [token for token in found if token]
+
+
+def _head(content: bytes) -> bytes:
+    lines = content[:_HEAD_BYTES].replace(b"\r\n", b"\n")
+    return lines.partition(b"\n\n")[0] + b"\n"

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Reports that our mail was not delivered, as mail servers write them, and as others forge them."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from desk.bounces import words_of
+from desk.posting import say_from_json
+from mail.bounces import read_bounce
+from mail.parts import read_parts
+from storage.models import Letter, Message, Ticket
+from storage.states import LetterState, MessageKind, OutboxState, ReplyState, Side
+from tests.mail.office import AGENT, Office, open_office
+from tests.mail.people import Desk, desk, entity, headers, multipart
+
+ALICE, OURS = "alice@user.example", "<answer1@desk.example>"
+MX = "Mail Delivery System <MAILER-DAEMON@mx.user.example>"
+SAYS = "Alice the agent moved to 12 Secret Street"
+
+
+@pytest.fixture(scope="module", name="house")
+def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
+        yield made
+
+
+@pytest.fixture(name="office")
+async def make_office(tmp_path: Path, house: Desk) -> AsyncIterator[Office]:
+    """A ticket of Alice's whose answer has left."""
+    async with open_office(tmp_path, house.keyring) as office:
+        await office.take_in(headers(ALICE) + entity("Hello."))
+        await answered(office)
+        yield office
+
+
+async def answered(office: Office, message_id: str = OURS) -> None:
+    """Note that an answer has left under this Message-ID."""
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(1, lock=True)
+        assert ticket is not None
+        message = Message(
+            ref=message_id,
+            ticket=ticket,
+            kind=MessageKind.OUT,
+            at=office.world.now(),
+            author=AGENT,
+            state=ReplyState.SENT,
+            message_id_tag=unit.messages.message_id_tag(message_id),
+        )
+        message.text, message.details = "An answer.", '{"room":1}'
+        await unit.messages.add(message)
+        ticket.last_public = Side.DESK
+
+
+def recipient(action: str, status: str, address: str = ALICE) -> str:
+    return (
+        f"Original-Recipient: rfc822;{address}\nFinal-Recipient: rfc822; {address}\nAction: {action}\n"
+        f"Status: {status}\nRemote-MTA: dns; mx.user.example\nDiagnostic-Code: smtp; 550 {SAYS}"
+    )
+
+
+def report(*recipients: str, returned: str = f"Message-ID: {OURS}\nSubject: ...", number: int = 1) -> bytes:
+    """Return a DSN (RFC 3464) as Postfix writes it."""
+    status = "\n\n".join(["Reporting-MTA: dns; mx.user.example", *recipients])
+    body = multipart(
+        "multipart/report; report-type=delivery-status",
+        entity(f"I am sorry. {SAYS} <{ALICE}>"),
+        entity(status, type_="message/delivery-status"),
+        entity(returned, type_="text/rfc822-headers"),
+    )
+    return headers(MX, "Undelivered Mail").replace(b"<m1@", b"<bounce%d@" % number) + body
+
+
+async def bounce(office: Office, raw: bytes, *, token: str | None = None) -> tuple[Letter, list[str]]:
+    """Take a bounce in; return its letter and what is said of it."""
+    before = len(await said(office))
+    letter_id = await office.keep(raw, mail_from="", token=token)
+    await office.worker().work(letter_id)
+    return await office.letter(letter_id), (await said(office))[before:]
+
+
+async def said(office: Office) -> list[str]:
+    async with office.units() as unit:
+        rows = await unit.outbox.in_state(OutboxState.PENDING)
+        return [say_from_json(row.payload or "").text for row in rows if row.kind == "say"]
+
+
+async def look(office: Office) -> tuple[Ticket, Message]:
+    """Return the ticket and its first answer."""
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        answer = next(each for each in await unit.messages.of(ticket) if each.kind is MessageKind.OUT)
+        answer.data_key()
+        return ticket, answer
+
+
+async def test_a_failed_delivery_is_told_in_words_of_ours_and_the_ticket_is_left_again(
+    office: Office,
+) -> None:
+    letter, told = await bounce(office, report(recipient("failed", "5.1.1")))
+    assert (letter.state, letter.ticket_id) == (LetterState.FOLLOW_UP, 1)
+    assert told == ["The answer was reported as not delivered: there is no such mailbox (5.1.1)."]
+    ticket, answer = await look(office)
+    assert (answer.state, ticket.last_public) == (ReplyState.BOUNCED, Side.USER)
+    async with office.units() as unit:
+        assert await unit.tickets.left_in(None)
+
+
+async def test_a_delay_is_told_as_one_and_changes_nothing(office: Office) -> None:
+    _, told = await bounce(office, report(recipient("delayed", "4.4.1")))
+    words = "delayed, and still being tried: the other server does not answer (4.4.1)"
+    assert told == [f"The answer was reported as {words}."]
+    ticket, answer = await look(office)
+    assert (answer.state, ticket.last_public) == (ReplyState.SENT, Side.DESK)
+    await bounce(office, report(recipient("failed", "4.4.7"), number=2))
+    assert (await look(office))[1].state is ReplyState.BOUNCED
+
+
+async def test_of_several_recipients_the_user_counts(office: Office) -> None:
+    both = (recipient("delivered", "2.0.0"), recipient("failed", "5.2.2", "other@user.example"))
+    _, told = await bounce(office, report(*both))
+    assert told == ["The answer was reported as delivered (2.0.0)."]
+    assert (await look(office))[1].state is ReplyState.SENT
+
+
+async def test_several_addresses_behind_the_user_s_are_counted(office: Office) -> None:
+    several = [recipient("failed", "5.2.2", f"a{number}@user.example") for number in range(3)]
+    _, told = await bounce(office, report(*several, recipient("delayed", "4.2.2", "b@user.example")))
+    assert told[0].endswith(
+        "not delivered: the mailbox is full (5.2.2) (3 addresses); "
+        "delayed, and still being tried: the mailbox is full (4.2.2)."
+    )
+    assert (await look(office))[1].state is ReplyState.SENT
+
+
+@pytest.mark.parametrize("by", ["returned mail", "envelope"])
+async def test_a_reply_token_names_the_ticket_and_the_one_answer(office: Office, by: str) -> None:
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        token = unit.vault.reply_token(ticket.ref)
+    returned = f"Reply-To: help+{token}@desk.example" if by == "returned mail" else "Subject: ..."
+    raw = report(recipient("failed", "5.1.1"), returned=returned)
+    letter, told = await bounce(office, raw, token=token if by == "envelope" else None)
+    assert letter.ticket_id == 1
+    assert told[0].startswith("The answer was reported as not delivered")
+    await answered(office, "<answer2@desk.example>")
+    await answered(office, "<answer3@desk.example>")
+    _, told = await bounce(
+        office, report(recipient("failed", "5.1.1"), returned=returned, number=2), token=token
+    )
+    assert told == ["A mail of this ticket was reported as not delivered: there is no such mailbox (5.1.1)."]
+
+
+async def test_a_bounce_in_words_alone_is_known_by_the_mail_it_quotes(office: Office) -> None:
+    raw = headers(MX, "failure notice").replace(b"<m1@", b"<qmail@")
+    raw += entity(f"Hi. This is the program.\n{SAYS}\n\n--- Below this line\nMessage-ID: {OURS}\nSubject: x")
+    letter, told = await bounce(office, raw)
+    assert (letter.state, letter.ticket_id) == (LetterState.FOLLOW_UP, 1)
+    assert told == ["A bounce came back for this ticket."]
+
+
+@pytest.mark.parametrize(
+    "returned", ["Message-ID: <other@desk.example>", f"Reply-To: help+{'a' * 16}@desk.example", ""]
+)
+async def test_a_bounce_that_answers_none_of_ours_is_put_aside(office: Office, returned: str) -> None:
+    letter, told = await bounce(office, report(recipient("failed", "5.1.1"), returned=returned))
+    assert (letter.state, letter.ticket_id) == (LetterState.QUARANTINED, None)
+    assert told[0].startswith(f"Letter {letter.id} is in quarantine: an automatic mail (bounce)")
+    assert (await look(office))[1].state is ReplyState.SENT
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        recipient("failed", f"5.1.1 {SAYS}"),
+        recipient("failed", SAYS),
+        recipient("failed", ""),
+        f"Action: failed ({SAYS})\nStatus: 5.1.1\nFinal-Recipient: {SAYS}",
+    ],
+)
+async def test_nothing_that_others_wrote_is_said(office: Office, group: str) -> None:
+    _, told = await bounce(office, report(group))
+    assert told[0].startswith("The answer was reported as not delivered")
+    async with office.units() as unit:
+        rows = await unit.outbox.in_state(OutboxState.PENDING)
+        payloads = "".join(row.payload or "" for row in rows)
+    assert "Secret" not in payloads
+    assert ALICE not in payloads
+    assert "Secret" not in ((await look(office))[1].details or "")
+
+
+@pytest.mark.parametrize("action", ["exploded", "", "failed@x"])
+async def test_an_unknown_fate_is_no_fate(office: Office, action: str) -> None:
+    _, told = await bounce(office, report(recipient(action, "5.1.1")))
+    assert told == ["A bounce came back for this ticket."]
+    assert (await look(office))[1].state is ReplyState.SENT
+
+
+async def test_a_bounce_comes_too_late_for_what_did_not_leave(office: Office) -> None:
+    async with office.units() as unit:
+        answer = (await look(office))[1]
+        held = await unit.messages.get(answer.id)
+        assert held is not None
+        held.state = ReplyState.CANCELLED
+    await bounce(office, report(recipient("failed", "5.1.1")))
+    assert (await look(office))[1].state is ReplyState.CANCELLED
+
+
+async def test_a_newer_answer_keeps_the_ticket_answered(office: Office) -> None:
+    await answered(office, "<answer2@desk.example>")
+    await bounce(office, report(recipient("failed", "5.1.1")))
+    ticket, answer = await look(office)
+    assert (answer.state, ticket.last_public) == (ReplyState.BOUNCED, Side.DESK)
+
+
+def test_a_report_of_thousands_of_recipients_is_cut() -> None:
+    groups = [recipient("failed", "5.1.1", f"a{number}@b.example") for number in range(5000)]
+    found = read_bounce(read_parts(report(*groups)))
+    assert len(found.fates) == 100
+    assert found.message_ids == (OURS,)
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "words"),
+    [
+        ("failed", "", "not delivered"),
+        ("failed", "5.1.1", "not delivered: there is no such mailbox (5.1.1)"),
+        ("failed", "5.7.509", "not delivered: the other server refuses it for reasons of its own (5.7.509)"),
+        ("failed", "5.9.9", "not delivered (5.9.9)"),
+        ("failed", "5.0.0", "not delivered (5.0.0)"),
+        ("relayed", "2.1.9", "passed on to a server that reports nothing (2.1.9)"),
+    ],
+)
+def test_codes_are_told_in_words(action: str, code: str, words: str) -> None:
+    assert words_of(action, code) == words

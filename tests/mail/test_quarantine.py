@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Letters in quarantine, opened for those who asked, and taken in when somebody says so."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from desk import quarantine
+from desk.delivery import Delivery
+from mail.quarantine import QuarantineReader
+from storage.states import LetterState, OutboxState
+from tests.mail.office import AGENT, Office, open_office
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, person
+
+BOMB = b"From: a@b.example\r\n" + b"X: y\r\n" * 60_000 + b"\r\nhi\r\n"
+AWAY = "Auto-Submitted: auto-replied"
+
+
+@pytest.fixture(scope="module", name="house")
+def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
+        yield made
+
+
+@pytest.fixture(scope="module", name="alice")
+def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
+        yield made
+
+
+@pytest.fixture(name="office")
+async def make_office(tmp_path: Path, house: Desk) -> AsyncIterator[Office]:
+    async with open_office(tmp_path, house.keyring) as office:
+        yield office
+
+
+async def shown(office: Office, number: int) -> str:
+    """Have a letter shown; return what is said of it, payload by payload."""
+    async with office.units() as unit:
+        room = await unit.rooms.of_operators()
+        assert room is not None
+        letter = await quarantine.seen_from(unit, room, number)
+        await quarantine.ask_to_show(unit, office.world, letter, room, None)
+    reader = QuarantineReader(office.units, office.world, office.keyring, office.workshop)
+    delivery = Delivery(office.units, office.world, {quarantine.SHOW: reader})
+    await delivery._drain_lane(f"{quarantine.SHOW}:{room.id}")
+    async with office.units() as unit:
+        rows = await unit.outbox.in_state(OutboxState.PENDING)
+        return "\n".join(row.payload or "" for row in rows if "in quarantine," in (row.payload or ""))
+
+
+async def release(office: Office, number: int) -> None:
+    async with office.units() as unit:
+        room = await unit.rooms.of_operators()
+        assert room is not None
+        letter = await quarantine.seen_from(unit, room, number)
+        await quarantine.release(unit, office.world, letter, AGENT, ticket=None)
+    await office.worker().work(number)
+
+
+async def test_an_encrypted_letter_is_shown_decrypted_and_stays_aside(
+    office: Office, house: Desk, alice: Person
+) -> None:
+    sealed = encrypted(alice.encrypt(entity("secret words"), house.public))
+    letter = await office.take_in(headers(alice.address, "...", AWAY) + sealed)
+    assert letter.state is LetterState.QUARANTINED
+    said = await shown(office, letter.id)
+    assert "secret words" in said
+    assert "Protection: Encrypted." in said
+    assert (await office.letter(letter.id)).state is LetterState.QUARANTINED
+    await release(office, letter.id)
+    assert (await office.letter(letter.id)).state is LetterState.TICKET
+    async with office.units() as unit:
+        [ticket] = await unit.tickets.open_in(None)
+        assert ticket.confidential
+
+
+async def test_a_letter_that_cannot_be_opened_says_why_and_a_release_does_not_lose_it(office: Office) -> None:
+    letter = await office.take_in(BOMB)
+    said = await shown(office, letter.id)
+    assert "It cannot be opened: The letter has more than 256 KB of headers." in said
+    assert '"name":"letter-1.eml.txt"' in said
+    await release(office, letter.id)
+    letter = await office.letter(letter.id)
+    assert (letter.state, letter.released_by) == (LetterState.QUARANTINED, None)
