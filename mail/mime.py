@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """From a tree of parts to the text a person wrote and the files that came with it."""
 
+import mimetypes
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from mail.offers import is_key_part
 from mail.parts import Part
 from mail.readable import readable
 from mail.tnef import unpack
+from mail.uuencoded import take_out_files
 
 _LEGACY_LINES = re.compile(
     r"\A(?:(?:Subject|From|To|Cc|Date|Reply-To|Followup-To): [^\n]*\n(?:[ \t][^\n]*\n)*)+\n"
@@ -77,6 +79,10 @@ def safe_text(part: Part) -> tuple[str, bool]:
     content, charset = part.content(), part.params.get("charset", "")
     if part.type == "text/html" and not charset:
         charset = charset_of(content)
+    return _decoded(part, content, charset)
+
+
+def _decoded(part: Part, content: bytes, charset: str) -> tuple[str, bool]:
     text, guessed = clean_text(content, charset)
     if part.params.get("format", "").lower() == "flowed" and part.type == "text/plain":
         text = unflow(text, delete_space=part.params.get("delsp", "").lower() == "yes")
@@ -166,11 +172,19 @@ def _collect_leaf(part: Part, content: Content) -> None:
 
 def _collect_text(part: Part, content: Content) -> None:
     text, guessed = safe_text(part)
+    if "\nbegin " in f"\n{text}":
+        left, files = take_out_files(part.content())
+        content.attachments += [as_file(name, _type_of(name), data) for name, data in files]
+        text, guessed = _decoded(part, left, part.params.get("charset", "")) if files else (text, guessed)
     if content.hide_copies and part.params.get("hp-legacy-display") == "1":
         text = _LEGACY_LINES.sub("", text, count=1)
     content.texts.append(text)
     if guessed:
         content.note(_GUESSED)
+
+
+def _type_of(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def _collect_page(part: Part, content: Content) -> None:

@@ -161,6 +161,31 @@ def test_no_winmail_raises_anything_else(data: st.DataObject) -> None:
         unpack(bytes(stream))
 
 
+UUENCODED = b"Look:\r\n\r\nbegin 644 a cat.png\r\n$B5!.1P  \r\n`\r\nend\r\nBye\r\n"
+
+
+def test_a_file_that_stands_uuencoded_in_the_text_is_a_file() -> None:
+    content = read_content(read_parts(b"Subject: x\n\n" + UUENCODED * 2))
+    assert content.text == "Look:\n\n[a cat.png]\nBye\n" * 2
+    assert [(one.name, one.type, one.content) for one in content.attachments] == [
+        ("a cat.png", "image/png", b"\x89PNG")
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"begin 644 a.png\n$B5!.1P  \n`\n",
+        b"begin 644 a.png\nthis is no file\nend\n",
+        b"to begin 644 a.png\n$B5!.1P  \n`\nend\n",
+        b"begin again\n$B5!.1P  \nend\n",
+    ],
+)
+def test_what_is_no_whole_file_stays_in_the_text(text: bytes) -> None:
+    content = read_content(read_parts(b"Subject: x\n\n" + text))
+    assert (content.text, content.attachments) == (text.decode(), [])
+
+
 def test_packed_rtf_is_unpacked() -> None:
     # The example of [MS-OXRTFCP], 4.1.1.
     packed = "2d 00 00 00 2b 00 00 00 4c 5a 46 75 f1 c5 c7 a7 03 00 0a 00 72 63 70 67 31 32 35 42 32 0a f3 20"
