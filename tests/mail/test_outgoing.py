@@ -10,19 +10,14 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from desk import replies
-from desk.delivery import Delivery
-from desk.replies import Answer
 from desk.world import Refusal
 from mail.addresses import split_token
-from mail.catcher import Catcher
-from mail.outgoing import MailSender
-from mail.submission import SubmissionSettings
-from storage.models import Letter, Outbox
+from storage.models import Letter
 from storage.sealing import address_tag
 from storage.states import KeyState, LetterState, OutboxState, ReplyState
-from tests.mail.office import AGENT, Office, open_office
+from tests.mail.office import Office, open_office
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person
+from tests.mail.sending import answer, deliver, delivery, mail_row
 from tests.services.mailserver import MailServer, Oddity
 
 KEY = "application/pgp-keys"
@@ -53,41 +48,11 @@ async def make_server() -> AsyncIterator[MailServer]:
         yield server
 
 
-def delivery(office: Office, server: Catcher) -> Delivery:
-    settings = SubmissionSettings("127.0.0.1", server.port, "loopback-plain", content_seconds=5)
-    sender = MailSender(office.units, office.world, office.house, office.keyring, office.workshop, settings)
-    return Delivery(office.units, office.world, {"mail": sender})
-
-
 async def confidential(office: Office, desk: Desk, alice: Person, *, with_key: bool) -> Letter:
     """Let alice write encrypted; with her key inside, or without."""
     key = multipart("multipart/mixed", entity("secret"), entity(alice.public.decode(), type_=KEY))
     raw = alice.encrypt(key if with_key else entity("secret"), desk.public)
     return await office.take_in(headers(alice.address, "...") + encrypted(raw))
-
-
-async def answer(office: Office, ticket_id: int) -> int:
-    """Hold an answer, send it, and return the id of its message."""
-    async with office.units() as unit:
-        ticket = await unit.tickets.get(ticket_id, lock=True)
-        assert ticket is not None
-        said = Answer(AGENT, WORDS, office.world.now())
-        draft = await replies.begin(unit, office.world, office.house, ticket, said)
-        await replies.send(unit, office.world, draft)
-        return draft.id
-
-
-async def mail_row(office: Office) -> Outbox:
-    async with office.units() as unit:
-        rows = await unit.outbox.in_state(*OutboxState)
-        return next(row for row in rows if row.kind == "mail")
-
-
-async def deliver(office: Office, server: Catcher) -> Outbox:
-    """Drain the lane of the one mail; rooms are not served here."""
-    row = await mail_row(office)
-    await delivery(office, server)._drain_lane(row.lane)
-    return await mail_row(office)
 
 
 async def state_of(office: Office, message_id: int) -> ReplyState | None:
@@ -112,7 +77,7 @@ async def test_a_confidential_answer_leaves_encrypted_and_opens(
     office: Office, desk: Desk, alice: Person, server: MailServer
 ) -> None:
     letter = await confidential(office, desk, alice, with_key=True)
-    message_id = await answer(office, letter.ticket_id or 0)
+    message_id = await answer(office, letter.ticket_id or 0, WORDS)
     row = await deliver(office, server)
     [caught] = server.caught
     outer = parse(caught.content)
@@ -130,7 +95,7 @@ async def test_a_confidential_answer_leaves_encrypted_and_opens(
 
 async def test_a_mail_in_clear_is_answered_signed(office: Office, server: MailServer) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
-    await answer(office, letter.ticket_id or 0)
+    await answer(office, letter.ticket_id or 0, WORDS)
     await deliver(office, server)
     assert parse(server.caught[0].content).get_content_type() == "multipart/signed"
 
@@ -140,7 +105,7 @@ async def test_nothing_is_submitted_once_the_key_is_gone(
     office: Office, desk: Desk, alice: Person, server: MailServer, state: KeyState | None
 ) -> None:
     letter = await confidential(office, desk, alice, with_key=True)
-    message_id = await answer(office, letter.ticket_id or 0)
+    message_id = await answer(office, letter.ticket_id or 0, WORDS)
     async with office.units() as unit:
         [key] = await unit.keys.of(address_tag(unit.vault, alice.address))
         if state is None:
@@ -157,7 +122,7 @@ async def test_a_key_that_gpg_cannot_use_is_never_replaced_by_nothing(
     office: Office, desk: Desk, alice: Person, server: MailServer
 ) -> None:
     letter = await confidential(office, desk, alice, with_key=True)
-    await answer(office, letter.ticket_id or 0)
+    await answer(office, letter.ticket_id or 0, WORDS)
     async with office.units() as unit:
         [key] = await unit.keys.of(address_tag(unit.vault, alice.address))
         key.armor = b"no key"
@@ -168,7 +133,7 @@ async def test_a_key_that_gpg_cannot_use_is_never_replaced_by_nothing(
 async def test_without_a_key_an_answer_is_not_even_begun(office: Office, desk: Desk, alice: Person) -> None:
     letter = await confidential(office, desk, alice, with_key=False)
     with pytest.raises(Refusal, match="no public key"):
-        await answer(office, letter.ticket_id or 0)
+        await answer(office, letter.ticket_id or 0, WORDS)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +150,7 @@ async def test_each_outcome_is_kept_and_names_nobody(
 ) -> None:
     server.script.append(script)
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
-    message_id = await answer(office, letter.ticket_id or 0)
+    message_id = await answer(office, letter.ticket_id or 0, WORDS)
     row = await deliver(office, server)
     assert (row.state, await state_of(office, message_id)) == (row_state, reply)
     assert "@" not in (row.error or "")
@@ -195,7 +160,7 @@ async def test_each_outcome_is_kept_and_names_nobody(
 async def test_a_mail_put_off_is_tried_again_as_the_same_mail(office: Office, server: MailServer) -> None:
     server.script.append("451 4.3.0 later")
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
-    message_id = await answer(office, letter.ticket_id or 0)
+    message_id = await answer(office, letter.ticket_id or 0, WORDS)
     row = await deliver(office, server)
     office.clock.at = row.due_at
     row = await deliver(office, server)
@@ -209,7 +174,7 @@ async def test_a_mail_put_off_is_held_again_when_the_user_writes_meanwhile(
 ) -> None:
     server.script.append("451 4.3.0 later")
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
-    message_id = await answer(office, letter.ticket_id or 0)
+    message_id = await answer(office, letter.ticket_id or 0, WORDS)
     row = await deliver(office, server)
     async with office.units() as unit:
         ticket = await unit.tickets.get(letter.ticket_id or 0)
@@ -229,7 +194,7 @@ async def test_a_mail_put_off_is_held_again_when_the_user_writes_meanwhile(
 
 async def test_an_answer_to_our_answer_finds_its_ticket(office: Office, server: MailServer) -> None:
     first = await office.take_in(headers("bob@user.example") + entity("hi"))
-    await answer(office, first.ticket_id or 0)
+    await answer(office, first.ticket_id or 0, WORDS)
     row = await deliver(office, server)
     ours = f"<{row.ref}@desk.example>"
     raw = headers("bob@user.example", "Re: hm", f"In-Reply-To: {ours}").replace(b"m1@", b"m2@")
@@ -243,7 +208,7 @@ async def test_an_answer_to_our_answer_finds_its_ticket(office: Office, server: 
 
 async def test_the_address_to_answer_to_leads_to_the_ticket(office: Office, server: MailServer) -> None:
     first = await office.take_in(headers("bob@user.example") + entity("hi"))
-    await answer(office, first.ticket_id or 0)
+    await answer(office, first.ticket_id or 0, WORDS)
     await deliver(office, server)
     reply_to = parse(server.caught[0].content)["Reply-To"]
     raw = headers("bob@other.example").replace(b"m1@", b"m2@") + entity("from elsewhere")
@@ -253,7 +218,7 @@ async def test_the_address_to_answer_to_leads_to_the_ticket(office: Office, serv
 
 async def test_our_answer_that_comes_back_is_dropped(office: Office, server: MailServer) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
-    await answer(office, letter.ticket_id or 0)
+    await answer(office, letter.ticket_id or 0, WORDS)
     await deliver(office, server)
     echo = server.caught[0].content.replace(b"help@desk.example", b"list@user.example")
     assert (await office.take_in(echo)).state is LetterState.DROPPED
@@ -264,7 +229,7 @@ async def test_an_odd_message_id_of_a_stranger_does_not_stop_the_answer(
 ) -> None:
     raw = headers("bob@user.example").replace(b"<m1@user.example>", b"<odd id\xc3\xa9")
     letter = await office.take_in(raw + entity("hi"))
-    await answer(office, letter.ticket_id or 0)
+    await answer(office, letter.ticket_id or 0, WORDS)
     assert (await deliver(office, server)).state is OutboxState.SENT
     assert parse(server.caught[0].content)["References"] is None
 
@@ -284,7 +249,7 @@ class Witness(MailServer):
 
 async def test_that_a_mail_is_being_handed_over_is_on_disk_before_it_is(office: Office) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
-    await answer(office, letter.ticket_id or 0)
+    await answer(office, letter.ticket_id or 0, WORDS)
     async with Witness(office) as server:
         await deliver(office, server)
     assert server.seen == [OutboxState.SENDING]
@@ -294,7 +259,7 @@ async def test_a_mail_interrupted_while_handed_over_is_not_sent_again(
     office: Office, server: MailServer
 ) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
-    message_id = await answer(office, letter.ticket_id or 0)
+    message_id = await answer(office, letter.ticket_id or 0, WORDS)
     row_id = (await mail_row(office)).id
     async with office.units() as unit:
         row = await unit.outbox.get(row_id)

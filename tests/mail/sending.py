@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The way of an answer, from the desk's hold to the mail server."""
+
+from desk import replies
+from desk.delivery import Delivery
+from desk.policy import Path
+from desk.replies import Answer
+from mail.catcher import Catcher
+from mail.outgoing import MailSender
+from mail.submission import SubmissionSettings
+from storage.models import Outbox
+from storage.states import OutboxState
+from tests.mail.office import AGENT, Office
+
+
+def delivery(office: Office, server: Catcher) -> Delivery:
+    """Make what drains the outbox; rooms are not served."""
+    settings = SubmissionSettings("127.0.0.1", server.port, "loopback-plain", content_seconds=5)
+    sender = MailSender(office.units, office.world, office.house, office.keyring, office.workshop, settings)
+    return Delivery(office.units, office.world, {"mail": sender})
+
+
+async def answer(office: Office, ticket_id: int, words: str, path: Path = Path.ANSWER) -> int:
+    """Hold an answer, send it, and return the id of its message."""
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(ticket_id, lock=True)
+        assert ticket is not None
+        said = Answer(AGENT, words, office.world.now(), path)
+        draft = await replies.begin(unit, office.world, office.house, ticket, said)
+        await replies.send(unit, office.world, draft)
+        return draft.id
+
+
+async def mail_row(office: Office) -> Outbox:
+    """Return the newest mail of the outbox."""
+    async with office.units() as unit:
+        rows = await unit.outbox.in_state(*OutboxState)
+        return max((row for row in rows if row.kind == "mail"), key=lambda row: row.id)
+
+
+async def deliver(office: Office, server: Catcher) -> Outbox:
+    """Drain the lane of the newest mail and return its row."""
+    row = await mail_row(office)
+    await delivery(office, server)._drain_lane(row.lane)
+    return await mail_row(office)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What leaves the desk, read by programs that share no code with it: Sequoia and notmuch."""
+
+import base64
+import email
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from email import policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pysequoia import Cert, Sig, Tsk, decrypt, verify
+
+from mail.catcher import Catcher
+from tests.mail.office import Office, open_office
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person
+from tests.mail.sending import answer, deliver
+from tests.services.mailserver import MailServer
+
+KEY = "application/pgp-keys"
+SUBJECT = "Wo ist mein Gerät? – " + "lang " * 20
+WORDS = "Grüße,\n\nFrom here on:\n.dot\n  indented, trailing  \n" + "long " * 60 + "\n\n-- \nHelp\n"
+
+
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
+        yield made
+
+
+@pytest.fixture(scope="module", name="alice")
+def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
+        yield made
+
+
+@pytest.fixture(name="office")
+async def make_office(tmp_path: Path, desk: Desk) -> AsyncIterator[Office]:
+    async with open_office(tmp_path, desk.keyring) as office:
+        yield office
+
+
+@pytest.fixture(name="server")
+async def make_server() -> AsyncIterator[MailServer]:
+    async with MailServer() as server:
+        yield server
+
+
+async def answered(office: Office, server: Catcher, letter: bytes) -> bytes:
+    """Let a letter come and its answer leave; return the answer as the mail server got it."""
+    kept = await office.take_in(letter)
+    await answer(office, kept.ticket_id or 0, WORDS)
+    await deliver(office, server)
+    return server.caught[-1].content
+
+
+def letter_of(alice: Person, desk: Desk) -> bytes:
+    """Return a letter that is encrypted, with a subject that only the desk can read."""
+    key = multipart("multipart/mixed", entity("secret"), entity(alice.public.decode(), type_=KEY))
+    protected = key.replace(b"multipart/mixed;", b'multipart/mixed; protected-headers="v1";', 1)
+    inner = EmailMessage(policy=policy.SMTP)
+    inner["Subject"] = SUBJECT
+    fields = inner.as_bytes().removesuffix(b"\r\n")
+    return headers(alice.address, "...") + encrypted(alice.encrypt(fields + protected, desk.public))
+
+
+def clear_letter() -> bytes:
+    return headers("bob@user.example", "Printer") + entity("hi")
+
+
+def parse(raw: bytes) -> EmailMessage:
+    return email.message_from_bytes(raw, policy=policy.default)
+
+
+def payload(part: Any) -> bytes:
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes)
+    return content
+
+
+def said_in(part: EmailMessage) -> str:
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+async def test_sequoia_opens_what_is_encrypted_and_checks_who_signed(
+    office: Office, desk: Desk, alice: Person, server: MailServer
+) -> None:
+    raw = await answered(office, server, letter_of(alice, desk))
+    sealed = payload(list(parse(raw).iter_parts())[1])
+    secret = Tsk.from_bytes(alice.gpg("--armor", "--export-secret-keys"))
+    queue = Cert.from_bytes(desk.public)
+    opened = decrypt(sealed, decryptor=secret.decryptor(), store=lambda _: [queue])
+    [good] = opened.valid_sigs
+    assert good.certificate.upper() == queue.fingerprint.upper()
+    inner = parse(opened.bytes)
+    assert inner["Subject"] == f"Re: {SUBJECT.strip()}"
+    assert said_in(inner) == WORDS
+    for secret_word in (b"Ger", b"indented", base64.b64encode("Gerät".encode())):
+        assert secret_word not in raw
+
+
+async def test_sequoia_reads_the_key_that_is_offered(office: Office, desk: Desk, server: MailServer) -> None:
+    header = parse(await answered(office, server, clear_letter()))["Autocrypt"]
+    offered = Cert.from_bytes(base64.b64decode("".join(header.partition("keydata=")[2].split())))
+    assert offered.fingerprint == Cert.from_bytes(desk.public).fingerprint
+    assert [str(user_id) for user_id in offered.user_ids] == ["Help <help@desk.example>"]
+
+
+async def test_sequoia_checks_what_is_only_signed(office: Office, desk: Desk, server: MailServer) -> None:
+    raw = await answered(office, server, clear_letter())
+    outer = parse(raw)
+    boundary = f"--{outer.get_boundary()}\r\n".encode()
+    content = raw.split(boundary)[1].removesuffix(b"\r\n")
+    signature = payload(list(outer.iter_parts())[1])
+    queue = Cert.from_bytes(desk.public)
+    detached = Sig.from_bytes(signature)
+    [good] = verify(content, store=lambda _: [queue], signature=detached).valid_sigs
+    assert good.certificate.upper() == queue.fingerprint.upper()
+    with pytest.raises(Exception, match=r"."):
+        verify(content.replace(b"indented", b"indebted"), store=lambda _: [queue], signature=detached)
+
+
+def read_with_notmuch(folder: Path, reader: Person, raw: bytes) -> dict[str, Any]:
+    """Put a mail into a mailbox of notmuch and return what it shows of it."""
+    for name in ("new", "cur", "tmp"):
+        (folder / "mail" / name).mkdir(parents=True)
+    (folder / "mail" / "new" / "one").write_bytes(raw)
+    config = folder / "notmuch-config"
+    config.write_text(f"[database]\npath={folder / 'mail'}\n[user]\nprimary_email={reader.address}\n")
+    environment = {**os.environ, "NOTMUCH_CONFIG": str(config), "GNUPGHOME": str(reader.home)}
+    for words in ("new", "show --format=json --decrypt=true --verify *"):
+        command = ["notmuch", *words.split()]
+        shown = subprocess.run(command, env=environment, capture_output=True, check=True).stdout
+    found: dict[str, Any] = json.loads(shown)[0][0][0]
+    return found
+
+
+def text_of(shown: dict[str, Any]) -> str:
+    """Return the text of what notmuch shows."""
+    parts = list(shown["body"])
+    while parts:
+        part = parts.pop(0)
+        if part["content-type"] == "text/plain":
+            return str(part["content"])
+        parts += part["content"] if isinstance(part.get("content"), list) else []
+    raise AssertionError("notmuch shows no text")
+
+
+@pytest.mark.parametrize("is_encrypted", [True, False])
+async def test_notmuch_shows_the_protected_subject_and_a_good_signature(
+    office: Office, desk: Desk, alice: Person, server: MailServer, tmp_path: Path, *, is_encrypted: bool
+) -> None:
+    raw = await answered(office, server, letter_of(alice, desk) if is_encrypted else clear_letter())
+    alice.gpg("--import", data=desk.public)
+    shown = read_with_notmuch(tmp_path, alice, raw)
+    state = shown["crypto"]
+    [signature] = state["signed"]["status"]
+    assert signature["status"] == "good"
+    assert signature["fingerprint"] == desk.keyring.secret_keys()[0].fingerprint
+    assert "Subject" in state["signed"]["headers"]
+    assert text_of(shown) == WORDS
+    if is_encrypted:
+        assert state["decrypted"] == {"status": "full", "header-mask": {"Subject": "..."}}
+    assert shown["headers"]["Subject"] == (f"Re: {SUBJECT.strip()}" if is_encrypted else "Re: Printer")
