@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from desk import belonging, bounces, quarantine
 from desk.arrival import Arrival, Desk, Step, Verdict, first
+from desk.ciphertexts import with_warning
 from desk.house import House
 from desk.keys import offer
 from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
@@ -22,6 +23,7 @@ SURE_ENOUGH = 0.6
 
 async def take_in(desk: Desk, letter: Letter, opened: Opened) -> None:
     """Decide what a letter is; the first step that knows has the last word."""
+    opened = await with_warning(desk.unit, desk.world, letter, opened, _contact(desk.house, opened))
     message_id = opened.headers.message_id
     same_id = await desk.unit.messages.by_message_id([message_id]) if message_id else []
     arrival = Arrival(letter, opened, desk.house.queue(letter.queue), same_id)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
-from storage.models import Letter
+from storage.models import Ciphertext, Letter
 from storage.sealing import Vault, address_tag
 from storage.states import LetterState
 
@@ -97,6 +97,13 @@ class Letters:
             .with_for_update(skip_locked=True)
         )
         return (await self._session.scalars(query)).all()
+
+    async def first_with(self, ciphertext: Ciphertext) -> Ciphertext:
+        """Return what is known of a ciphertext; one that is new is kept and returned."""
+        known = await self._session.get(Ciphertext, ciphertext.tag)
+        if known is None:
+            self._session.add(ciphertext)
+        return known or ciphertext
 
     async def get(self, letter_id: int, *, lock: bool = False) -> Letter | None:
         """Return one letter, without its bytes; with `lock` no other unit can change it meanwhile."""

@@ -198,6 +198,18 @@ class Letter(OwnKey, Base):
     mail_from = Sealed("mail_from_sealed")
 
 
+class Ciphertext(Base):
+    """What was opened once, found by a tag of its session key: that stays the same, whoever sends it."""
+
+    __tablename__ = "ciphertext"
+
+    tag: Mapped[str] = mapped_column(String(32), primary_key=True)
+    letter_id: Mapped[int | None] = mapped_column(ForeignKey("letter.id", ondelete="SET NULL"))
+    contact_tag: Mapped[str | None] = mapped_column(String(32))
+    """Who sent it first."""
+    seen_at: Mapped[dt.datetime]
+
+
 class Message(Base):
     """What was said in a ticket: by the user, to the user, or among agents."""
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What a letter becomes: a ticket, a follow-up, quarantine, or nothing."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -337,3 +338,20 @@ async def test_a_second_report_with_the_same_id_is_told_in_both_threads(desk: De
     words = await told(desk)
     assert "This report's WhisperBack id came before: #1" in words
     assert "A report with the same WhisperBack id came: #2" in words
+
+
+async def test_a_ciphertext_that_comes_again_from_somebody_else_is_warned_of(desk: Desk):
+    await take_in(desk, replace(PLAIN, sessions=("digest",)))
+    await take_in(desk, replace(wrote(), sessions=("digest",)))
+    await take_in(desk, replace(wrote(number=3, sender="eve@example.net"), sessions=("other", "digest")))
+    warned = [await _problems(desk, number) for number in (1, 2, 3)]
+    assert warned[:2] == [[], []]
+    assert [each[:48] for each in warned[2]] == ["The same ciphertext came before, on 2026-03-02, "]
+
+
+async def _problems(desk: Desk, number: int) -> list[str]:
+    async with desk.units() as unit:
+        ticket = await unit.tickets.get(number)
+        assert ticket is not None
+        [message] = await unit.messages.of(ticket)
+        return list(json.loads(message.details or "{}")["problems"])
