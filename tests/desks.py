@@ -74,7 +74,7 @@ class Desk:
                 await unit.rooms.add(_room(RoomPurpose.QUEUE, queue.name, queue=queue.name))
             await unit.rooms.add(_room(RoomPurpose.OPERATORS, "ops"))
 
-    async def ticket(self, text: str = "My wifi is gone.", **facts: object) -> int:
+    async def ticket(self, text: str = "My wifi is gone.", **facts: Any) -> int:
         """Open a ticket with one message of the user; return its number."""
         usual = {
             "ref": self.world.token(),
@@ -173,7 +173,7 @@ class Desk:
             return found
 
 
-def _room(purpose: RoomPurpose, name: str, **facts: object) -> Room:
+def _room(purpose: RoomPurpose, name: str, **facts: Any) -> Room:
     return Room(
         ref=f"room-{name}", purpose=purpose, state=RoomState.OPEN, room_id=f"!{name}:helproom.test", **facts
     )

@@ -5,6 +5,7 @@ import datetime as dt
 import re
 import unicodedata
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -152,7 +153,10 @@ def test_a_ping_names_its_people_and_only_those() -> None:
     assert (content["msgtype"], content["m.mentions"]) == ("m.text", {"user_ids": ["@ana:x"]})
 
 
-def event(kind: str = "m.room.message", sender: str = "@ana:x", **content: object) -> contents.Json:
+EDIT: contents.Json = {"m.relates_to": {"rel_type": "m.replace"}}
+
+
+def event(kind: str = "m.room.message", sender: str = "@ana:x", **content: Any) -> contents.Json:
     return {
         "event_id": "$1",
         "type": kind,
@@ -169,7 +173,7 @@ def event(kind: str = "m.room.message", sender: str = "@ana:x", **content: objec
         (event(msgtype="m.emote", body="!claim"), True),
         (event(msgtype="m.notice", body="!claim"), False),
         (event(sender="@bot:x", msgtype="m.text", body="!claim"), False),
-        (event(msgtype="m.text", body="*", **{"m.relates_to": {"rel_type": "m.replace"}}), False),
+        (event(msgtype="m.text", body="*", **EDIT), False),
         (event(), False),
         (event(kind="m.reaction"), True),
         (event(kind="m.room.topic"), False),

@@ -3,6 +3,7 @@
 
 import asyncio
 import datetime as dt
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -354,14 +355,15 @@ async def test_an_encrypted_payload_of_odd_shape_stops_nothing(
     ana = await enter("ana")
     room_id = await gather(bot, ana)
     root = await ana.say(room_id, "before")
-    for odd in (
+    contents: list[Any] = [
         {"body": 3},
         {"msgtype": "m.text", "body": [1]},
         {"msgtype": {}, "m.relates_to": []},
         [],
         "x",
         3,
-    ):
+    ]
+    for odd in contents:
         cipher = ana.client.olm.group_encrypt(room_id, {"type": "m.room.message", "content": odd})
         outside = {**cipher, "m.relates_to": {"rel_type": "m.thread", "event_id": root}}
         where = path("rooms", room_id, "send", "m.room.encrypted", f"odd{odd}")

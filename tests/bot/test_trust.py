@@ -28,8 +28,8 @@ async def test_an_unsigned_device_gets_nothing(bot: Bot, enter: Enter, gather: G
         await peer.see(told)
     assert [peer.could_read(told) for peer in (ana, sly, ben)] == [True, False, False]
     ana_id, ben_id = ana.client.user_id, ben.client.user_id
-    assert bot.trust.judgement(ana_id).standing is Standing.PINNED  # type: ignore[union-attr]
-    assert bot.trust.judgement(ben_id).standing is Standing.NONE  # type: ignore[union-attr]
+    assert bot.trust.judgement(ana_id).standing is Standing.PINNED
+    assert bot.trust.judgement(ben_id).standing is Standing.NONE
     assert set(bot.pins) >= {ana_id}
     assert ben_id not in bot.pins
 

@@ -2,6 +2,7 @@
 """`!key`: agents see a user's keys, accept or refuse them, and ask for them in the user's language."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ FIRST, SECOND, THIRD = "1" * 32 + "11112222", "2" * 40, "3" * 32 + "11112222"
 ASK = "!template add key-ask {} {} {{fingerprint}}"
 
 
-async def bring(desk: Desk, *fingerprints: str, ticket: int = 1, **facts: object) -> None:
+async def bring(desk: Desk, *fingerprints: str, ticket: int = 1, **facts: Any) -> None:
     """Let the user's letters bring keys."""
     for fingerprint in fingerprints:
         key = OfferedKey(**{"fingerprint": fingerprint, "source": "attached", "armor": b"key", **facts})
@@ -51,8 +52,9 @@ async def test_without_a_key_there_is_nothing_to_decide(desk: Desk, command: str
 async def test_a_key_is_shown_with_all_that_is_known_of_it_and_no_address(desk: Desk):
     await desk.ticket()
     now = desk.clock.now
-    facts = {"algorithm": "RSA 4096", "created_at": now - dt.timedelta(days=100), "addresses": (USER,)}
-    await bring(desk, FIRST, expires_at=now + dt.timedelta(days=1), prefers_encryption=True, **facts)
+    made, ends = now - dt.timedelta(days=100), now + dt.timedelta(days=1)
+    facts: dict[str, Any] = {"algorithm": "RSA 4096", "created_at": made, "addresses": (USER,)}
+    await bring(desk, FIRST, expires_at=ends, prefers_encryption=True, **facts)
     desk.clock.pass_by(days=2)
     await bring(desk, FIRST, source="autocrypt")
     assert (await say(desk, "!keys", ticket=1)).splitlines()[:-2] == [

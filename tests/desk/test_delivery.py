@@ -124,7 +124,8 @@ async def test_after_five_surprises_a_row_is_parked_and_operators_are_told_and_t
 
 
 async def test_tries_that_are_no_surprise_and_a_database_in_trouble_park_nothing(desk: Desk):
-    troubles = [Later("busy"), StorageTrouble("locked"), StorageTrouble("locked")] * 3
+    locked = StorageTrouble("locked")
+    troubles: list[Outcome | Exception] = [Later("busy"), locked, locked] * 3
     carrier = Carrier(bad=[*troubles, ValueError("once")])
     number = await post(desk, "bad")
     carrying = delivery(desk, carrier)

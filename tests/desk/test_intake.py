@@ -3,6 +3,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ PLAIN = Opened(
 OTHER = "F" * 40
 
 
-def wrote(text: str = "More.", *, number: int = 2, **headers: object) -> Opened:
+def wrote(text: str = "More.", *, number: int = 2, **headers: Any) -> Opened:
     """Return a plain letter of the user with a Message-ID of its own."""
     return replace(
         PLAIN, text=text, headers=replace(PLAIN.headers, message_id=f"<{number}@example.org>", **headers)
@@ -105,7 +106,8 @@ async def test_who_is_on_duty_is_mentioned_once_and_else_the_fallback(desk: Desk
 async def test_an_answer_to_ours_goes_to_its_ticket(desk: Desk, by: str):
     await take_in(desk, PLAIN)
     ours = await answer(desk)
-    opened, token = (wrote(), await token_of(desk)) if by == "token" else (wrote(**{by: (ours,)}), None)
+    headers: dict[str, Any] = {by: (ours,)}
+    opened, token = (wrote(), await token_of(desk)) if by == "token" else (wrote(**headers), None)
     letter = await take_in(desk, opened, token=token)
     assert (letter.state, letter.ticket_id) == (LetterState.FOLLOW_UP, 1)
     assert (await desk.messages(1))[-1].text == "More."

@@ -5,6 +5,7 @@ import asyncio
 import datetime as dt
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ YEAR = dt.timedelta(days=365)
 SOURCE = "attached"
 
 
-def key(digit: str = "1", **facts: object) -> OfferedKey:
+def key(digit: str = "1", **facts: Any) -> OfferedKey:
     """Make a key as `mail` hands it over; its armor names it and nothing more."""
     return OfferedKey(
         **{"fingerprint": digit * 40, "source": SOURCE, "armor": f"key {digit}".encode(), **facts}
@@ -134,7 +135,7 @@ async def test_the_same_copy_is_counted_and_changes_nothing(desk: Desk):
     assert row.last_seen_at - row.seen_at == dt.timedelta(days=1)
 
 
-def grown(known: bytes, **facts: object) -> OfferedKey:
+def grown(known: bytes, **facts: Any) -> OfferedKey:
     """Make a copy that was merged with a known one."""
     return replace(key(), armor=b"merged", grown_from=digest_of(known), came_as=digest_of(b"copy"), **facts)
 

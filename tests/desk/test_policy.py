@@ -3,6 +3,7 @@
 
 import datetime as dt
 import inspect
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -147,7 +148,7 @@ def test_whatever_is_known_of_the_keys_a_mail_leaves_encrypted_to_a_good_one_or_
 def test_each_state_of_a_contact_encrypts_or_refuses_and_only_none_may_be_clear(
     *, confidential: bool, state: KeyState
 ):
-    flaws = {KeyState.EXPIRED: (SEEN, None, OLD)}
+    flaws: dict[KeyState, tuple[Any, ...]] = {KeyState.EXPIRED: (SEEN, None, OLD)}
     flaws |= {each: (PINNED, each, None) for each in (KeyState.REVOKED, KeyState.UNUSABLE)}
     keys = [] if state is KeyState.NONE else [made_key(1, *flaws.get(state, (state, None, None)))]
     assert contact_standing(keys, MONDAY_NOON) is state

@@ -2,6 +2,7 @@
 """Who is on duty follows the wall clock of the shift's own zone."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.desks import ANA, BEN
 WEEK, SUNDAY, SATURDAY = frozenset(range(7)), frozenset({6}), frozenset({5})
 
 
-def shift(zone: str, start: str, end: str, **facts: object) -> Shift:
+def shift(zone: str, start: str, end: str, **facts: Any) -> Shift:
     usual = {"user_id": ANA, "weekdays": WEEK}
     return Shift(
         start=dt.time.fromisoformat(start), end=dt.time.fromisoformat(end), zone=zone, **{**usual, **facts}

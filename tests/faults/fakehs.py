@@ -320,7 +320,7 @@ class FakeHomeserver:
     async def _joined_members(self, request: web.Request) -> web.Response:
         room_id = request.match_info["room"]
         members = [key for kind, key in self.state[room_id] if kind == "m.room.member"]
-        joined = {user: {} for user in members if self._membership(room_id, user) == "join"}
+        joined: Json = {user: {} for user in members if self._membership(room_id, user) == "join"}
         return web.json_response({"joined": joined})
 
     async def _members(self, request: web.Request) -> web.Response:

@@ -42,7 +42,7 @@ def only(stream: io.StringIO) -> dict[str, Any]:
 def fail() -> None:
     """Raise an error that holds words and comes of another that does."""
     try:
-        {}[MARKER]
+        dict[str, str]()[MARKER]
     except KeyError as error:
         raise ValueError(MARKER) from error
 
@@ -81,7 +81,7 @@ def test_a_library_is_named_without_what_it_said(
     # A session opened by an earlier test has silenced nio for the whole process.
     monkeypatch.setattr(logging.getLogger("nio"), "level", logging.NOTSET)
     logger = logging.getLogger(name)
-    logger.manager._clear_cache()
+    logger.manager._clear_cache()  # type: ignore[attr-defined]
     logger.warning("%s", MARKER)
     line = only(written)
     assert (line["event"], line["library"], line["level"]) == ("library", name, "warning")

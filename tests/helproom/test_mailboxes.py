@@ -14,7 +14,7 @@ from helproom.checks.findings import Finding, State
 from helproom.checks.mailboxes import check_mailboxes
 from helproom.mailboxes import Mailboxes, open_mailboxes
 from helproom.settings import Settings, read_settings
-from mail.mailbox import MailboxTrouble
+from mail.mailbox import MailboxTrouble, Outcome, Waiting
 from storage.models import Letter
 from storage.states import LetterState
 from tests.desks import Desk, desk_at
@@ -126,7 +126,7 @@ async def is_killed_before_moving(office: Office) -> None:
     """Fetch until the first letter is about to be moved, and stop there."""
     mailboxes = office.mailboxes()
 
-    def die(*_: object) -> None:
+    def die(letter: Waiting, outcome: Outcome) -> None:
         raise MailboxTrouble("killed")
 
     mailboxes.fetchers[0]._mailbox.put_away = die

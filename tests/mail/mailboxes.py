@@ -7,6 +7,7 @@ import datetime as dt
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from imapclient import IMAPClient
 
@@ -102,7 +103,7 @@ async def fetching(
         mailbox.wait = wait
 
 
-def account(dovecot: Dovecot, **otherwise: object) -> ImapAccount:
+def account(dovecot: Dovecot, **otherwise: Any) -> ImapAccount:
     """The account at a test server, over TLS."""
     usual = ImapAccount("127.0.0.1", dovecot.imaps, "tls", USER, PASSWORD, ca_file=dovecot.certificate.file)
     return replace(usual, **otherwise)

@@ -14,7 +14,7 @@ from mail.arrival import Arrival
 from mail.envelope import Addressing
 from mail.imap import ImapAccount, ImapMailbox, connected
 from mail.limits import LETTER_BYTES
-from mail.mailbox import LoginRefused, MailboxTrouble
+from mail.mailbox import LoginRefused, MailboxTrouble, Outcome, Waiting
 from storage.unit import StorageTrouble
 from tests.mail.mailboxes import NOON, QUEUES, Shelf, account, another_client, fetching, letter, lies_in
 from tests.services.mailhost import USER, Dovecot
@@ -55,7 +55,7 @@ async def test_news_comes_through_idle(dovecot: Dovecot, security: str) -> None:
         await going.until(lambda: going.rounds)
         for subject in ("one", "two"):
             await asyncio.to_thread(post, dovecot, letter(subject))
-            await going.until(lambda subject=subject: subject in going.shelf.subjects)
+            await going.until(lambda subject=subject: subject in going.shelf.subjects)  # type: ignore[misc]
     assert going.shelf.subjects == ["one", "two"]
 
 
@@ -152,7 +152,12 @@ async def test_large_letters_come_in_parts_and_too_large_ones_not_at_all(dovecot
     mailbox = ImapMailbox(account(dovecot))
     read: list[int] = []
     fetch = mailbox.read
-    mailbox.read = lambda one: read.append(one.size) or fetch(one)
+
+    def read_noted(letter: Waiting) -> bytes | None:
+        read.append(letter.size)
+        return fetch(letter)
+
+    mailbox.read = read_noted
     async with fetching(mailbox) as going:
         await going.until(lambda: going.rounds)
     assert [len(one.raw) for one in going.shelf.kept] == [2_000_000, len(letter("larger")) + 2_499_999]
@@ -221,7 +226,7 @@ async def test_a_stop_between_keeping_and_moving_keeps_once_more_and_moves(dovec
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def die(*_: object) -> None:
+    def die(letter: Waiting, outcome: Outcome) -> None:
         loop.call_soon_threadsafe(asked.set)
         raise MailboxTrouble("killed")
 

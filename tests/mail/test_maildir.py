@@ -6,6 +6,7 @@ import datetime as dt
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -40,7 +41,7 @@ def names(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()} if folder.exists() else set()
 
 
-def maildir(box: Path, **otherwise: object) -> Maildir:
+def maildir(box: Path, **otherwise: Any) -> Maildir:
     return Maildir(MaildirPlace(box, poll=0.01, **otherwise))
 
 
@@ -149,10 +150,10 @@ async def test_a_letter_on_which_the_line_breaks_does_not_hold_up_the_others(box
     there, tries = maildir(box), list[str]()
     read = there.read
 
-    def read_or_break(one: Waiting) -> bytes | None:
-        raw = read(one)
+    def read_or_break(letter: Waiting) -> bytes | None:
+        raw = read(letter)
         if raw is not None and b"breaker" in raw:
-            tries.append(one.key)
+            tries.append(letter.key)
             raise MailboxTrouble("The line broke.")
         return raw
 

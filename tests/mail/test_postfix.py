@@ -124,7 +124,7 @@ async def test_our_own_trouble_makes_postfix_try_again(
     assert (shelf.kept, await asyncio.to_thread(postfix.queued)) == ([], 1)
     for tries in (2, 3):
         postfix.flush()
-        await until(lambda tries=tries: shelf.asked >= tries)
+        await until(lambda tries=tries: shelf.asked >= tries)  # type: ignore[misc]
     await settled(postfix)
     assert len(shelf.kept) == 1
     assert postfix.outside() == []

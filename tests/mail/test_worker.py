@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mail.openpgp import Keyring
-from mail.worker import MOST_TRIES, LetterWorker
+from mail.shelf import MOST_TRIES
+from mail.worker import LetterWorker
 from storage.sealing import Vault, address_tag
 from storage.states import LetterState, OutboxState
 from storage.unit import Units
