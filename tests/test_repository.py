@@ -43,7 +43,7 @@ def read_lock(name: str) -> dict[str, set[str]]:
     """Return the pinned versions of each package; a package can have one per platform."""
     pins: dict[str, set[str]] = {}
     for package, version in re.findall(
-        r"(?m)^([a-z0-9-]+)==(\S+)", (ROOT / f"requirements/{name}.txt").read_text()
+        r"(?m)^([a-z0-9-]+)(?:\[[a-z0-9,-]+\])?==(\S+)", (ROOT / f"requirements/{name}.txt").read_text()
     ):
         pins.setdefault(package, set()).add(version)
     return pins
@@ -114,7 +114,7 @@ def test_the_larger_locks_hold_the_smaller_ones() -> None:
 
 def test_every_pin_has_a_hash() -> None:
     for lock in (ROOT / "requirements").glob("*.txt"):
-        pins = re.split(r"(?m)^(?=[a-z0-9-]+==)", lock.read_text())[1:]
+        pins = re.split(r"(?m)^(?=[a-z0-9-]+(?:\[[a-z0-9,-]+\])?==)", lock.read_text())[1:]
         assert [pin.split()[0] for pin in pins if "--hash=sha256:" not in pin] == []
 
 

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Whatever the ticket, the keys, the words and the way they take: the wire sees ciphertext, or nothing."""
+
+import dataclasses
+import datetime as dt
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path as Folder
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import commands
+from commands.context import Context
+from desk.key_states import USED
+from desk.keys import keep
+from desk.opened import OfferedKey
+from desk.policy import Path
+from desk.world import Refusal
+from storage.models import Message
+from storage.states import KeyState, MessageKind
+from storage.tickets import NewTicket
+from tests.mail.office import AGENT, Office, open_office
+from tests.mail.people import Desk, Person, desk, person
+from tests.mail.sending import deliver, mail_row
+from tests.services.mailserver import MailServer
+
+SECRET_SUBJECT, SECRET_TEXT, SECRET_VERSION = "Zanzibar", "my landlord is called Quetzal", "9.87xylophone"
+WORDS = "These are new words."
+EVERY_WAY = {
+    Path.ANSWER: (f"!reply {WORDS}", "!reply tell", "!key ask", f"!reply tell\n{WORDS}"),
+    Path.PLAIN: (f"!reply --plain {WORDS}", "!reply --plain tell", f"!reply --plain > {SECRET_TEXT}"),
+}
+"""What agents can say to let a mail leave; a new path must be tried here, too."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A ticket, what is known of its user's key before the answer and before it leaves, and what is said."""
+
+    confidential: bool
+    key: KeyState | None
+    expires_in: int | None
+    said: str
+    then: KeyState | None
+    turns_confidential: bool
+    late: bool
+    """Whether that happens after `!send`, when only the sender can stop the mail."""
+
+
+STATES = st.sampled_from([None, *USED, KeyState.CHANGED, KeyState.REFUSED, KeyState.REPLACED])
+CASES = st.builds(
+    Case,
+    confidential=st.booleans(),
+    key=STATES,
+    expires_in=st.sampled_from([None, -1, 30, 3600]),
+    said=st.sampled_from(list(itertools.chain.from_iterable(EVERY_WAY.values()))),
+    then=STATES,
+    turns_confidential=st.booleans(),
+    late=st.booleans(),
+)
+
+
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
+        yield made
+
+
+@pytest.fixture(scope="module", name="alice")
+def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
+        yield made
+
+
+@dataclass
+class Wire:
+    """The desk, and the mail server that shows what the world sees."""
+
+    office: Office
+    server: MailServer
+    alice: Person
+    numbers: "itertools.count[int]" = dataclasses.field(default_factory=itertools.count)
+
+    async def ticket(self, case: Case) -> int:
+        """Open a ticket of a user nobody knew, with the case's key."""
+        address = f"user{next(self.numbers)}@user.example"
+        now = self.office.world.now()
+        async with self.office.units() as unit:
+            ticket = await unit.tickets.add(
+                NewTicket(
+                    ref=self.office.world.token(),
+                    queue="help",
+                    mailbox="help",
+                    language="en",
+                    language_confidence=None,
+                    opened_at=now,
+                    confidential=case.confidential,
+                    encryption="none",
+                    signature="none",
+                    kind="e-mail",
+                    contact=address,
+                    subject=SECRET_SUBJECT,
+                    tails_version=SECRET_VERSION,
+                )
+            )
+            letter = Message(ref=self.office.world.token(), ticket=ticket, kind=MessageKind.IN, at=now)
+            letter.text, letter.subject, letter.message_id = (
+                SECRET_TEXT,
+                SECRET_SUBJECT,
+                "<secret@user.example>",
+            )
+            await unit.messages.add(letter)
+            if case.key is not None:
+                end = None if case.expires_in is None else now + dt.timedelta(seconds=case.expires_in)
+                key = OfferedKey(self.alice.fingerprint, "attached", self.alice.public, end)
+                await keep(unit, self.office.world, ticket.contact_tag or "", key, case.key)
+            return ticket.id
+
+    async def say(self, number: int, line: str) -> bool:
+        """Say something in a ticket's thread, from a verified device; tell whether it was not refused."""
+        try:
+            async with self.office.units() as unit:
+                ticket = await unit.tickets.get(number)
+                room = await unit.rooms.of_queue("help")
+                assert room is not None
+                now, world, house = self.office.world.now(), self.office.world, self.office.house
+                context = Context(AGENT, room, ticket, "$root", now, unit, world, house, verified=True)
+                await commands.run(context, line)
+        except Refusal:
+            return False
+        return True
+
+    async def meanwhile(self, number: int, case: Case) -> None:
+        """Let the world change before the mail leaves."""
+        async with self.office.units() as unit:
+            ticket = await unit.tickets.get(number, lock=True)
+            assert ticket is not None
+            ticket.confidential = ticket.confidential or case.turns_confidential
+            for key in await unit.keys.of(ticket.contact_tag or ""):
+                key.state = case.then or key.state
+
+    async def leaves(self, number: int) -> bytes | None:
+        """Let the newest mail leave, if it is of this ticket; return it as the mail server got it."""
+        before = len(self.server.caught)
+        row = await mail_row(self.office)
+        assert row.ticket_id == number
+        await deliver(self.office, self.server)
+        return self.server.caught[-1].content if len(self.server.caught) > before else None
+
+    async def answered(self, number: int, case: Case) -> bytes | None:
+        """Answer as the case says; return what the mail server got, if anything left."""
+        if not await self.say(number, case.said):
+            return None
+        if not case.late:
+            await self.meanwhile(number, case)
+        if not await self.say(number, "!send"):
+            return None
+        if case.late:
+            await self.meanwhile(number, case)
+        return await self.leaves(number)
+
+    async def now_is(self, number: int) -> tuple[bool, bool]:
+        """Tell whether a ticket is confidential, and whether any key of its user is known."""
+        async with self.office.units() as unit:
+            ticket = await unit.tickets.get(number)
+            assert ticket is not None
+            return ticket.confidential, bool(await unit.keys.of(ticket.contact_tag or ""))
+
+
+@pytest.fixture(name="wire")
+async def make_wire(tmp_path: Folder, desk: Desk, alice: Person) -> AsyncIterator[Wire]:
+    async with open_office(tmp_path, desk.keyring) as office, MailServer() as server:
+        async with office.units() as unit:
+            await unit.templates.write("tell", "en", "You have version {version}.")
+            await unit.templates.write("key-ask", "en", "Is this your key? {fingerprint}")
+        yield Wire(office, server, alice)
+
+
+def test_every_path_is_tried_here() -> None:
+    assert set(EVERY_WAY) == set(Path)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(case=CASES)
+async def test_the_wire_sees_ciphertext_or_nothing(wire: Wire, case: Case) -> None:
+    number = await wire.ticket(case)
+    mail = await wire.answered(number, case)
+    if mail is None:
+        return
+    head = mail.partition(b"\r\n\r\n")[0]
+    if b"multipart/encrypted" in head:
+        assert WORDS.encode() not in mail
+        assert b"Subject: ...\r\n" in head
+        assert not any(secret.encode() in mail for secret in (SECRET_SUBJECT, SECRET_TEXT, SECRET_VERSION))
+        return
+    assert b"multipart/signed" in head
+    if any(await wire.now_is(number)):
+        assert case.said == f"!reply --plain {WORDS}"
+        assert WORDS.encode() in mail
+        assert b"secret@user.example" not in mail
+        assert not any(secret.encode() in mail for secret in (SECRET_SUBJECT, SECRET_TEXT, SECRET_VERSION))
