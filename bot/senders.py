@@ -143,7 +143,7 @@ class RoomSenders:
             ticket = await unit.tickets.get(parcel.ticket or 0)
             if ticket is None:
                 raise Rejected("The ticket is gone.")
-            states = {message.state for message in await unit.messages.of(ticket)}
+            states = {each.state for each in await unit.messages.of(ticket) if each.author is not None}
         return facts_of(ticket, sent=ReplyState.SENT in states)
 
 

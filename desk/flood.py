@@ -34,6 +34,11 @@ async def hold_back(unit: Unit, world: World, house: House, letter: Letter) -> b
     return False
 
 
+async def is_on(unit: Unit) -> bool:
+    """Tell whether letters wait for their turn."""
+    return bool(await unit.facts.get(_TOLD))
+
+
 async def _turn(unit: Unit, now: dt.datetime, rate: Rate, house: House, letter: Letter) -> dt.datetime | None:
     """Return when the letter's turn comes; None when that is now.
 

@@ -68,6 +68,10 @@ class House:
     """Values for template variables beside the ones a ticket gives."""
     partners: tuple[re.Pattern[str], ...] = ()
     """What finds the ticket numbers of other desks in a subject; the first group is the number."""
+    first_answer: str | None = None
+    """The template that answers new tickets by itself; None: nothing does."""
+    most_first_answers: int = 60
+    """Within an hour; beyond them none leaves."""
     rate: Rate | None = None
     """None: as many as come."""
     room_life: dt.timedelta = dt.timedelta(hours=24)

@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from desk import belonging, bounces, quarantine
+from desk import belonging, bounces, first_answers, quarantine
 from desk.arrival import Arrival, Desk, Step, Verdict, first
 from desk.ciphertexts import with_warning
 from desk.house import House
@@ -161,6 +161,8 @@ async def _open_ticket(desk: Desk, arrival: Arrival) -> Verdict | None:
     await belonging.remember(desk, arrival, ticket, has_token=False)
     await tell_same(desk.unit, desk.world, ticket)
     await ping_duty(desk.unit, desk.world, desk.house, ticket)
+    if arrival.letter.released_by is None:
+        await first_answers.give(desk, arrival, ticket)
     return LetterState.TICKET, ""
 
 

@@ -20,6 +20,8 @@ class Path(StrEnum):
     """What an agent wrote, with whatever the desk puts to it."""
     PLAIN = "plain"
     """An agent's own new words and nothing else, in clear at that agent's word (`!reply --plain`)."""
+    AUTOMATIC = "automatic"
+    """What no person wrote: the first answer by template."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,9 @@ def for_every_path(policies: Mapping[Path, Policy]) -> Mapping[Path, Policy]:
     return policies
 
 
-_POLICIES = for_every_path({Path.ANSWER: _never_less, Path.PLAIN: _clear_on_demand})
+_POLICIES = for_every_path(
+    {Path.ANSWER: _never_less, Path.PLAIN: _clear_on_demand, Path.AUTOMATIC: _never_less}
+)
 
 
 async def protection_of(unit: Unit, ticket: Ticket, now: dt.datetime, path: Path = Path.ANSWER) -> Protection:

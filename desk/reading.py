@@ -138,9 +138,10 @@ def _words(text: str | None, details: dict[str, Any], *, folded: bool) -> str:
 
 def _entry(message: Message, *, folded: bool) -> str:
     """A message among others: its words are set in, so that they cannot pass for the heading of another."""
+    author = message.author or "the desk itself"
     who = {
         MessageKind.IN: "The user",
-        MessageKind.OUT: f"Answer by {message.author} ({message.state.value if message.state else ''})",
+        MessageKind.OUT: f"Answer by {author} ({message.state.value if message.state else ''})",
         MessageKind.NOTE: f"Note by {message.author}",
     }[message.kind]
     worth = _worth(_details(message)) if message.kind is MessageKind.IN else []

@@ -4,8 +4,9 @@
 import json
 
 from desk import previews
+from desk.policy import Path
 from desk.posting import react, say_in_thread, show_state
-from desk.replies import READ_FIRST, begin_hold, locked
+from desk.replies import READ_FIRST, begin_hold, locked, path_of
 from desk.world import World
 from storage.models import Outbox
 from storage.states import ReplyState, Side
@@ -55,6 +56,9 @@ async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
     message.state = ReplyState.SENT
     message.at = world.now()
     ticket = message.ticket
+    if path_of(message) is Path.AUTOMATIC:
+        await say_in_thread(unit, world, ticket, "The automatic first answer has left.")
+        return
     overtaken = await unit.messages.newest_in(ticket) > (message.base_id or 0)
     ticket.answered_at = world.now()
     if not overtaken:
@@ -101,6 +105,8 @@ async def _tell_end(unit: Unit, world: World, row: Outbox, state: ReplyState, wo
     if message is None:
         return False
     message.state = state
+    if path_of(message) is Path.AUTOMATIC:
+        words = f"About the automatic first answer: {words}"
     await previews.show_state(unit, world, message, why=row.error or "")
     await say_in_thread(unit, world, message.ticket, words)
     await show_state(unit, world, message.ticket)

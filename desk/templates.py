@@ -108,7 +108,7 @@ async def expand(unit: Unit, house: House, ticket: Ticket, text: str) -> str:
         return text
     wording = variant(template, chain(ticket.language, house))
     _refuse_unknown(template.name, wording, given)
-    filled = fill(template.name, wording, {**house.variables, **_of_ticket(house, ticket), **given})
+    filled = fill(template.name, wording, {**values_for(house, ticket), **given})
     return f"{filled}\n\n{below.strip()}" if below.strip() else filled
 
 
@@ -129,9 +129,10 @@ def _refuse_unknown(name: str, text: str, given: Mapping[str, str]) -> None:
         raise Refusal(f"Template “{name}” has no variable {', '.join(unknown)}: it has {has}.")
 
 
-def _of_ticket(house: House, ticket: Ticket) -> dict[str, str]:
-    """Only what is no secret of a confidential ticket."""
+def values_for(house: House, ticket: Ticket) -> dict[str, str]:
+    """Return the values that need not be given: the house's, and of the ticket what is no secret."""
     return {
+        **house.variables,
         "ticket": str(ticket.id),
         "version": ticket.tails_version or "",
         "role": house.queue(ticket.mailbox).role_name,

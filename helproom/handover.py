@@ -25,6 +25,8 @@ def house_of(settings: Settings) -> House:
         fallback_languages=settings.replies.fallback_languages,
         variables=settings.replies.variables,
         partners=tuple(partner_pattern(each) for each in settings.mail.partner_tags),
+        first_answer=settings.replies.first_answer,
+        most_first_answers=settings.replies.most_first_answers,
         rate=_rate(settings.mail.rate),
         room_life=settings.rooms.life,
         longest_room_life=settings.rooms.longest,

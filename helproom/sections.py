@@ -222,6 +222,8 @@ class Replies(Section):
     """How answers leave."""
 
     hold: Annotated[Duration, AfterValidator(_short)] = dt.timedelta(seconds=60)
+    first_answer: Name | None = None
+    most_first_answers: Annotated[int, Field(ge=1, strict=True)] = 60
     fallback_languages: tuple[Language, ...] = ("en",)
     variables: dict[Name, str] = Field(default_factory=dict)
 

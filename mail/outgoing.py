@@ -105,6 +105,7 @@ class MailSender:
             date=self._world.now(),
             in_reply_to=heard[-1] if heard else "",
             references=fit_ids([each.message_id for each in public]),
+            automatic=path_of(message) is Path.AUTOMATIC,
             reply_to=_with_token(queue.address, unit.vault.reply_token(ticket.ref)),
         )
 
@@ -152,7 +153,7 @@ class MailSender:
             now, path = self._world.now(), path_of(message)
             if await protection_of(unit, message.ticket, now, path) != protection:
                 raise submission.TryLater(_CHANGED)
-            if await overtaken(unit, message):
+            if path is not Path.AUTOMATIC and await overtaken(unit, message):
                 raise _Withdrawn(Overtaken())
             row.state = OutboxState.SENDING
             message.state = ReplyState.SENDING

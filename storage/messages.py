@@ -67,6 +67,14 @@ class Messages:
         tags = [self.message_id_tag(each) for each in message_ids]
         return (await self._session.scalars(_WITH_ONE_OF, {"tags": tags})).all()
 
+    async def automatic_since(self, since: dt.datetime, contact_tag: str | None = None) -> int:
+        """Return how many mails that no agent wrote were made since then, for one contact or for all."""
+        query = select(func.count()).select_from(Message).join(Ticket, Message.ticket_id == Ticket.id)
+        query = query.where(Message.kind == MessageKind.OUT, Message.author.is_(None), Message.at > since)
+        if contact_tag is not None:
+            query = query.where(Ticket.contact_tag == contact_tag)
+        return (await self._session.execute(query)).scalar_one()
+
     def message_id_tag(self, message_id: str) -> str:
         """Return the tag under which a Message-ID is found again."""
         return self._vault.tag("message-id", message_id.strip())

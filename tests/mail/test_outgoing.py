@@ -202,7 +202,7 @@ async def test_an_answer_to_our_answer_finds_its_ticket(office: Office, server: 
     assert (second.state, second.ticket_id) == (LetterState.FOLLOW_UP, first.ticket_id)
     foreign = headers("eve@evil.example", "Re: hm", f"In-Reply-To: {ours}").replace(b"m1@", b"m3@")
     third = await office.take_in(foreign + entity("thanks"))
-    assert (third.state, third.ticket_id) == (LetterState.QUARANTINED, None)
+    assert (third.state, third.ticket_id) == (LetterState.QUARANTINED, first.ticket_id)
     assert "somebody else" in (third.reason or "")
 
 
