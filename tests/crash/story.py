@@ -14,19 +14,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from helproom.homeserver import free_port
+from bot.person import Person, Seen
 from mail.catcher import Catcher
-from mail.openpgp import Keyring
-from storage.migrating import migrate
-from storage.models import Room
-from storage.sealing import Vault
-from storage.states import RoomPurpose, RoomState
-from storage.unit import Units, open_engine
-from tests.crash.desk_program import ADDRESS, ANA, BOT, MASTER_KEY, OPERATORS, PASSPHRASE, ROOM, Plan
+from tests.crash.desk_program import Plan
+from tests.crash.model import ADDRESS, ANA, BOT, BOTS_TOKEN, ROOMS, SAMPLES, Model, log_in, until
 from tests.crash.tracing import Life, Nursery
 from tests.faults.fakehs import FakeHomeserver, Fault
 
-SAMPLES = Path(__file__).parent.parent / "mails" / "whisperback"
 PLAIN = b"""\
 From: Ulla <ulla@user.example>\r
 To: support@tails.net\r
@@ -43,6 +37,7 @@ STALL_SECONDS = 15.0
 """A traced life that gets nowhere for so long met its fault in a child, and is ended here."""
 END_SECONDS = 60.0
 SETTLED_SECONDS = 1.0
+READ_SECONDS = 10.0
 
 
 class End(Enum):
@@ -55,45 +50,6 @@ class End(Enum):
     """The call was never made so often."""
 
 
-@dataclass(frozen=True)
-class Model:
-    """An empty desk, copied for each run, and the keys that all share."""
-
-    folder: Path
-    fingerprint: str
-
-    @property
-    def gnupg(self) -> Path:
-        return self.folder / "gnupg"
-
-    @property
-    def database(self) -> Path:
-        return self.folder / "desk.db"
-
-
-@contextlib.asynccontextmanager
-async def model(folder: Path) -> AsyncIterator[Model]:
-    """Make the model; its GnuPG agent runs for the time of the block."""
-    (folder / "gnupg").mkdir(mode=0o700)
-    keyring = Keyring(folder / "gnupg", passphrase=PASSPHRASE)
-    fingerprint = keyring.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
-    units = Units(open_engine(f"sqlite:///{folder / 'desk.db'}"), Vault(MASTER_KEY))
-    await migrate(units.engine)
-    async with units() as unit:
-        for purpose, queue, room in (
-            (RoomPurpose.QUEUE, "en", ROOM),
-            (RoomPurpose.OPERATORS, None, OPERATORS),
-        ):
-            await unit.rooms.add(
-                Room(ref=room, purpose=purpose, queue=queue, state=RoomState.OPEN, room_id=room)
-            )
-    await units.close()
-    try:
-        yield Model(folder, fingerprint)
-    finally:
-        keyring.close()
-
-
 @dataclass
 class Story:
     """A run: the world around one desk."""
@@ -101,17 +57,20 @@ class Story:
     plan: Plan
     homeserver: FakeHomeserver
     catcher: Catcher
+    ana: Person
     letter: bytes = PLAIN
     acknowledged: bool = False
     heard_at: float = 0.0
     """When the last answer came from the LMTP door."""
-    announced: str = ""
     end: End = End.UNTOUCHED
+    pid: int = 0
+    """The first life's."""
     faults: list[str] = field(default_factory=list)
 
     async def tell(self, nursery: Nursery, options: tuple[str, ...]) -> None:
         """Live one traced life, and after its death another without tracer, up to the end of the story."""
         life = await nursery.bear(self.plan, *options)
+        self.pid = life.pid
         people = [asyncio.create_task(work) for work in (self.post(), self._command())]
         try:
             if not await self._watch(life, STALL_SECONDS):
@@ -120,10 +79,12 @@ class Story:
                 life = await nursery.bear(self.plan)
                 if not await self._watch(life, END_SECONDS):
                     self.faults.append("the story does not come to its end")
+            await self._catch_up()
         finally:
             for each in people:
                 each.cancel()
-            await asyncio.gather(*people, return_exceptions=True)
+            ends = await asyncio.gather(*people, return_exceptions=True)
+            self.faults += [f"the people failed: {type(end).__name__}" for end in ends if _is_fault(end)]
             await life.end()
 
     async def _watch(self, life: Life, seconds: float) -> bool:
@@ -144,17 +105,45 @@ class Story:
         is_settled = self.acknowledged and time.monotonic() > self.heard_at + SETTLED_SECONDS
         if not is_settled or life.tracer is not None:
             return False
-        return not self._ask("select count(*) from letter")
+        return not self._count("letter")
 
     def _has_ended(self) -> bool:
-        if not self._ask("select count(*) from message where state in ('sent', 'unclear', 'failed')"):
+        if not self._count("message where state in ('sent', 'unclear', 'failed')"):
             return False
-        waiting = "select count(*) from outbox where state in ('pending', 'sending')"
-        return not self._ask(waiting) and not self._ask("select count(*) from event where state = 'new'")
+        if self._count("outbox where state in ('pending', 'sending')"):
+            return False
+        return not self._count("event where state = 'new'")
 
-    def _ask(self, query: str) -> int:
-        with contextlib.closing(sqlite3.connect(f"{self.plan.folder}/desk.db", timeout=10)) as database:
-            return int(database.execute(query).fetchone()[0])
+    async def _catch_up(self) -> None:
+        """Give Ana's client the time to read what has been said."""
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: len(self._heard()) + len(self.ana.unreadable) >= self._spoken(), READ_SECONDS)
+
+    def _spoken(self) -> int:
+        """How many messages of the desk the homeserver holds."""
+        events = [event for room in self.homeserver.state for event in self.homeserver.sent(room)]
+        return sum(event["sender"] == BOT and event["type"] == "m.room.encrypted" for event in events)
+
+    def _heard(self) -> list[Seen]:
+        return [seen for seen in self.ana.seen if seen.sender == BOT]
+
+    def _count(self, query: str) -> int:
+        return int(self._ask(f"select count(*) from {query}") or 0)
+
+    def _ask(self, query: str) -> Any:
+        """Ask the desk's database, which a new desk has yet to make."""
+        file = f"file:{self.plan.folder}/data/helproom.db?mode=rw"
+        try:
+            with contextlib.closing(sqlite3.connect(file, timeout=10, uri=True)) as database:
+                return (database.execute(query).fetchone() or [None])[0]
+        except sqlite3.OperationalError as error:
+            if "no such table" in str(error) or "unable to open" in str(error):
+                return None
+            raise
+
+    @property
+    def _room(self) -> str:
+        return str(self._ask("select room_id from room where queue = 'en'") or "")
 
     async def post(self) -> None:
         """Hand in the letter as a mail server does: again and again until there is a 250."""
@@ -165,7 +154,7 @@ class Story:
 
     def _hand_in(self) -> bool:
         try:
-            with smtplib.LMTP("127.0.0.1", self.plan.lmtp, timeout=20) as door:
+            with smtplib.LMTP(f"{self.plan.folder}/lmtp", timeout=20) as door:
                 door.sendmail("ulla@user.example", [ADDRESS], self.letter)
         except (OSError, smtplib.SMTPException):
             return False
@@ -173,26 +162,21 @@ class Story:
 
     async def _command(self) -> None:
         """Say all there is to say as soon as there is an announcement; hear nothing, repeat nothing."""
-        while not self.announced:
-            await asyncio.sleep(0.01)
-            events = self.homeserver.sent(ROOM, "m.room.message")
-            self.announced = events[0]["event_id"] if events else ""
+        await until(lambda: bool(self._announcements()), END_SECONDS)
+        announcement = self._announcements()[0]
         for words in SAYINGS:
-            thread = {"rel_type": "m.thread", "event_id": self.announced}
-            content = {"msgtype": "m.text", "body": words, "m.relates_to": thread}
-            await self.homeserver.put_event(ROOM, ANA, "m.room.message", content)
+            await self.ana.say(announcement.room_id, words, thread=announcement.event_id)
 
     def judge(self) -> list[str]:
         """Return all that is wrong at the end."""
-        said = [event for event in self.homeserver.sent(ROOM) if event["sender"] == BOT]
-        bodies = Counter(_words(event) for event in said if _relation(event) != "m.replace")
+        bodies = Counter(seen.body for seen in self._heard() if seen.replaces is None) + self._reactions()
         found = [*self.faults]
         found += [f"said {count} times: {words[:60]}" for words, count in bodies.items() if count > 1]
         if len(self._announcements()) != 1:
             found.append(f"{len(self._announcements())} announcements")
         found += self._missing(bodies)
         found += [
-            f"{self._ask(f'select count(*) from {query}')} instead of 1: {query}"
+            f"{self._count(query)} instead of 1: {query}"
             for query in (
                 "ticket",
                 "letter",
@@ -200,15 +184,27 @@ class Story:
                 "message where kind = 'in'",
                 "message where kind = 'out'",
             )
-            if self._ask(f"select count(*) from {query}") != 1
+            if self._count(query) != 1
         ]
-        if self._ask("select count(*) from outbox where state = 'parked'"):
-            found.append("a row is parked")
-        return found
+        if parked := self._ask("select kind || ': ' || error from outbox where state = 'parked'"):
+            found.append(f"parked: {parked}")
+        if len(self.homeserver.state) != ROOMS:
+            found.append(f"{len(self.homeserver.state)} rooms")
+        if self.ana.unreadable:
+            found.append(f"{len(self.ana.unreadable)} events that an agent cannot read")
+        last = [seen.body[:200] for seen in self._heard()[-4:]]
+        return [*found, f"the last words: {last}"] if found else []
 
-    def _announcements(self) -> list[dict[str, Any]]:
-        messages = self.homeserver.sent(ROOM, "m.room.message")
-        return [event for event in messages if event["sender"] == BOT and not _relation(event)]
+    def _announcements(self) -> list[Seen]:
+        return [seen for seen in self._heard() if not (seen.thread or seen.replaces) and "#1 " in seen.body]
+
+    def _reactions(self) -> Counter[str]:
+        related = [
+            event["content"]["m.relates_to"]
+            for event in self.homeserver.sent(self._room, "m.reaction")
+            if event["sender"] == BOT
+        ]
+        return Counter(f"{each.get('event_id')} {each.get('key')}" for each in related)
 
     def _missing(self, bodies: Counter[str]) -> Iterator[str]:
         unclear = any("UNCLEAR" in words for words in bodies)
@@ -222,41 +218,37 @@ class Story:
                 yield f"never said: {words}"
 
 
-def _relation(event: dict[str, Any]) -> str:
-    return str(event["content"].get("m.relates_to", {}).get("rel_type", ""))
-
-
-def _words(event: dict[str, Any]) -> str:
-    relation = event["content"].get("m.relates_to", {})
-    return str(event["content"].get("body") or f"{relation.get('event_id')} {relation.get('key')}")
+def _is_fault(end: BaseException | None) -> bool:
+    return isinstance(end, Exception)
 
 
 @contextlib.asynccontextmanager
-async def story(of: Model, folder: Path, *, calm: bool = False, **how: Any) -> AsyncIterator[Story]:
+async def story(
+    of: Model, folder: Path, *, calm: bool = False, is_new: bool = False, **how: Any
+) -> AsyncIterator[Story]:
     """Set the scene; unless `calm`, the homeserver is in a bad mood, the same in each run.
 
-    `how` goes into the plan.
+    `is_new`: the desk has never been started. `how` goes into the plan.
     """
-    folder.mkdir()  # noqa: ASYNC240 - nothing else goes on here
-    shutil.copy(of.database, folder / "desk.db")
-    async with FakeHomeserver() as homeserver, Catcher() as catcher:
-        await homeserver.make_room(ROOM, BOT, ANA)
-        await homeserver.make_room(OPERATORS, BOT, ANA)
-        homeserver._tokens["secret"] = (BOT, "DESK")
+    async with contextlib.AsyncExitStack() as stack:
+        homeserver = await stack.enter_async_context(FakeHomeserver())
+        catcher = await stack.enter_async_context(Catcher())
+        of.furnish(folder, homeserver, catcher.port, is_new=is_new)
+        ana = await log_in(homeserver, folder)
+        stack.push_async_callback(ana.close)
         if not calm:
-            homeserver.script(Fault.LOSE, "PUT", "/send/")
-            homeserver.script(Fault.TOO_MANY, "PUT", "/send/", skip=2, retry_after_ms=20)
-            homeserver.script(Fault.ERROR, "PUT", "/send/", skip=4)
-        plan = Plan(
-            folder=str(folder),
-            gnupg=str(of.gnupg),
-            fingerprint=of.fingerprint,
-            homeserver=homeserver.url,
-            token="secret",
-            lmtp=free_port(),
-            smtp=catcher.port,
-            began=time.time(),
-            **how,
-        )
-        yield Story(plan, homeserver, catcher)
+            spoil(homeserver)
+        yield Story(Plan(str(folder), time.time(), **how), homeserver, catcher, ana)
     shutil.rmtree(folder)
+
+
+def spoil(homeserver: FakeHomeserver) -> None:
+    """Let the homeserver fail the desk a few times."""
+    for fault, where, skip in (
+        (Fault.LOSE, "/send/", 0),
+        (Fault.TOO_MANY, "/send/", 2),
+        (Fault.ERROR, "/send/", 4),
+        (Fault.LOSE, "/sendToDevice/", 0),
+    ):
+        homeserver.script(fault, "PUT", where, skip=skip, retry_after_ms=20, token=BOTS_TOKEN)
+    homeserver.script(Fault.LOSE, "POST", "/createRoom$", token=BOTS_TOKEN)

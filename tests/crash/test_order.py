@@ -9,16 +9,18 @@ import pytest
 from tests.crash.conftest import Ground
 from tests.crash.story import story
 
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
 LETTERS = 5
 CALLS = ("-f", "-y", "-s", "64", "-e", "trace=pwrite64,fdatasync,sendto,write")
-SYNCED = re.compile(r"(fdatasync\(.*desk\.db-wal>|fdatasync resumed>)\) += 0")
+SYNCED = re.compile(r"(fdatasync\(.*helproom\.db-wal>|fdatasync resumed>)\) += 0")
 
 
 def unsynced_answers(trace: str) -> list[bool]:
     """For each 250 after a letter: whether the write-ahead log was not synced, or not written."""
     found, written, waiting = [], 0, 0
     for line in trace.splitlines():
-        if "pwrite64(" in line and "desk.db-wal" in line:
+        if "pwrite64(" in line and "helproom.db-wal" in line:
             written, waiting = written + 1, waiting + 1
         elif SYNCED.search(line):
             waiting = 0
@@ -30,7 +32,7 @@ def unsynced_answers(trace: str) -> list[bool]:
 
 async def _trace(ground: Ground, wrong: str) -> str:
     trace: Path = ground.folder / "order"
-    async with story(ground.model, ground.folder / "run", wrong=wrong, door_only=True) as told:
+    async with story(ground.model, ground.place(), wrong=wrong, door_only=True) as told:
         life = await ground.nursery.bear(told.plan, *CALLS, "-o", str(trace))
         try:
             for _ in range(LETTERS):

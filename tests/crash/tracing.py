@@ -5,13 +5,16 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Self
 
 from tests.crash.desk_program import Plan
 
@@ -63,6 +66,11 @@ class Life:
             return False
         return state not in "ZX"
 
+    async def stop(self) -> None:
+        """Ask it to stop, and wait until it has."""
+        os.kill(self.pid, signal.SIGTERM)
+        await self._is_gone()
+
     async def end(self) -> None:
         """Kill it, if nobody has, and let the tracer go.
 
@@ -77,6 +85,9 @@ class Life:
             with contextlib.suppress(ProcessLookupError):
                 self.tracer.kill()
             await self.tracer.wait()
+        await self._is_gone()
+
+    async def _is_gone(self) -> None:
         while self.lives:  # noqa: ASYNC110 - a process rings no bell
             await asyncio.sleep(0.002)
 
@@ -109,6 +120,50 @@ class Calls:
 
     def __str__(self) -> str:
         return f"{self.name} by {'all threads' if self.by_all else 'the main thread'}"
+
+
+COUNTED = ("-f", "-s", "64", "-e", "trace=pwrite64,fdatasync,sendto,connect", "-o")
+"""Options for strace that make a census; the file's name comes after them."""
+_CALL = re.compile(r"(\d+) +(pwrite64|fdatasync|sendto|connect)\(")
+
+
+@dataclass(frozen=True)
+class Census:
+    """How often each thread of an untouched desk made each call: in all, and before it said 250."""
+
+    pid: int
+    whole: Counter[tuple[int, str]]
+    before_250: Counter[tuple[int, str]]
+
+    @classmethod
+    def taken(cls, pid: int, trace: str) -> Self:
+        """Read a trace made with COUNTED; `pid` is the main thread."""
+        whole: Counter[tuple[int, str]] = Counter()
+        before: Counter[tuple[int, str]] = Counter()
+        for line in trace.splitlines():
+            if "250 2.0.0 Kept" in line and not before:
+                before = whole.copy()
+            if call := _CALL.match(line):
+                whole[int(call[1]), call[2]] += 1
+        return cls(pid, whole, before)
+
+    def of(self, calls: Calls) -> int:
+        """How many there are to be killed at, one after the other."""
+        return self._busiest(self.whole, calls)
+
+    def of_before_250(self, calls: Calls) -> int:
+        """How many of them come before the letter is acknowledged."""
+        return self._busiest(self.before_250, calls)
+
+    def _busiest(self, counted: Counter[tuple[int, str]], calls: Calls) -> int:
+        return max(
+            (
+                number
+                for (thread, name), number in counted.items()
+                if name == calls.name and (calls.by_all or thread == self.pid)
+            ),
+            default=0,
+        )
 
 
 @contextlib.asynccontextmanager

@@ -166,6 +166,7 @@ class FakeHomeserver:
             ("GET", f"{rooms}/messages", self._messages),
             ("GET", f"{rooms}/event/{{event}}", self._event),
             ("POST", f"{rooms}/{{step:join|invite|kick|leave|forget}}", self._step),
+            ("POST", f"{CLIENT}/{{step:join}}/{{room}}", self._step),
             ("POST", "/_matrix/media/v3/upload", self._upload),
         ]
 
@@ -381,7 +382,7 @@ class FakeHomeserver:
 
     async def _step(self, request: web.Request) -> web.Response:
         user_id, _ = self._who(request)
-        body = await request.json()
+        body = json.loads(await request.text() or "{}")
         room_id, step = request.match_info["room"], request.match_info["step"]
         memberships = {"join": "join", "invite": "invite", "kick": "leave", "leave": "leave"}
         if step in memberships:

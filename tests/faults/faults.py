@@ -41,9 +41,13 @@ class Rule:
     retry_after_ms: int | None = None
     skip: int = 0
     """How many matching requests pass before."""
+    token: str = ""
+    """Only requests with this access token; empty means all."""
 
     def fits(self, request: web.Request) -> bool:
-        return self.times > 0 and self.method == request.method and bool(re.search(self.path, request.path))
+        is_theirs = request.headers.get("Authorization", "").endswith(self.token)
+        is_meant = self.method == request.method and bool(re.search(self.path, request.path))
+        return self.times > 0 and is_meant and is_theirs
 
 
 def faulty(rule: Rule) -> web.Response:
