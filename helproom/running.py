@@ -17,6 +17,7 @@ def run(asked: argparse.Namespace) -> int:
     """Run the help desk until it is told to stop."""
     settings = read_settings(find_config(asked.config))
     logs.set_up(settings.log)
+    os.umask(0o077)
     # Not at the top: `migrate` needs neither Matrix nor mail.
     wiring = import_module("helproom.wiring")
     asyncio.run(wiring.run(settings))

@@ -38,6 +38,7 @@ from helproom import handover, outside
 from helproom.keeping import keeper
 from helproom.keywatch import KEY_CHECK_SECONDS, KeyWatch
 from helproom.mailboxes import WATCH_SECONDS, Mailboxes, open_mailboxes
+from helproom.readiness import refuse_other_master_key, refuse_unusable_keys
 from helproom.settings import Settings
 from helproom.world import real_jitter, real_world
 from mail.addresses import queues_by_address
@@ -129,8 +130,10 @@ async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> De
     sole_use = await take_sole_use(units.engine)
     stack.push_async_callback(sole_use.close)
     await migrate(units.engine)
+    await refuse_other_master_key(units)
     keyring = outside.open_keyring(settings)
     stack.callback(keyring.close)
+    await refuse_unusable_keys(keyring, settings)
     workshop = Workshop()
     stack.callback(workshop.close)
     tracker = outside.open_tracker(settings)

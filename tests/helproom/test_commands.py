@@ -341,6 +341,36 @@ def test_run_tells_a_broken_config(tmp_path: Path) -> None:
     assert done.err.startswith(f"{tmp_path}/none.yaml: There is no such file.")
 
 
+def test_what_run_makes_is_private(desk: Path) -> None:
+    (desk / "data" / "helproom.db").unlink()
+    assert helproom("run", "--config", desk / "config.yaml").code == os.EX_UNAVAILABLE
+    assert (desk / "data" / "helproom.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_run_tells_another_master_key(desk: Path) -> None:
+    first = helproom("run", "--config", desk / "config.yaml")
+    assert first.err.startswith("The homeserver does not answer.")
+    (desk / "secrets" / "master.key").write_text("A" * 43 + "=")
+    done = helproom("run", "--config", desk / "config.yaml")
+    assert (done.code, done.err.splitlines()[1:]) == (os.EX_CONFIG, [])
+    assert done.err.startswith("The master key does not open the database: restore the key")
+
+
+def test_run_tells_a_missing_key(desk: Path) -> None:
+    kept = read_settings(desk / "config.yaml").queues[1].fingerprint
+    change(desk / "config.yaml", kept, "A" * 40)
+    done = helproom("run", "--config", desk / "config.yaml")
+    assert (done.code, done.err.splitlines()[1:]) == (os.EX_CONFIG, [])
+    assert done.err.startswith("The secret key of queue “de” is not in")
+
+
+def test_run_tells_a_wrong_passphrase(desk: Path) -> None:
+    (desk / "secrets" / "openpgp.passphrase").write_text("bm9ib2R5IGtub3dzIHRoaXMgcGFzc3BocmFzZQ==")
+    done = helproom("run", "--config", desk / "config.yaml")
+    assert (done.code, done.err.splitlines()[1:]) == (os.EX_UNAVAILABLE, [])
+    assert "its passphrase is wrong or missing" in done.err
+
+
 def test_light_commands_import_no_matrix() -> None:
     program = (
         "import sys, helproom.delivering, helproom.running, helproom.__main__\n"

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Looks at the start whether the master key and the queues' OpenPGP keys are the right ones."""
+
+import asyncio
+from collections.abc import Iterable
+
+from helproom.credentials import SecretUnusable
+from helproom.sections import QueueSection
+from helproom.settings import Settings
+from mail.openpgp import Keyring, SealRefused
+from storage.sealing import SealBroken
+from storage.unit import Units
+
+_SAMPLE = b"Helproom tries its key.\n"
+
+
+async def refuse_other_master_key(units: Units) -> None:
+    """Raise SecretUnusable when the database was sealed with another master key."""
+    async with units() as unit:
+        room = await unit.rooms.of_operators()
+        if room is None:
+            return
+        try:
+            room.data_key()
+        except SealBroken:
+            raise SecretUnusable(
+                "The master key does not open the database: restore the key it was written with."
+            ) from None
+
+
+async def refuse_unusable_keys(keyring: Keyring, settings: Settings) -> None:
+    """Raise SecretUnusable when a queue's secret key is missing, KeyringUnusable when none can be used."""
+    await asyncio.to_thread(_try_keys, keyring, settings.queues, str(settings.mail.gnupg_home))
+
+
+def _try_keys(keyring: Keyring, queues: Iterable[QueueSection], home: str) -> None:
+    present = {key.fingerprint for key in keyring.secret_keys()}
+    for queue in queues:
+        if queue.fingerprint not in present:
+            raise SecretUnusable(
+                f"The secret key of queue “{queue.name}” is not in {home}: "
+                "import it there, or correct its fingerprint in the config."
+            )
+        try:
+            keyring.sign_detached(_SAMPLE, signer=queue.fingerprint)
+        except SealRefused:
+            # An expired key still opens letters; the operators' room hears of its end.
+            continue
