@@ -85,10 +85,10 @@ def _trial(keyring: Keyring, key: SecretKey) -> str | None:
         public = keyring.export_public_key(key.fingerprint)
         sealed = keyring.encrypt_and_sign(_SAMPLE, to=[public], signer=key.fingerprint)
         opened = keyring.decrypt(sealed.armor, [public])
-    except SealRefused as error:
-        return f"{error} Is the passphrase in mail.passphrase_file that of this key?"
-    except (KeyRefused, KeyringUnusable) as error:
+    except (SealRefused, KeyRefused) as error:
         return str(error)
+    except KeyringUnusable as error:
+        return f"{error} Is the passphrase in mail.passphrase_file that of this key?"
     if opened.encryption.state is not EncryptionState.OK or opened.data != _SAMPLE:
         return f"It does not open what was encrypted to it. {opened.encryption.detail}"
     return None
