@@ -65,11 +65,16 @@ async def take_in(desk: Desk, arrival: Arrival) -> Verdict | None:
     told = _told(fates)
     if message is not None and fates and all(fate.action == _FAILED for fate in fates):
         await _not_delivered(desk, message, told)
-    which = "The answer" if message is not None else "A mail of this ticket"
-    words = f"{which} was reported as {told}." if told else "A bounce came back for this ticket."
+    words = f"{_which(message)} was reported as {told}." if told else "A bounce came back for this ticket."
     await say_in_thread(desk.unit, desk.world, ticket, words)
     await show_state(desk.unit, desk.world, ticket)
     return LetterState.FOLLOW_UP, "bounce"
+
+
+def _which(message: Message | None) -> str:
+    if message is None:
+        return "A mail of this ticket"
+    return "The answer" if message.author is not None else "The automatic first answer"
 
 
 async def _answered(desk: Desk, arrival: Arrival) -> tuple[Ticket, Message | None] | None:

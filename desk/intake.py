@@ -68,7 +68,7 @@ def _is_from_us(house: House, opened: Opened) -> bool:
 async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
     """What differs by its way here only is the same mail, delivered twice: to whichever address.
 
-    Where the first was put aside, one with a token is looked at: it may be what the first one lacked.
+    One that was put aside counts for nothing: the other may bring what it lacked, as a token or a sender.
     """
     letter = arrival.letter
     if not arrival.opened.identity:
@@ -76,8 +76,6 @@ async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
     letter.same_tag = desk.unit.vault.tag("letter", arrival.opened.identity)
     known = await desk.unit.letters.first_like(letter)
     if known is None:
-        return None
-    if known.state is LetterState.QUARANTINED and letter.reply_tag not in {None, known.reply_tag}:
         return None
     letter.ticket_id = known.ticket_id
     return LetterState.DROPPED, f"the same mail was delivered before, as letter {known.id}"
@@ -138,7 +136,8 @@ async def _add_to(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
     ticket.confidential = ticket.confidential or is_confidential(arrival.opened)
     reopened = ticket.closed_at is not None
     ticket.closed_at = None
-    text = "The user wrote again" + (", so the ticket is open again." if reopened else ".")
+    who = "The user wrote again" if by_user else "A letter came from another address than the user's"
+    text = who + (", so the ticket is open again." if reopened else ".")
     await say_in_thread(
         desk.unit, desk.world, ticket, f"{text} {encryption_words(arrival.opened)} Read it with `!show`."
     )

@@ -130,8 +130,12 @@ class Letters:
         return await self._session.scalar(query) or 0
 
     async def first_like(self, letter: Letter) -> Letter | None:
-        """Return the first letter that is the same mail as this one."""
-        query = select(Letter).where(Letter.same_tag == letter.same_tag, Letter.id != letter.id)
+        """Return the first letter that is the same mail as this one and went into a ticket."""
+        query = select(Letter).where(
+            Letter.same_tag == letter.same_tag,
+            Letter.id != letter.id,
+            Letter.state.in_((LetterState.TICKET, LetterState.FOLLOW_UP)),
+        )
         return await self._session.scalar(query.order_by(Letter.id).limit(1))
 
     async def aside(self, queue: str | None) -> Sequence[Aside]:

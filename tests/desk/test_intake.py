@@ -136,6 +136,7 @@ async def test_the_token_vouches_for_another_address(desk: Desk):
     await take_in(desk, PLAIN)
     letter = await take_in(desk, wrote(sender="work@elsewhere.test"), token=await token_of(desk))
     assert letter.state is LetterState.FOLLOW_UP
+    assert "A letter came from another address than the user's. Not encrypted." in await told(desk)
     elsewhere = "Attention: this did not come from the ticket's address."
     assert elsewhere in await desk.say("!show", ticket=1)
     await take_in(desk, wrote(number=3), token=await token_of(desk))

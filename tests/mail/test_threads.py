@@ -84,6 +84,14 @@ async def test_one_mail_to_two_addresses_is_one_ticket(office: Office, *, messag
     assert other.state is LetterState.TICKET
 
 
+async def test_a_copy_that_was_put_aside_does_not_keep_the_true_one_out(office: Office) -> None:
+    raw = letter("kim@user.example", "Hi", entity("Hello."))
+    forged = await office.keep(delivered(raw, "help@desk.example"), mail_from="")
+    await office.worker().work(forged)
+    assert (await office.letter(forged)).state is LetterState.QUARANTINED
+    assert (await office.take_in(delivered(raw, "aide@desk.example"))).state is LetterState.TICKET
+
+
 async def test_the_copy_with_the_token_counts_where_the_other_was_put_aside(office: Office) -> None:
     async with office.units() as unit:
         ticket = await unit.tickets.get(1)
