@@ -73,6 +73,8 @@ class Headers:
     protected: bool = False
     mismatch: tuple[str, ...] = ()
     """Names of headers whose protected and outer values differ, apart from Subject."""
+    copies: tuple[str, ...] = field(default=(), repr=False)
+    """Addresses of Cc, lower case: others who got it, to whom no answer goes."""
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,17 @@ def _worth(details: dict[str, Any]) -> list[str]:
         f"Protection: {_field(details.get('protection', ''))}",
         *(_field(words) for words in (details.get("encryption"), *details.get("signatures", [])) if words),
         *(f"Attention: {_field(warning)}" for warning in warnings),
+        *_copies(details.get("copies", [])),
         *_files(details.get("attachments", [])),
     ]
+
+
+def _copies(addresses: Sequence[str]) -> list[str]:
+    if not addresses:
+        return []
+    named = ", ".join(_field(address, _LONGEST_NAME) for address in addresses[:_MOST_FILES])
+    more = f", … and {len(addresses) - _MOST_FILES} more" if len(addresses) > _MOST_FILES else ""
+    return [f"Cc: {named}{more} (an answer goes to the user alone)"]
 
 
 def _files(attachments: Sequence[dict[str, Any]]) -> list[str]:

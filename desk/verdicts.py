@@ -47,6 +47,7 @@ def details_of(opened: Opened, *, from_contact: bool = True) -> str:
             "attachments": [_file(each) for each in opened.attachments],
             "problems": list(opened.problems),
             "mismatch": list(opened.headers.mismatch),
+            "copies": list(opened.headers.copies),
         }
     )
 

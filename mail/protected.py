@@ -65,6 +65,7 @@ def _headers(
     senders = from_.addresses("from")
     name, sender = senders[0] if senders else ("", "")
     outer_subject = outer.one("subject")
+    copied = (counted if counted.raw("cc") else outer).addresses("cc")
     return Headers(
         subject=counted.one("subject") if counted.raw("subject") else outer_subject,
         outer_subject=outer_subject,
@@ -76,6 +77,7 @@ def _headers(
         references=counted.message_ids("references") or outer.message_ids("references"),
         protected=mismatch is not None,
         mismatch=mismatch or (),
+        copies=tuple(dict.fromkeys(address for _, address in copied)),
     )
 
 

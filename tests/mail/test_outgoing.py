@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from desk.reading import show
 from desk.world import Refusal
 from mail.addresses import split_token
 from storage.models import Letter
@@ -91,6 +92,22 @@ async def test_a_confidential_answer_leaves_encrypted_and_opens(
     assert outer["Message-ID"] == f"<{row.ref}@desk.example>"
     assert outer["Reply-To"].startswith("help+")
     assert outer["Reply-To"].endswith("@desk.example")
+
+
+async def test_who_got_a_copy_is_shown_and_gets_no_answer(office: Office, server: MailServer) -> None:
+    copies = ("Cc: Kim <KIM@other.example>, lee@other.example", "To: max@other.example")
+    letter = await office.take_in(headers("bob@user.example", "hm", *copies) + entity("hi"))
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(letter.ticket_id or 0)
+        assert ticket is not None
+        shown = (await show(unit, ticket, whole=False)).text
+    assert "Cc: kim@other.example, lee@other.example (an answer goes to the user alone)" in shown
+    await answer(office, letter.ticket_id or 0, WORDS)
+    await deliver(office, server)
+    [caught] = server.caught
+    assert caught.recipients == ("bob@user.example",)
+    assert b"other.example" not in caught.content
+    assert {"cc", "bcc"}.isdisjoint(name.lower() for name in parse(caught.content))
 
 
 async def test_a_mail_in_clear_is_answered_signed(office: Office, server: MailServer) -> None:
