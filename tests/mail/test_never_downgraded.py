@@ -14,13 +14,16 @@ from hypothesis import strategies as st
 
 import commands
 from commands.context import Context
+from desk import first_answers
+from desk.arrival import Arrival
+from desk.arrival import Desk as IntakeDesk
 from desk.key_states import USED
 from desk.keys import keep
-from desk.opened import OfferedKey
+from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened
 from desk.policy import Path
 from desk.world import Refusal
-from storage.models import Message
-from storage.states import KeyState, MessageKind
+from storage.models import Letter, Message
+from storage.states import KeyState, MessageKind, OutboxState
 from storage.tickets import NewTicket
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person, desk, person
@@ -29,11 +32,13 @@ from tests.services.mailserver import MailServer
 
 SECRET_SUBJECT, SECRET_TEXT, SECRET_VERSION = "Zanzibar", "my landlord is called Quetzal", "9.87xylophone"
 WORDS = "These are new words."
+A_LETTER_COMES = "(a letter comes, and is answered by template)"
 EVERY_WAY = {
     Path.ANSWER: (f"!reply {WORDS}", "!reply tell", "!key ask", f"!reply tell\n{WORDS}"),
+    Path.AUTOMATIC: (A_LETTER_COMES,),
     Path.PLAIN: (f"!reply --plain {WORDS}", "!reply --plain tell", f"!reply --plain > {SECRET_TEXT}"),
 }
-"""What agents can say to let a mail leave; a new path must be tried here, too."""
+"""What agents can say, or what happens, to let a mail leave; a new path must be tried here, too."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +138,19 @@ class Wire:
             return False
         return True
 
+    async def answer_first(self, number: int) -> bool:
+        """Answer by template, as when a ticket is new; tell whether a mail is to leave."""
+        headers = Headers(sender="user@user.example")
+        opened = Opened("plain", Encryption(EncryptionState.NONE), headers, SECRET_TEXT)
+        async with self.office.units() as unit:
+            ticket = await unit.tickets.get(number, lock=True)
+            assert ticket is not None
+            arrival = Arrival(Letter(), opened, self.office.house.queue("help"), ())
+            house = dataclasses.replace(self.office.house, first_answer="tell", most_first_answers=1000)
+            await first_answers.give(IntakeDesk(unit, self.office.world, house), arrival, ticket)
+            rows = await unit.outbox.in_state(OutboxState.PENDING)
+            return any(row.kind == "mail" and row.ticket_id == number for row in rows)
+
     async def meanwhile(self, number: int, case: Case) -> None:
         """Let the world change before the mail leaves."""
         async with self.office.units() as unit:
@@ -152,6 +170,11 @@ class Wire:
 
     async def answered(self, number: int, case: Case) -> bytes | None:
         """Answer as the case says; return what the mail server got, if anything left."""
+        if case.said == A_LETTER_COMES:
+            if not await self.answer_first(number):
+                return None
+            await self.meanwhile(number, case)
+            return await self.leaves(number)
         if not await self.say(number, case.said):
             return None
         if not case.late:
