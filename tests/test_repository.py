@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-ASIDE = {"tests", "benchmarks"}
+ASIDE = {"tests", "benchmarks", "fuzz"}
 """Packages that are not installed."""
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
