@@ -30,10 +30,10 @@ _LONGEST_ALT = 100
 _DEEPEST_QUOTE = 20
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 _MANY_LINES = re.compile(r"\n{3,}")
-_QUOTE, _QUOTE_END, _AS_IT_IS, _AS_IT_IS_END = "\x01", "\x02", "\x03", "\x04"
+_QUOTE, _QUOTE_END, _AS_IT_IS, _AS_IT_IS_END, _NEW_LINE = "\x01", "\x02", "\x03", "\x04", "\x05"
 """Marks between the words, which no text of a page holds: it goes through `_plain` first."""
 _EMPTY_QUOTES = re.compile(r"^(>*)(?:\n\1)+$", re.MULTILINE)
-_MARKS = re.compile("([\x01-\x04])")
+_MARKS = re.compile("([\x01-\x05])")
 _AROUND = {
     **dict.fromkeys(("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table"), ("\n\n", "\n\n")),
     **dict.fromkeys(("td", "th"), ("", " ")),
@@ -43,7 +43,7 @@ _AROUND = {
     "li": ("\n- ", ""),
     "pre": ("\n\n" + _AS_IT_IS, _AS_IT_IS_END + "\n\n"),
 }
-_NO_MARKS = dict.fromkeys(range(1, 5))
+_NO_MARKS = dict.fromkeys(range(1, 6))
 
 
 def charset_of(page: bytes) -> str:
@@ -71,16 +71,22 @@ def html_to_text(html: str) -> str:
 
 def _laid_out(words: str) -> str:
     """Set the lines: blanks collapsed but in `pre`, ">" before those of quotations."""
-    depth, lines, is_pre = 0, [""], False
+    depth, lines, is_pre, is_new = 0, [""], False, True
     for piece in _MARKS.split(words):
         if piece in {_QUOTE, _QUOTE_END}:
+            while piece == _QUOTE_END and len(lines) > 1 and lines[-1] == _start(depth):
+                lines.pop()
             depth = max(0, depth + (1 if piece == _QUOTE else -1))
             lines.append(_start(depth))
+            is_new = True
+        elif piece == _NEW_LINE:
+            # Where blocks touch each other there is one line end, not two.
+            lines += [] if lines[-1] == _start(depth) else [_start(depth)]
         elif piece in {_AS_IT_IS, _AS_IT_IS_END}:
             is_pre = piece == _AS_IT_IS
         elif piece:
-            is_first = lines[-1] == _start(depth) and not is_pre
-            shown = (piece.lstrip("\n ") if is_first else piece).split("\n")
+            shown = (piece.lstrip("\n ") if is_new and not is_pre else piece).split("\n")
+            is_new = is_new and not piece.strip("\n ")
             first, *others = (line if is_pre else line.strip(" ") for line in shown)
             lines[-1] += first
             lines += [_start(depth) + line for line in others]
@@ -143,7 +149,7 @@ def _around(node: "LexborNode", tag: str) -> tuple[str, str]:
         return _plain(_BLANKS.sub(" ", node.attributes.get("alt") or "").strip())[:_LONGEST_ALT], ""
     if tag in _AROUND:
         return _AROUND[tag]
-    return ("\n", "\n") if tag in _BLOCKS else ("", "")
+    return (_NEW_LINE, _NEW_LINE) if tag in _BLOCKS else ("", "")
 
 
 def _target(node: "LexborNode") -> str:

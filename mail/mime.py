@@ -122,8 +122,18 @@ def _collect(part: Part, content: Content, left_out: Collection[Part]) -> None:
         _collect_leaf(part, content)
         return
     chosen = _choose(part, left_out) if part.type == "multipart/alternative" else part.children
+    for child in part.children if len(chosen) < len(part.children) else ():
+        if child not in chosen:
+            _collect_files(child, content, left_out)
     for child in chosen[1:] if content.hide_copies and _is_legacy_display(part) else chosen:
         _collect(child, content, left_out)
+
+
+def _collect_files(part: Part, content: Content, left_out: Collection[Part]) -> None:
+    """Keep the pictures and files of a form that is not shown: Apple Mail puts them into the HTML form."""
+    for leaf in part.walk():
+        if not _holds_text(leaf) and leaf not in left_out:
+            _collect_leaf(leaf, content)
 
 
 def _is_legacy_display(part: Part) -> bool:
