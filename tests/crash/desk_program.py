@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import bot.pause
 from bot.syncing import Syncer
@@ -25,6 +26,7 @@ from desk.delivery import Delivery, Outcome, Parcel, Sender
 from desk.world import World
 from helproom import wiring
 from helproom.__main__ import main
+from helproom.keeping import keeper
 from helproom.world import real_world
 from mail.lmtp import Arrival, Keep
 from mail.worker import LetterWorker
@@ -67,18 +69,22 @@ class HastyDelivery(Delivery):
 def prepare(plan: Plan) -> None:
     """Make the process hasty, and wrong if it is to be."""
     world = hasty_world(plan.began)
-    bot.pause.FIRST = FIRST_PAUSE
-    wiring.real_world = lambda: world
-    wiring.Delivery = HastyDelivery
-    wiring.HOLD_CHECK_SECONDS = CHECK_SECONDS
+    _put(bot.pause, "FIRST", FIRST_PAUSE)
+    _put(wiring, "real_world", lambda: world)
+    _put(wiring, "Delivery", HastyDelivery)
+    _put(wiring, "HOLD_CHECK_SECONDS", CHECK_SECONDS)
     if plan.door_only:
-        LetterWorker.run = Syncer.run = _wait
+        _put(LetterWorker, "run", _wait)
+        _put(Syncer, "run", _wait)
     if plan.wrong == "early-250":
-        keeper = wiring.keeper
-        wiring.keeper = lambda *of: _hasty(keeper(*of))
+        _put(wiring, "keeper", lambda *of: _hasty(keeper(*of)))
     if plan.wrong == "fresh-ids":
         carriers = wiring._carriers
-        wiring._carriers = lambda *of: _forgetful(carriers(*of), world)
+        _put(wiring, "_carriers", lambda *of: _forgetful(carriers(*of), world))
+
+
+def _put(into: object, name: str, what: object) -> None:
+    patch.object(into, name, what).start()
 
 
 async def _wait(_: object) -> None:
