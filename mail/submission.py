@@ -11,7 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from aiosmtplib import SMTP, SMTPException, SMTPResponse, SMTPResponseException
+from aiosmtplib import (
+    SMTP,
+    SMTPConnectError,
+    SMTPException,
+    SMTPResponse,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPTimeoutError,
+)
 
 _START_INPUT = 354
 _MOST_WORDS = 300
@@ -19,6 +27,11 @@ _MOST_READ = 4_000
 _QUIT_SECONDS = 3.0
 _ADDRESS = re.compile(r"<?[^\s<>@,;:\"()]+@[^\s<>,;:\"()]+>?")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
+_BROKEN_LINES = (
+    (SMTPTimeoutError, "it does not answer in time"),
+    (SMTPServerDisconnected, "it ended the connection"),
+    (SMTPConnectError, "no connection to it can be made"),
+)
 
 
 class NotSubmitted(Exception):
@@ -170,7 +183,8 @@ def _check_answer(answer: SMTPResponse) -> None:
 def _words(sentence: str, problem: Exception) -> tuple[str, int | None]:
     """A sentence with the server's code and words, without control characters and addresses."""
     if not isinstance(problem, SMTPResponseException):
-        return f"{sentence}: {type(problem).__name__}.", None
+        words = (words for kind, words in _BROKEN_LINES if isinstance(problem, kind))
+        return f"{sentence}: {next(words, type(problem).__name__)}.", None
     said = problem.message[:_MOST_READ].encode("utf-8", "replace").decode("utf-8")
     said = "".join(char if char.isprintable() else " " for char in said)
     said = " ".join(_ADDRESS.sub("<address>", said).split())[:_MOST_WORDS]

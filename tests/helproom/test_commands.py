@@ -182,7 +182,9 @@ def test_check_finds_unreachable_servers_and_a_missing_key(desk: Path) -> None:
     assert worst["code"][0] == worst["data folder"][0] == worst["letters in"][0] == "ok"
     assert worst["OpenPGP key of en"][1].startswith("The secret key of this fingerprint is not in gnupg_home")
     assert worst["Matrix"][1].startswith("The homeserver does not answer.")
-    assert worst["answers out"][1].startswith("The mail server cannot be used")
+    assert worst["answers out"][1].startswith(
+        "The mail server cannot be used: no connection to it can be made."
+    )
     assert worst["Redmine"][0] == "ok"
 
 
