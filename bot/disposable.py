@@ -58,7 +58,7 @@ class DisposableRooms:
             guests, opener = _guests(room), room.opened_by or ""
         if not wanted:
             return await self._abandon(parcel, room)
-        plan = RoomPlan(room.ref, NAME, powers={opener: AGENT}, version=self._version, history="joined")
+        plan = RoomPlan(room.ref, NAME, powers={opener: AGENT}, version=self._version)
         room_id = await self._rooms.open_room(plan)
         missing = [user for user in (opener, *guests) if not await self._invited(room_id, user)]
         if not await self._opened(parcel, room_id, missing):

@@ -16,6 +16,11 @@ MAIL = b"From: user@example.org\r\nSubject: tricky\r\nMessage-ID: <t@example.org
 async def visit(plan: Plan) -> Person:
     """A guest with an account of their own."""
     plan.homeserver.register(plan.user_id("guest").partition(":")[0][1:], PASSWORD)
+    return await come_back(plan)
+
+
+async def come_back(plan: Plan) -> Person:
+    """The same guest on the same device."""
     folder = plan.folder / "guest"
     return await Person.log_in(plan.homeserver.url, plan.user_id("guest"), PASSWORD, folder)
 
@@ -65,6 +70,26 @@ async def test_a_guest_cannot_command_and_the_end_removes_everybody(
                     await asyncio.sleep(0.05)
             assert desk.ana.user_id in await pinned(desk)
             assert not any("is forgotten" in seen.body for seen in desk.ana.seen)
+        finally:
+            await guest.close()
+
+
+async def test_a_guest_who_joins_late_reads_what_was_said_since_the_invitation(
+    tmp_path: Path, synapse: Homeserver
+) -> None:
+    plan = Plan(tmp_path, synapse)
+    async with office(plan) as desk:
+        guest = await visit(plan)
+        await guest.close()
+        await desk.deliver(MAIL)
+        announcement = await desk.announced(1)
+        order = f"!room open 12h {guest.user_id}"
+        await desk.ana.say(announcement.room_id, order, thread=announcement.event_id)
+        welcome = await desk.hears("This room is for one matter")
+        guest = await come_back(plan)
+        try:
+            seen = await guest.wait_for(lambda seen: seen.event_id == welcome.event_id)
+            assert (seen.body, guest.unreadable) == (welcome.body, [])
         finally:
             await guest.close()
 
