@@ -28,8 +28,8 @@ _TOO_FAR = (
     "said there and has no answer has to be said again; this is told there too."
 )
 _GAP = "I was away for long and may have missed commands; please repeat what I have not answered."
-_VARIATION_SELECTORS = str.maketrans("", "", "\ufe0e\ufe0f")
-"""They ask for a text or an emoji look; which of them comes along depends on the client."""
+_LOOKS = dict.fromkeys((0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
+"""Variation selectors and skin tones: which of them comes along depends on the client and its user."""
 _BUTTONS = frozenset({CLAIM_KEY, SEND_KEY, CANCEL_KEY})
 
 
@@ -135,4 +135,4 @@ def read(content: str) -> Journalled:
 
 
 def _bare(key: str) -> str:
-    return key.translate(_VARIATION_SELECTORS)
+    return key.translate(_LOOKS)

@@ -31,6 +31,8 @@ class IssueReader:
         issue = issue_of(parcel.payload)
         if issue is None:
             return Impossible("The row names no issue.")
+        if not await self._is_linked(issue):
+            return Delivered()
         if self._tracker is None:
             await self._tell(parcel, f"Linked to #{issue}. The config names no tracker to read it from.")
             return Delivered()
@@ -45,6 +47,11 @@ class IssueReader:
         else:
             await self._note(parcel, found)
         return Delivered()
+
+    async def _is_linked(self, issue: int) -> bool:
+        async with self._units() as unit:
+            problem = await unit.problems.by_issue(issue)
+            return problem is not None and bool(await unit.problems.tickets(problem))
 
     async def _postpone(self, parcel: Parcel, issue: int, trouble: TrackerTrouble) -> Outcome:
         log.warning("tracker-trouble", row=parcel.id, trouble=type(trouble).__name__)

@@ -131,7 +131,7 @@ async def test_only_plain_messages_command(desk: Desk, msgtype: str) -> None:
     assert await said(desk) == []
 
 
-@pytest.mark.parametrize("key", ["👀", "👀\ufe0f", "👀\ufe0e"])
+@pytest.mark.parametrize("key", ["👀", "👀\ufe0f", "👀\ufe0e", "👀🏽"])
 async def test_eyes_claim_however_a_client_wants_them_drawn(desk: Desk, key: str) -> None:
     number = await desk.ticket()
     await hear(desk, verified=True, kind=Kind.REACTION, key=key, relates_to=f"$root{number}")

@@ -144,3 +144,11 @@ async def test_a_crash_right_after_the_thread_was_told_has_it_told_once(
         assert found is not None
         is_open = isinstance(answer, TrackerDown)
         assert found.state is (OutboxState.PENDING if is_open else OutboxState.SENT)
+
+
+async def test_an_issue_to_which_nothing_is_linked_any_more_is_not_asked_for(units: Units) -> None:
+    async with units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        assert await unit.problems.unlink(ticket, 12)
+    assert await read(units, Told(TrackerTrouble("Redmine is away.")), parcel()) == (Delivered(), [])
