@@ -20,6 +20,8 @@ from tests.stories.office import PASSWORD, Plan, write_desk
 
 MEGABYTE = 1_000_000
 START_SECONDS = 60
+AS_MANY_AS_COME = "  rate: null\n"
+"""The line of a desk's config that lets no letter wait for its turn."""
 
 
 @dataclass(frozen=True)
@@ -83,4 +85,4 @@ def plan(folder: Path, homeserver: Homeserver) -> Plan:
     """Plan a desk below `folder`."""
     home = folder / "desk"
     home.mkdir()
-    return Plan(home, homeserver, names=("ana", "bob"))
+    return Plan(home, homeserver, names=("ana", "bob"), mail=AS_MANY_AS_COME)

@@ -12,6 +12,7 @@ from nio import RoomCreateResponse
 
 from benchmarks.figures import Figure, median_ratio, percentile
 from benchmarks.post import Post, encrypted_mail, words
+from benchmarks.program import AS_MANY_AS_COME
 from bot.person import Person, Seen
 from tests.services.synapse import Homeserver, lay_site
 from tests.stories.office import PASSWORD, SUPPORT, Office, Plan, office
@@ -34,7 +35,7 @@ async def _measure(folder: Path, homeserver: Homeserver) -> list[Figure]:
     home = folder / "desk"
     home.mkdir()
     async with (
-        office(Plan(home, homeserver, names=("ana", "bob"))) as desk,
+        office(Plan(home, homeserver, names=("ana", "bob"), mail=AS_MANY_AS_COME)) as desk,
         _third(folder, homeserver) as cyd,
     ):
         talk = Talk(desk, Ear(desk.agents[0]), Ear(desk.agents[1]))

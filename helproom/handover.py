@@ -9,6 +9,7 @@ from helproom import databases
 from helproom.credentials import SecretUnusable, read_master_key
 from helproom.sections import QueueSection, RateSection, ShiftSection
 from helproom.settings import Settings
+from mail.whisperback import NOBODIES
 from storage.sealing import MASTER_KEY_BYTES, Vault
 from storage.unit import Units, open_engine
 
@@ -48,7 +49,9 @@ def _queue(section: QueueSection) -> Queue:
 def _rate(section: RateSection | None) -> Rate | None:
     if section is None:
         return None
-    return Rate(section.per_sender, section.in_all, tuple(each.lower() for each in section.exempt))
+    # All WhisperBack reports have one of these for their sender, whoever wrote them.
+    exempt = {*(each.lower() for each in section.exempt), *NOBODIES}
+    return Rate(section.per_sender, section.in_all, tuple(sorted(exempt)))
 
 
 def _shift(section: ShiftSection) -> Shift:

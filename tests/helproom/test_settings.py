@@ -70,6 +70,8 @@ def test_the_right_config_becomes_a_house(tmp_path: Path) -> None:
     assert house.shifts[0].weekdays == {0, 1, 2, 3, 4}
     assert house.shifts[0].start == dt.time(9)
     assert house.hold == dt.timedelta(seconds=60)
+    assert house.rate is not None
+    assert "devnull@tails.boum.org" in house.rate.exempt
 
 
 def test_days_may_span_a_weekend(tmp_path: Path) -> None:
