@@ -12,12 +12,18 @@ from tests.services.redmine import Redmine
 from tests.services.synapse import Homeserver, lay_site
 
 
+_USUAL_UMASK = 0o022
+
+
 @pytest.fixture(autouse=True)
 def usual_umask() -> Iterator[None]:
-    """Begin each test with Debian's umask: opening a Matrix session narrows it for the whole process."""
-    before = os.umask(0o022)
+    """Begin each test, and each wider fixture after one, with Debian's umask.
+
+    Opening a Matrix session narrows it for the whole process.
+    """
+    os.umask(_USUAL_UMASK)
     yield
-    os.umask(before)
+    os.umask(_USUAL_UMASK)
 
 
 @pytest.fixture(scope="session")
