@@ -11,7 +11,6 @@ from tests.services.postgres import Cluster
 from tests.services.redmine import Redmine
 from tests.services.synapse import Homeserver, lay_site
 
-
 _USUAL_UMASK = 0o022
 
 
