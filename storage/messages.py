@@ -101,11 +101,6 @@ class Messages:
         )
         return (await self._session.execute(query)).scalars().all()
 
-    async def next_hold_end(self) -> dt.datetime | None:
-        """Return when the next hold ends."""
-        query = select(func.min(Message.hold_until)).where(Message.state == ReplyState.HELD)
-        return (await self._session.execute(query)).scalar_one()
-
 
 def _locked(query: Select[Any]) -> Select[Any]:
     """As for tickets: what this unit read before the lock is read again."""

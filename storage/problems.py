@@ -4,7 +4,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Link, Problem, Ticket
@@ -45,15 +45,6 @@ class Problems:
             ticket.links.remove(found)
             await self._session.flush()
         return found is not None
-
-    async def reporters(self, problem: Problem) -> int:
-        """Return how many different people have a ticket linked to this problem."""
-        query = (
-            select(func.count(func.distinct(func.coalesce(Ticket.contact_tag, Ticket.ref))))
-            .join(Link, Link.ticket_id == Ticket.id)
-            .where(Link.problem_id == problem.id)
-        )
-        return (await self._session.execute(query)).scalar_one()
 
     async def tickets(self, problem: Problem) -> Sequence[int]:
         """Return the numbers of the tickets linked to a problem."""
