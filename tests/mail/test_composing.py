@@ -39,12 +39,6 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield made
 
 
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
-        yield made
-
-
 def signer(desk: Desk) -> str:
     return desk.keyring.secret_keys()[0].fingerprint
 

@@ -24,12 +24,6 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield made
 
 
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
-        yield made
-
-
 def open_from_alice(desk: Desk, letter: bytes, *more: str, mail_from: str | None = None) -> Opened:
     raw = headers("alice@user.example", "A question", *more) + letter
     return open_letter(raw, desk.keyring, mail_from=mail_from)

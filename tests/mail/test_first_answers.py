@@ -14,7 +14,7 @@ from desk.posting import say_from_json
 from storage.models import Template, TemplateVariant
 from storage.states import LetterState, OutboxState, Side
 from tests.mail.office import Office, open_office
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart
 from tests.mail.sending import delivery
 from tests.services.mailserver import MailServer
 
@@ -27,12 +27,6 @@ HOUR = dt.timedelta(hours=1)
 def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
         made.keyring.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
-        yield made
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
         yield made
 
 

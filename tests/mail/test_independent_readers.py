@@ -17,7 +17,7 @@ from pysequoia import Cert, Sig, Tsk, decrypt, verify
 
 from mail.catcher import Catcher
 from tests.mail.office import Office, open_office
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart
 from tests.mail.sending import answer, deliver
 from tests.services.mailserver import MailServer
 
@@ -29,12 +29,6 @@ WORDS = "Grüße,\n\nFrom here on:\n.dot\n  indented, trailing  \n" + "long " * 
 @pytest.fixture(scope="module", name="desk")
 def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
         yield made
 
 

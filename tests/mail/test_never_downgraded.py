@@ -26,7 +26,7 @@ from storage.models import Letter, Message
 from storage.states import KeyState, MessageKind, OutboxState
 from storage.tickets import NewTicket
 from tests.mail.office import AGENT, Office, open_office
-from tests.mail.people import Desk, Person, desk, person
+from tests.mail.people import Desk, Person, desk
 from tests.mail.sending import deliver, mail_row
 from tests.services.mailserver import MailServer
 
@@ -70,12 +70,6 @@ CASES = st.builds(
 @pytest.fixture(scope="module", name="desk")
 def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
         yield made
 
 

@@ -11,7 +11,7 @@ from mail.offers import each_once, read_autocrypt
 from mail.opening import open_letter
 from mail.parts import read_parts
 from mail.pgp_packets import dearmor
-from tests.mail.people import Desk, Person, desk, entity, headers, multipart, person
+from tests.mail.people import Desk, Person, desk, entity, headers, multipart
 
 ADDR = "addr=alice@user.example; "
 
@@ -19,12 +19,6 @@ ADDR = "addr=alice@user.example; "
 @pytest.fixture(scope="module", name="desk")
 def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
         yield made
 
 

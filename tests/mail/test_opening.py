@@ -8,7 +8,7 @@ import pytest
 from desk.opened import EncryptionState, Opened, SignatureState, Unopenable
 from mail.limits import DEPTH
 from mail.opening import open_letter
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person, signed
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, signed
 
 NONE, OK, PARTIAL = EncryptionState.NONE, EncryptionState.OK, EncryptionState.PARTIAL
 
@@ -16,12 +16,6 @@ NONE, OK, PARTIAL = EncryptionState.NONE, EncryptionState.OK, EncryptionState.PA
 @pytest.fixture(scope="module", name="desk")
 def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
         yield made
 
 

@@ -17,7 +17,7 @@ from storage.models import Letter
 from storage.sealing import address_tag
 from storage.states import KeyState, LetterState, OutboxState, ReplyState
 from tests.mail.office import Office, open_office
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart
 from tests.mail.sending import answer, deliver, delivery, mail_row
 from tests.services.mailserver import MailServer, Oddity
 
@@ -28,12 +28,6 @@ WORDS = "Please try the newest version.\n"
 @pytest.fixture(scope="module", name="desk")
 def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
         yield made
 
 

@@ -23,12 +23,6 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         yield made
 
 
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
-        yield made
-
-
 @pytest.fixture(scope="module", name="bob")
 def make_bob(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     with person("bob@user.example", tmp_path_factory.mktemp("keys") / "bob") as made:

@@ -2,7 +2,6 @@
 """A refreshed key is merged with what is known of it, and nothing that was known is lost."""
 
 import datetime as dt
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,6 @@ from mail.openpgp import KeyRefused, read_public_key
 from mail.pgp_merging import merge_public_keys, merged_offer
 from mail.pgp_packets import PUBLIC_KEY, SIGNATURE, armor, dearmor, packets
 from tests.mail.people import Person, person
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
-        yield made
 
 
 @pytest.fixture(scope="module", name="copies")

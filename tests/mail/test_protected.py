@@ -7,7 +7,7 @@ import pytest
 
 from desk.opened import SignatureState
 from mail.opening import open_letter
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person, signed
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, signed
 
 CIPHER = 'text/plain; charset=utf-8; hp="cipher"'
 CLEAR = 'text/plain; charset=utf-8; hp="clear"'
@@ -18,12 +18,6 @@ OUTER = ("alice@user.example", "...")
 @pytest.fixture(scope="module", name="desk")
 def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
         yield made
 
 

@@ -11,7 +11,7 @@ from desk.delivery import Delivery
 from mail.quarantine import QuarantineReader
 from storage.states import LetterState, OutboxState
 from tests.mail.office import AGENT, Office, open_office
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, person
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers
 
 BOMB = b"From: a@b.example\r\n" + b"X: y\r\n" * 60_000 + b"\r\nhi\r\n"
 AWAY = "Auto-Submitted: auto-replied"
@@ -20,12 +20,6 @@ AWAY = "Auto-Submitted: auto-replied"
 @pytest.fixture(scope="module", name="house")
 def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
         yield made
 
 

@@ -2,7 +2,7 @@
 """Letters are opened once more after a key has come, and lose nothing by it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -21,12 +21,6 @@ from tests.mail.people import Person, desk, encrypted, entity, headers, multipar
 
 SAMPLES = Path(__file__).parent.parent / "mails" / "whisperback"
 KEY = "application/pgp-keys"
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
-        yield made
 
 
 @pytest.fixture(name="office")

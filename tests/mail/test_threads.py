@@ -8,7 +8,7 @@ import pytest
 
 from storage.states import LetterState
 from tests.mail.office import Office, open_office
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, person
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers
 
 PROTECTED = 'text/plain; charset=utf-8; protected-headers="v1"'
 
@@ -16,12 +16,6 @@ PROTECTED = 'text/plain; charset=utf-8; protected-headers="v1"'
 @pytest.fixture(scope="module", name="house")
 def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
         yield made
 
 

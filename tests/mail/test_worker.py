@@ -14,7 +14,7 @@ from storage.sealing import Vault, address_tag
 from storage.states import LetterState, OutboxState
 from storage.unit import Units
 from tests.mail.office import Office, open_office
-from tests.mail.people import CRLF, Person, encrypted, entity, headers, person, signed
+from tests.mail.people import CRLF, Person, encrypted, entity, headers, signed
 
 SAMPLES = Path(__file__).parent.parent / "mails" / "whisperback"
 BOMB = b"From: a@b.example\r\n" + b"X: y\r\n" * 60_000 + b"\r\nhi\r\n"
@@ -28,12 +28,6 @@ def make_keyring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyring]:
     keyring.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
     yield keyring
     keyring.close()
-
-
-@pytest.fixture(scope="module", name="alice")
-def make_alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
-    with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
-        yield made
 
 
 @pytest.fixture(name="office")
