@@ -75,6 +75,8 @@ class HeaderBlock:
         message = BytesHeaderParser(policy=compat32).parsebytes(raw)
         self._fields: dict[str, list[str]] = {}
         self._params: dict[str, dict[str, str]] = {}
+        self._decoded: dict[str, tuple[str, ...]] = {}
+        self._mailboxes: dict[str, tuple[tuple[str, str], ...]] = {}
         for name, value in message.raw_items():
             self._fields.setdefault(name.lower(), []).append(str(value))
 
@@ -88,7 +90,10 @@ class HeaderBlock:
 
     def all(self, name: str) -> list[str]:
         """Return all values of a field, decoded and harmless."""
-        return [safe_header(value, self._charset(value)) for value in self.raw(name)]
+        key = name.lower()
+        if key not in self._decoded:
+            self._decoded[key] = tuple(safe_header(value, self._charset(value)) for value in self.raw(key))
+        return list(self._decoded[key])
 
     def _charset(self, value: str) -> str:
         """Return in which charset bytes of a field may be: unencoded ones are mostly in that of the text."""
@@ -104,7 +109,10 @@ class HeaderBlock:
 
     def addresses(self, name: str) -> list[tuple[str, str]]:
         """Return (display name, address in lower case) of the first 100 mailboxes of a field."""
-        return read_addresses(self.raw(name))
+        key = name.lower()
+        if key not in self._mailboxes:
+            self._mailboxes[key] = tuple(read_addresses(self.raw(key)))
+        return list(self._mailboxes[key])
 
     def message_ids(self, name: str) -> tuple[str, ...]:
         """Return the message ids of a field, with their angle brackets, oldest first."""

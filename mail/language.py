@@ -3,6 +3,7 @@
 
 import importlib.util
 import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,21 @@ def _person_words(text: str) -> str:
     armor = _ARMOR.search(text)
     lines = _own_head(text[: armor.start()] if armor else text).split("\n")
     told = [line for line in lines if not line.lstrip().startswith(">") and not _is_log(line)]
-    words = " ".join(word for line in told for word in line.split() if not _NOISE.search(word))
-    words = words[:_ENOUGH_CHARS].strip()
+    words = " ".join(_first_words(told))[:_ENOUGH_CHARS].strip()
     # The model knows few words in capitals (it takes English ones for Italian).
     return words.lower() if sum(map(str.isupper, words)) * 2 > len(words) else words
+
+
+def _first_words(lines: Iterable[str]) -> Iterator[str]:
+    """Yield words that say something of the language, until they are enough."""
+    left = _ENOUGH_CHARS
+    for line in lines:
+        for word in line.split():
+            if not _NOISE.search(word):
+                yield word
+                left -= len(word) + 1
+        if left <= 0:
+            return
 
 
 def _own_head(text: str) -> str:

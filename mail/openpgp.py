@@ -167,9 +167,9 @@ class Keyring:
             return self._run_with_secrets(["--keyring", path, *args], data, [*files, *own])
 
     def _run_with_secrets(self, args: list[str], data: bytes, files: Sequence[int] = ()) -> Run:
-        agent = self._agent.awake()
+        agent = self._agent.known or self._agent.awake()
         run = self._gpg.run(args, data, passphrase=self._passphrase, files=files)
-        # Another thread may have started a new agent since this one's was lost.
+        # The agent that was known may have been lost since, and another thread may have started a new one.
         if run.returncode == 0 or run.killed or self._agent.awake() == agent:
             return run
         return self._gpg.run(args, data, passphrase=self._passphrase, files=files)

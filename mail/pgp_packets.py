@@ -112,7 +112,7 @@ def _body(text: bytes) -> bytes:
         if line and not _HEADER.match(line):
             break
         at = end
-    checksum = text.find(b"\n=", at)
+    checksum = text.rfind(b"\n=", at)
     data = text[at : checksum if checksum >= 0 else None].translate(None, b" \t\r\n")
     try:
         return binascii.a2b_base64(data, strict_mode=True)

@@ -6,11 +6,13 @@ import hashlib
 import logging
 import os
 import resource
+import select
 import signal
 import socket
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -41,6 +43,7 @@ _LONGEST_SOCKET = 107
 _ANSWER_SECONDS = 20.0
 _WIDEST_PIPE = 1 << 20
 """What Linux allows everybody (pipe(7), pipe-max-size)."""
+_CHUNK = 1 << 16
 _ANY_OUTPUT = 4_000_000
 _MOST_PACKED = 30
 _STATUS = b"[GNUPG:] "
@@ -149,20 +152,57 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
 
 def _converse(process: "subprocess.Popen[bytes]", given: bytes, seconds: float) -> bytes:
     """Hand everything over and return what is told on standard error; the child is ended after `seconds`."""
+    if process.stdin is None or process.stderr is None or not _fits(process.stdin, given):
+        return _exchange(process, given, seconds)
+    # A child that has seen enough closes its input early; its return code tells.
+    with suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(given)
+    try:
+        return _hear(process.pid, process.stderr, seconds)
+    except TimeoutError:
+        _kill_group(process)
+        return process.stderr.read()
+    finally:
+        process.wait()
+
+
+def _exchange(process: "subprocess.Popen[bytes]", given: bytes, seconds: float) -> bytes:
+    """Write and read in turn, as neither side can take all at once."""
     # Not `timeout=`, with which Python asks again and again, in pauses, whether the child has ended.
     watchdog = threading.Timer(seconds, _kill_group, [process])
     watchdog.daemon = True
     watchdog.start()
     try:
-        if process.stdin is None or process.stderr is None or not _fits(process.stdin, given):
-            return process.communicate(given)[1]
-        # A child that has seen enough closes its input early; its return code tells.
-        with suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(given)
-        return process.stderr.read()
+        return process.communicate(given)[1]
     finally:
         process.wait()
         watchdog.cancel()
+
+
+def _hear(pid: int, pipe: IO[bytes], seconds: float) -> bytes:
+    """Return what the child tells until its end; raises TimeoutError when that does not come in time.
+
+    Neither a thread to watch over it nor pauses between questions: both take longer than GnuPG's own start.
+    """
+    deadline = time.monotonic() + seconds
+    told = bytearray()
+    while chunk := _awaited(pipe.fileno(), deadline) and os.read(pipe.fileno(), _CHUNK):
+        told += chunk
+    ended = os.pidfd_open(pid)
+    try:
+        _awaited(ended, deadline)
+    finally:
+        os.close(ended)
+    return bytes(told)
+
+
+def _awaited(descriptor: int, deadline: float) -> bool:
+    """Wait until something can be read (of a process: it has ended); raises TimeoutError at the deadline."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise TimeoutError
+    return True
 
 
 def _fits(pipe: IO[bytes], given: bytes) -> bool:
@@ -232,6 +272,8 @@ class Agent:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self.known: int | None = None
+        """The number of the agent that answered last (`awake`); it may be gone."""
         self._starting = threading.Lock()
         write_agent_conf(home)
         self._socket = unquote(self._gpgconf("--list-dirs", "agent-socket").strip())
@@ -248,14 +290,17 @@ class Agent:
 
         Raises KeyringUnusable.
         """
-        if found := self._ask():
-            return found
+        found = self._ask() or self._start()
+        if found is None:
+            raise KeyringUnusable("The desk's gpg-agent does not start.")
+        self.known = found
+        return found
+
+    def _start(self) -> int | None:
         with self._starting:
             if not self.answers():
                 self._gpgconf("--launch", "gpg-agent")
-        if found := self._ask():
-            return found
-        raise KeyringUnusable("The desk's gpg-agent does not start.")
+        return self._ask()
 
     def answers(self) -> bool:
         """Whether the agent accepts connections."""

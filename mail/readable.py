@@ -21,17 +21,13 @@ _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 def readable(text: str) -> str:
     """Return `text` with LF line ends; control characters become U+FFFD, bidi overrides are spelled out."""
-    plain = _with_lf(text.encode("utf-8", "replace"))
+    plain = text.encode("utf-8", "replace")
+    printable = plain.translate(None, _CONTROLS)
     has_unseen = not plain.isascii() and _UNSEEN_BYTES.search(plain)
-    if len(plain.translate(None, _CONTROLS)) == len(plain) and not has_unseen:
-        return plain.decode("utf-8")
+    # All that was taken out were the CRs of line ends. Leaving bytes out is far quicker than replacing them.
+    if len(plain) - len(printable) == plain.count(b"\r\n") and not has_unseen:
+        return printable.decode("utf-8")
+    plain = plain.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     shown = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", plain.decode("utf-8")))
     shown = _TURNING.sub(lambda sign: f"<U+{ord(sign[0]):04X}>", shown)
     return _CONTROL.sub("\ufffd", shown)
-
-
-def _with_lf(plain: bytes) -> bytes:
-    if plain.count(b"\r") == plain.count(b"\r\n"):
-        # Leaving bytes out takes a quarter of the time that replacing them does.
-        return plain.translate(None, b"\r")
-    return plain.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
