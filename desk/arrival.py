@@ -30,6 +30,8 @@ class Arrival:
     queue: Queue
     same_id: Sequence[Message]
     """What is known under this letter's own Message-ID, newest first: copies of it, or mail of ours."""
+    same_tag: str | None = None
+    """The tag that all deliveries of this mail have; None when it cannot be told from others."""
 
 
 Verdict = tuple[LetterState, str]

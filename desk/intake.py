@@ -26,11 +26,13 @@ async def take_in(desk: Desk, letter: Letter, opened: Opened) -> None:
     opened = await with_warning(desk.unit, desk.world, letter, opened, _contact(desk.house, opened))
     message_id = opened.headers.message_id
     same_id = await desk.unit.messages.by_message_id([message_id]) if message_id else []
-    arrival = Arrival(letter, opened, desk.house.queue(letter.queue), same_id)
+    same_tag = desk.unit.vault.tag("letter", opened.identity) if opened.identity else None
+    arrival = Arrival(letter, opened, desk.house.queue(letter.queue), same_id, same_tag)
     for step in STEPS:
         verdict = await step(desk, arrival)
         if verdict is not None:
             letter.state, letter.reason = verdict
+            letter.same_tag = same_tag
             return
     raise AssertionError("the last step always knows")
 
@@ -71,14 +73,13 @@ async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
     One that was put aside counts for nothing: the other may bring what it lacked, as a token or a sender.
     """
     letter = arrival.letter
-    if not arrival.opened.identity:
+    if arrival.same_tag is None:
         return None
-    letter.same_tag = desk.unit.vault.tag("letter", arrival.opened.identity)
-    known = await desk.unit.letters.first_like(letter)
+    known = await desk.unit.letters.first_like(arrival.same_tag, besides=letter.id)
     if known is None:
         return None
     letter.ticket_id = known.ticket_id
-    return LetterState.DROPPED, f"the same mail was delivered before, as letter {known.id}"
+    return LetterState.DROPPED, f"the same mail was delivered before, as letter {known.letter_id}"
 
 
 async def _tell_bounce(desk: Desk, arrival: Arrival) -> Verdict | None:
@@ -194,7 +195,7 @@ async def _keep_message(desk: Desk, arrival: Arrival, ticket: Ticket, *, by_user
     message.subject = subject_of(opened)
     message.message_id = opened.headers.message_id or None
     message.details = details_of(opened, from_contact=by_user)
-    await desk.unit.messages.add(message)
+    desk.unit.messages.keep(message)
     arrival.letter.ticket_id = ticket.id
     if ticket.contact_tag:
         for key in opened.keys:

@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
@@ -37,6 +37,27 @@ class Aside:
     received_at: dt.datetime
     reason: str
     size: int
+
+
+@dataclass(frozen=True)
+class Copied:
+    """A letter that came again, and the ticket it went into."""
+
+    letter_id: int
+    ticket_id: int | None
+
+
+# Built once, as every letter asks so: to build it takes longer than to run it.
+_FIRST_LIKE = (
+    select(Letter.id, Letter.ticket_id)
+    .where(
+        Letter.same_tag == bindparam("tag"),
+        Letter.id != bindparam("besides"),
+        Letter.state.in_((LetterState.TICKET, LetterState.FOLLOW_UP)),
+    )
+    .order_by(Letter.id)
+    .limit(1)
+)
 
 
 class Letters:
@@ -129,14 +150,10 @@ class Letters:
             query = query.where(Letter.id < before)
         return await self._session.scalar(query) or 0
 
-    async def first_like(self, letter: Letter) -> Letter | None:
-        """Return the first letter that is the same mail as this one and went into a ticket."""
-        query = select(Letter).where(
-            Letter.same_tag == letter.same_tag,
-            Letter.id != letter.id,
-            Letter.state.in_((LetterState.TICKET, LetterState.FOLLOW_UP)),
-        )
-        return await self._session.scalar(query.order_by(Letter.id).limit(1))
+    async def first_like(self, same_tag: str, *, besides: int) -> Copied | None:
+        """Return the first letter that went into a ticket and is the same mail as the letter `besides`."""
+        row = (await self._session.execute(_FIRST_LIKE, {"tag": same_tag, "besides": besides})).first()
+        return Copied(*row) if row is not None else None
 
     async def aside(self, queue: str | None) -> Sequence[Aside]:
         """Return the letters in quarantine, oldest first; of all queues when `queue` is None."""

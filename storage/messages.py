@@ -32,9 +32,13 @@ class Messages:
 
     async def add(self, message: Message) -> Message:
         """Add a message whose sealed attributes are set afterwards; return it with its id."""
-        self._session.add(message)
+        self.keep(message)
         await self._session.flush()
         return message
+
+    def keep(self, message: Message) -> None:
+        """Add a message; it has its id after the next flush, at the latest when the unit ends."""
+        self._session.add(message)
 
     async def get(self, message_id: int, *, lock: bool = False) -> Message | None:
         """Return the message with its ticket; with `lock` no other unit can change it meanwhile."""
