@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """GnuPG as a child with limits, and its agent; status lines are kept, nothing is concluded here."""
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -12,12 +11,10 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 from urllib.parse import unquote
 
 import gnupg
@@ -41,9 +38,6 @@ s2k-count 65536
 """
 _LONGEST_SOCKET = 107
 _ANSWER_SECONDS = 20.0
-_WIDEST_PIPE = 1 << 20
-"""What Linux allows everybody (pipe(7), pipe-max-size)."""
-_CHUNK = 1 << 16
 _ANY_OUTPUT = 4_000_000
 _MOST_PACKED = 30
 _STATUS = b"[GNUPG:] "
@@ -122,11 +116,12 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
             os.lseek(file, 0, os.SEEK_SET)
         given = data if passphrase is None else b"".join((passphrase.encode(), b"\n", data))
         # Not python-gnupg's own way, which starts three threads for each run, and whose result classes
-        # decide what a run means.
-        with in_memory([b""]) as (_, [sink]):
-            with self._open_subprocess(list(args), passphrase is not None, files, sink) as process:
-                told = _converse(process, given, self.limits.wall_seconds)
-            output = os.pread(sink, os.fstat(sink).st_size, 0)
+        # decide what a run means. From files in memory nobody waits for anybody.
+        with in_memory([given, b"", b""]) as (_, streams):
+            os.lseek(streams[0], 0, os.SEEK_SET)
+            with self._open_subprocess(list(args), passphrase is not None, files, streams) as process:
+                _await_end(process, self.limits.wall_seconds)
+            output, told = (os.pread(stream, os.fstat(stream).st_size, 0) for stream in streams[1:])
         return _run(process.returncode, output, told)
 
     def _open_subprocess(
@@ -134,13 +129,13 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
         args: list[str],
         passphrase: bool = False,  # noqa: FBT001, FBT002  (python-gnupg calls it so)
         files: Sequence[int] = (),
-        sink: int = subprocess.PIPE,
+        streams: Sequence[int] = (subprocess.PIPE,) * 3,
     ) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(  # noqa: S603  (arguments are ours, there is no shell)
             self.make_args(args, passphrase),
-            stdin=subprocess.PIPE,
-            stdout=sink,
-            stderr=subprocess.PIPE,
+            stdin=streams[0],
+            stdout=streams[1],
+            stderr=streams[2],
             bufsize=0,
             env=self.env,
             pass_fds=tuple(files),
@@ -150,69 +145,20 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
         return process
 
 
-def _converse(process: "subprocess.Popen[bytes]", given: bytes, seconds: float) -> bytes:
-    """Hand everything over and return what is told on standard error; the child is ended after `seconds`."""
-    if process.stdin is None or process.stderr is None or not _fits(process.stdin, given):
-        return _exchange(process, given, seconds)
-    # A child that has seen enough closes its input early; its return code tells.
-    with suppress(BrokenPipeError), process.stdin:
-        process.stdin.write(given)
-    try:
-        return _hear(process.pid, process.stderr, seconds)
-    except TimeoutError:
-        _kill_group(process)
-        return process.stderr.read()
-    finally:
-        process.wait()
+def _await_end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    """Wait for the child's end; it is killed after `seconds`.
 
-
-def _exchange(process: "subprocess.Popen[bytes]", given: bytes, seconds: float) -> bytes:
-    """Write and read in turn, as neither side can take all at once."""
-    # Not `timeout=`, with which Python asks again and again, in pauses, whether the child has ended.
-    watchdog = threading.Timer(seconds, _kill_group, [process])
-    watchdog.daemon = True
-    watchdog.start()
-    try:
-        return process.communicate(given)[1]
-    finally:
-        process.wait()
-        watchdog.cancel()
-
-
-def _hear(pid: int, pipe: IO[bytes], seconds: float) -> bytes:
-    """Return what the child tells until its end; raises TimeoutError when that does not come in time.
-
-    Neither a thread to watch over it nor pauses between questions: both take longer than GnuPG's own start.
+    Not with `wait(timeout=...)`, which asks again and again, in pauses that are longer than GnuPG's work.
     """
-    deadline = time.monotonic() + seconds
-    told = bytearray()
-    while chunk := _awaited(pipe.fileno(), deadline) and os.read(pipe.fileno(), _CHUNK):
-        told += chunk
-    ended = os.pidfd_open(pid)
+    ended = os.pidfd_open(process.pid)
     try:
-        _awaited(ended, deadline)
+        poll = select.poll()
+        poll.register(ended, select.POLLIN)
+        if not poll.poll(seconds * 1000):
+            _kill_group(process)
     finally:
         os.close(ended)
-    return bytes(told)
-
-
-def _awaited(descriptor: int, deadline: float) -> bool:
-    """Wait until something can be read (of a process: it has ended); raises TimeoutError at the deadline."""
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-        raise TimeoutError
-    return True
-
-
-def _fits(pipe: IO[bytes], given: bytes) -> bool:
-    """Make an empty pipe wide enough for all of it; then it is written at once and nobody waits."""
-    size = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
-    if size < len(given) <= _WIDEST_PIPE:
-        # The kernel may refuse a user who has many pipes.
-        with suppress(OSError):
-            size = fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _WIDEST_PIPE)
-    return len(given) <= size
+        process.wait()
 
 
 def _run(returncode: int, output: bytes, told: bytes) -> Run:
@@ -233,7 +179,7 @@ def _run(returncode: int, output: bytes, told: bytes) -> Run:
 
 
 def _confine(pid: int, limits: GpgLimits) -> None:
-    # Set from outside before the child has got any input: no code between fork and exec.
+    # Set from outside, as the child begins: no code between fork and exec.
     with suppress(ProcessLookupError):
         resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
         resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
