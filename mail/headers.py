@@ -20,6 +20,11 @@ _DECEIVING = re.compile(
 )
 _ANGLED = re.compile(r"<[^<>\s]{1,900}>")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,200}@[^\s@<>()\[\],;:\\\"]{1,255}")
+_ADDRESS_AS_NAME = re.compile(
+    r"\"(?:[^\"\\]|\\.)*\"|\([^()]*\)"
+    r"|(?:^|(?<=,))\s*([^\"<>,;:()]{0,200}@[^\"<>,;:()]{0,200}?)\s*(?=<[^<>@]{1,200}@[^<>]{1,300}>)"
+)
+"""Quoted strings and comments, which stay; else a name with an at sign in it, before an address."""
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]{0,2000})\?=")
 _ENCODED_WORDS = re.compile(rf"(?:{_ENCODED_WORD.pattern}\s*)*{_ENCODED_WORD.pattern}")
 _NOT_BASE64 = bytes(set(range(256)) - set(string.ascii_letters.encode() + string.digits.encode() + b"+/"))
@@ -147,6 +152,11 @@ def _parameter(value: str | tuple[str | None, str | None, str]) -> str:
     return decode(encoded.encode("latin-1", "replace"), charset or "utf-8")[0]
 
 
+def addresses_in(words: str) -> list[str]:
+    """Return what looks like an address among words, lower case."""
+    return [found.lower() for found in _ADDRESS.findall(words)]
+
+
 def read_addresses(values: Iterable[str]) -> list[tuple[str, str]]:
     """Return (display name, address) of the first 100 mailboxes in raw header values (RFC 5322, 3.4)."""
     found: list[tuple[str, str]] = []
@@ -154,6 +164,8 @@ def read_addresses(values: Iterable[str]) -> list[tuple[str, str]]:
         text = _CONTROLS.sub(" ", value[:HEADER_VALUE])
         if text.count(",") > ADDRESSES:
             text = ",".join(text.split(",")[:ADDRESSES])
+        # A name that looks like an address must not be taken for one (RFC 5322, 3.4, wants it in quotes).
+        text = _ADDRESS_AS_NAME.sub(lambda name: f' "{name[1]}" ' if name[1] else name[0], text)
         try:
             pairs = getaddresses([text])
         except (*_BROKEN, IndexError):

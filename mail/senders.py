@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from desk.opened import Signature, SignatureState
-from mail.headers import HeaderBlock, read_addresses
+from mail.headers import HeaderBlock, addresses_in
 from mail.openpgp import Keyring
 
 _OTHER = "The signature is good, but its key belongs to another address than the letter's sender."
@@ -34,5 +34,4 @@ def odd_senders(fields: HeaderBlock) -> tuple[str, ...]:
         return (_NONE,)
     odd = (_SEVERAL,) if len(senders) > 1 or len(fields.raw("from")) > 1 else ()
     name, address = senders[0]
-    named = [other for _, other in read_addresses([name.replace('"', " ")])]
-    return (*odd, _DISGUISED) if any(other != address for other in named) else odd
+    return (*odd, _DISGUISED) if any(other != address for other in addresses_in(name)) else odd

@@ -114,10 +114,29 @@ def test_an_encrypted_form_without_its_version_is_malformed(desk: Desk, alice: P
     assert (opened.encryption.state, opened.text) == (EncryptionState.BROKEN, "")
 
 
-def test_a_display_name_that_holds_another_address_is_told(desk: Desk) -> None:
-    opened = open_letter(headers('"boss@desk.example" <mallory@user.example>') + entity("hi"), desk.keyring)
-    assert opened.headers.sender == "mallory@user.example"
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ('"boss@desk.example" <mallory@user.example>', "boss@desk.example"),
+        ("boss@desk.example <mallory@user.example>", "boss@desk.example"),
+        ("The boss@desk.example <mallory@user.example>", "The boss@desk.example"),
+        ("boss@desk.example<mallory@user.example>", "boss@desk.example"),
+        (
+            '"boss@desk.example, you@desk.example <x@y.example>" <mallory@user.example>',
+            "boss@desk.example, you@desk.example <x@y.example>",
+        ),
+    ],
+)
+def test_a_display_name_that_holds_another_address_is_told(desk: Desk, sender: str, name: str) -> None:
+    opened = open_letter(headers(sender) + entity("hi"), desk.keyring)
+    assert (opened.headers.sender, opened.headers.sender_name) == ("mallory@user.example", name)
     assert any("display name" in problem for problem in opened.problems)
+
+
+@pytest.mark.parametrize("sender", ["a@user.example, b@user.example", "a@user.example <>"])
+def test_an_address_without_a_name_is_none_s_name(desk: Desk, sender: str) -> None:
+    opened = open_letter(headers(sender) + entity("hi"), desk.keyring)
+    assert (opened.headers.sender, opened.headers.sender_name) == ("a@user.example", "")
 
 
 @pytest.mark.parametrize("subtype", ["mixed", "related", "alternative"])
