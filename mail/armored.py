@@ -22,7 +22,7 @@ from mail.limits import HTML_CHARS
 from mail.mime import Content, clean_text, join_texts, safe_text
 from mail.openpgp import Decrypted
 from mail.parts import Part, read_parts
-from mail.transfer import BASE64, UUENCODED
+from mail.transfer import BASE64, QUOTED, UUENCODED
 
 Armored = Literal["inline encrypted", "clearsigned"]
 _MARKS: dict[Armored, tuple[bytes, bytes]] = {
@@ -47,10 +47,16 @@ def armored_kind(part: Part) -> Armored | None:
     """Say what armored message begins a line of a text part, if any."""
     if part.type not in _TEXTS or part.headers.token("content-disposition") == "attachment":
         return None
-    if part.headers.token("content-transfer-encoding") not in _ENCODED and _MARK not in part.body:
+    if not _may_hold_armor(part):
         return None
     found = _first(_content(part))
     return found[0] if found else None
+
+
+def _may_hold_armor(part: Part) -> bool:
+    """Look before anything is decoded; some programs write the dashes as "=2D"."""
+    encoding = part.headers.token("content-transfer-encoding")
+    return encoding in _ENCODED or (b"BEGIN" if encoding == QUOTED else _MARK) in part.body
 
 
 def _content(part: Part) -> bytes:
@@ -81,7 +87,9 @@ def take_off_armor(part: Part, opener: Opener) -> Layers:
     if opened is None:
         return not_opened(kind)
     if kind == "clearsigned":
-        layers = _signed_text(opened, block, charset)
+        layers = _signed_text(opened, block, charset, kind)
+    elif opened.encryption.state is EncryptionState.NONE and opened.signatures:
+        layers = _signed_text(opened, block, charset, "inline signed")
     elif opened.encryption.state is EncryptionState.NONE:
         layers = not_as_said(kind, opened)
     else:
@@ -115,14 +123,14 @@ def _decrypted_text(opened: Decrypted, form: str, charset: str) -> Layers:
     )
 
 
-def _signed_text(opened: Decrypted, block: bytes, charset: str) -> Layers:
+def _signed_text(opened: Decrypted, block: bytes, charset: str, form: str) -> Layers:
     """The words under a signature; if it does not hold they stand outside, where anybody may have written."""
     unread = Signature(SignatureState.BAD, None, detail="The signature could not be read.")
     signatures = opened.signatures or (unread,)
     is_bad = opened.data is None or any(one.state is SignatureState.BAD for one in signatures)
     words = (Content([clean_text(block if opened.data is None else opened.data, charset)[0]]),)
     return Layers(
-        "clearsigned",
+        form,
         NOT_ENCRYPTED,
         inside=() if is_bad else words,
         signatures=signatures,

@@ -20,7 +20,7 @@ _MIME_ENTITY = re.compile(
     re.IGNORECASE,
 )
 _LINE_END = re.compile(rb"\r?\n")
-FORM = "encrypted attachment"
+FORM, _SIGNED = "encrypted attachment", "signed attachment"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +46,10 @@ def check_file(pair: SignedFile, opener: Opener) -> Layers:
     file = Content(attachments=[as_attachment(pair.file)])
     signatures = _check(pair, opener)
     if not signatures:
-        return Layers("signed attachment", outside=(file,), problems=not_opened("").problems)
+        return Layers(_SIGNED, outside=(file,), problems=not_opened("").problems)
     is_bad = any(one.state is SignatureState.BAD for one in signatures)
     inside, outside = ((), (file,)) if is_bad else ((file,), ())
-    return Layers("signed attachment", inside=inside, outside=outside, signatures=signatures)
+    return Layers(_SIGNED, inside=inside, outside=outside, signatures=signatures)
 
 
 def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
@@ -72,13 +72,22 @@ def open_file(part: Part, opener: Opener) -> tuple[Layers, bytes | None]:
     if opened is None:
         return not_opened(FORM), None
     if opened.encryption.state is EncryptionState.NONE:
-        return not_as_said(FORM, opened), None
+        return _signed_or_open(part, opened), None
     layers = Layers(FORM, opened.encryption, signatures=opened.signatures, sessions=sessions_of(opened))
     if opened.encryption.state is not EncryptionState.OK or opened.data is None:
         return replace(layers, outside=(Content(attachments=[as_attachment(part)]),)), None
     if _MIME_ENTITY.match(opened.data):
         return layers, opened.data
     return _with_file(layers, part, opened), None
+
+
+def _signed_or_open(part: Part, opened: Decrypted) -> Layers:
+    """A message with a signature and without encryption (RFC 9580, 10.3) is a signed file."""
+    if not opened.signatures:
+        return not_as_said(FORM, opened)
+    is_bad = any(one.state is SignatureState.BAD for one in opened.signatures)
+    layers = _with_file(Layers(_SIGNED, signatures=opened.signatures), part, opened)
+    return replace(layers, inside=(), outside=layers.inside) if is_bad else layers
 
 
 def _with_file(layers: Layers, part: Part, opened: Decrypted) -> Layers:

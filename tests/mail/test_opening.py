@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Letters in every OpenPGP form, made with real keys, and what the agent is told of them."""
 
+import binascii
 from collections.abc import Iterator
 
 import pytest
@@ -180,6 +181,29 @@ def test_only_the_words_under_a_clear_signature_are_shown_as_signed(desk: Desk, 
     around = open_letter(raw, desk.keyring, signers=[alice.public])
     assert (around.text, around.unprotected_text) == ("SIGNED\n", "PREPENDED\n\nAPPENDED")
     assert states(around) == [(SignatureState.PARTIAL, "part")]
+
+
+def test_a_clear_signature_is_found_whose_dashes_are_encoded(desk: Desk, alice: Person) -> None:
+    clear = alice.gpg("--clearsign", data="grüße\n".encode())
+    coded = binascii.b2a_qp(clear).replace(b"-----BEGIN", b"=2D----BEGIN").replace(b"-----END", b"=2D----END")
+    letter = entity(coded.decode(), "Content-Transfer-Encoding: quoted-printable")
+    opened = open_letter(headers(alice.address) + letter, desk.keyring, signers=[alice.public])
+    assert (opened.form, opened.text) == ("clearsigned", "grüße\n")
+    assert states(opened) == [(SignatureState.GOOD, "all")]
+
+
+def test_a_message_that_is_signed_in_packets_is_told_as_signed(desk: Desk, alice: Person) -> None:
+    packets = alice.gpg("--armor", "--sign", data=b"SIGNED\n").decode()
+    opened = open_letter(headers(alice.address) + entity(packets), desk.keyring, signers=[alice.public])
+    assert (opened.form, opened.encryption.state) == ("inline signed", NONE)
+    assert (opened.text, opened.unprotected_text, opened.problems) == ("SIGNED\n", "", ())
+    assert states(opened) == [(SignatureState.GOOD, "all")]
+    unknown = open_letter(headers(alice.address) + entity(packets), desk.keyring)
+    assert (unknown.text, states(unknown)) == ("SIGNED\n", [(SignatureState.UNKNOWN_KEY, "all")])
+    file = entity(packets, type_='application/octet-stream; name="a.txt.asc"')
+    attached = open_letter(headers(alice.address) + file, desk.keyring, signers=[alice.public])
+    assert (attached.form, attached.attachments[0].name) == ("signed attachment", "a.txt")
+    assert (attached.encryption.state, states(attached)) == (NONE, [(SignatureState.GOOD, "all")])
 
 
 def test_the_words_under_a_bad_clear_signature_stand_outside(desk: Desk, alice: Person) -> None:
