@@ -5,10 +5,10 @@ import re
 
 from desk.opened import Bounce, Fate
 from mail.addresses import split_token
+from mail.automatic import STATUS_TYPES
 from mail.headers import HeaderBlock, read_addresses
 from mail.parts import Part
 
-_STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _RETURNED_TYPES = frozenset(
     {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
 )
@@ -28,7 +28,7 @@ def read_bounce(letter: Part) -> Bounce:
     message_ids: list[str] = []
     tokens: list[str] = []
     for part in letter.walk():
-        if part.type in _STATUS_TYPES:
+        if part.type in STATUS_TYPES:
             fates += _fates(part)
         elif part.type in _RETURNED_TYPES:
             returned = HeaderBlock(_head(part.content()))

@@ -24,6 +24,10 @@ def letter(*lines: str, sender: str = SENDER) -> Part:
         ("Auto-Submitted: something-new", REPLY),
         ("Auto-Submitted: no", None),
         ("Auto-Submitted: NO (said Kim)", REPLY),
+        ("Auto-Submitted: auto-generated\r\nList-Id: <list.example>", LIST),
+        ("Auto-Submitted: auto-replied\r\nPrecedence: bulk", REPLY),
+        ("Auto-Submitted: auto-generated\r\nPrecedence: bulk", REPLY),
+        ("Return-Path: <>\r\nPrecedence: bulk", REPLY),
         ("Precedence: auto_reply", REPLY),
         ("X-Autoreply: yes", REPLY),
         ("X-Autoreply: no", None),
@@ -34,6 +38,8 @@ def letter(*lines: str, sender: str = SENDER) -> Part:
         ("List-Post: <mailto:list@list.example>", LIST),
         ("List-Unsubscribe: <https://list.example/u>", LIST),
         ("List-Help: <mailto:list-request@list.example>", LIST),
+        ("Mailing-List: contact list-help@list.example; run by ezmlm", LIST),
+        ("X-BeenThere: list@list.example", LIST),
         ("Precedence: bulk", LIST),
         ("Precedence: JUNK", LIST),
         ("Precedence: list", LIST),
@@ -47,6 +53,85 @@ def letter(*lines: str, sender: str = SENDER) -> Part:
 )
 def test_who_wrote_it_is_read_from_the_headers(line: str, why: Automatic | None) -> None:
     assert why_automatic(letter(line), None) is why
+
+
+def report(sender: str, subject: str, text: str, *lines: str) -> Part:
+    head = [f"From: {sender}", f"Subject: {subject}", *lines, "Content-Type: text/plain; charset=utf-8"]
+    return read_parts("\r\n".join([*head, "", text]).encode())
+
+
+EXIM = "This message was created automatically by mail delivery software.\n\nA message that you sent"
+QMAIL = "Hi. This is the qmail-send program at mx.example.\nI'm afraid I wasn't able to deliver"
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        report("MAILER-DAEMON", "Returned mail", "x"),
+        report("Mail Delivery System <>", "Hello", "x"),
+        report("MAILER-DAEMON@mx.example", "failure notice", QMAIL, "List-Id: <list.example>"),
+        report("MDaemon@mx.example", "Permanent Delivery Failure", "x", "Precedence: bulk"),
+        report("ndr@mx.example", "Mail delivery failed: returning message to sender", EXIM),
+        report("ndr@mx.example", "Undeliverable: Hi", "Your message\n\nTo: x@y.example\n\ndid not reach him"),
+        report("ndr@mx.example", "配信不能", "x", "Return-Path: <>"),
+        report("ndr@mx.example", "Unzustellbar: Hallo", "x", "Auto-Submitted: auto-generated"),
+        report("Mail Delivery Subsystem <ndr@mx.example>", "Недоставленное сообщение", "x"),
+        report("ndr@mx.example", "Hi", QMAIL, "Return-Path: <MAILER-DAEMON@mx.example>"),
+    ],
+)
+def test_a_bounce_is_known_by_its_words_too(letter: Part) -> None:
+    assert why_automatic(letter, None) is BOUNCE
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        report(SENDER, "Undeliverable mail", "I have a problem with mail from Tails."),
+        report(SENDER, "Re: Undelivered Mail Returned to Sender", EXIM),
+        report(SENDER, "What is this?", EXIM),
+        report(SENDER, "Your message", "Your message has arrived. It cannot be that I am the only one."),
+        report(SENDER, "My automatic reply does not work", "Hello."),
+    ],
+)
+def test_a_person_may_write_of_bounces(letter: Part) -> None:
+    assert why_automatic(letter, None) is None
+
+
+def test_a_delivery_status_is_a_bounce_unless_somebody_attached_it() -> None:
+    head = f'From: {SENDER}\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    status = "Content-Type: message/delivery-status\r\n{}\r\nReporting-MTA: dns; mx.example\r\n\r\n--b--\r\n"
+    text = "--b\r\n\r\nHello.\r\n--b\r\n"
+    assert why_automatic(read_parts((head + text + status.format("")).encode()), None) is BOUNCE
+    attached = status.format("Content-Disposition: attachment\r\n")
+    assert why_automatic(read_parts((head + text + attached).encode()), None) is None
+
+
+@pytest.mark.parametrize(("line", "why"), [("auto-replied (rejected)", BOUNCE), ("auto-replied", REPLY)])
+def test_a_receipt_is_an_answer_and_a_refusal_a_bounce(line: str, why: Automatic) -> None:
+    type_ = 'Content-Type: multipart/report; report-type=disposition-notification; boundary="b"'
+    assert why_automatic(letter(f"Auto-Submitted: {line}", type_), None) is why
+
+
+@pytest.mark.parametrize(
+    ("subject", "why"),
+    [
+        ("Automatic reply: Hi", REPLY),
+        ("Out of Office AutoReply: Hi", REPLY),
+        ("Out of Office: Hi", REPLY),
+        ("[Auto-Reply] Hi", REPLY),
+        ("Re: Hi (Automatic Response)", REPLY),
+        ("AUTO: Kim is out of the office (returning 05/01/2010)", REPLY),
+        ("Abwesenheitsnotiz: Hi", REPLY),
+        ("Réponse automatique : Hi", REPLY),
+        ("Автоответ: Hi", REPLY),
+        ("自动回复: Hi", REPLY),
+        ("Re: Automatic reply: Hi", None),
+        ("Automatic updates fail", None),
+        ("Out of office software for Tails", None),
+    ],
+)
+def test_an_automatic_answer_is_known_by_its_subject_too(subject: str, why: Automatic | None) -> None:
+    assert why_automatic(report(SENDER, subject, "Hello."), None) is why
 
 
 @pytest.mark.parametrize(
