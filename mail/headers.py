@@ -18,6 +18,8 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\\s]+")
 _DECEIVING = re.compile(
     "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
+_LOST_FOLD = re.compile(rb";[ \t]{0,20}\r?\n(?=[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]{0,20}=)")
+"""A header broken before a parameter, without the blank that folds it."""
 _ANGLED = re.compile(r"<[^<>\s]{1,900}>")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,200}@[^\s@<>()\[\],;:\\\"]{1,255}")
 _ADDRESS_AS_NAME = re.compile(
@@ -77,7 +79,7 @@ class HeaderBlock:
 
     def __init__(self, raw: bytes) -> None:
         """Read `raw`, the header lines without the empty line that ends them."""
-        message = BytesHeaderParser(policy=compat32).parsebytes(raw)
+        message = BytesHeaderParser(policy=compat32).parsebytes(_LOST_FOLD.sub(b"; ", raw))
         self._fields: dict[str, list[str]] = {}
         self._params: dict[str, dict[str, str]] = {}
         self._decoded: dict[str, tuple[str, ...]] = {}

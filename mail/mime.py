@@ -34,6 +34,13 @@ _GUESSED = "The letter does not say truly in which charset it is written; some l
 _SHAPELESS = (
     "The letter says that it has several parts, but they cannot be told apart; it is shown as it came."
 )
+_GUESSED_PARTS = "The letter's parts are not marked as it says; they were told apart all the same."
+_RICH_TYPES = frozenset({"application/rtf", "text/rtf"})
+_NO_FORMS = frozenset({*CALENDARS, "text/vcard", "text/x-vcard", "text/directory", "text/rfc822-headers"})
+_WORD_TYPES = frozenset({"text/enriched", "text/richtext", "text/markdown", "text/x-markdown"})
+"""What else people's words are sent as."""
+_ENRICHMENT = re.compile(r"</?[A-Za-z][A-Za-z0-9-]{0,59}>(?:<param>[^<>]{0,200}</param>)?")
+"""Commands of text/enriched (RFC 1896)."""
 _TNEF_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _TORN = "The letter's winmail.dat cannot be unpacked; it is listed as it is."
 _OUTLOOK = "The letter's words are in Outlook's own form (winmail.dat); what is shown is their text."
@@ -121,6 +128,8 @@ def _collect(part: Part, content: Content, left_out: Collection[Part]) -> None:
     if not part.children:
         _collect_leaf(part, content)
         return
+    if part.is_guessed:
+        content.note(_GUESSED_PARTS)
     chosen = _choose(part, left_out) if part.type == "multipart/alternative" else part.children
     for child in part.children if len(chosen) < len(part.children) else ():
         if child not in chosen:
@@ -132,7 +141,7 @@ def _collect(part: Part, content: Content, left_out: Collection[Part]) -> None:
 def _collect_files(part: Part, content: Content, left_out: Collection[Part]) -> None:
     """Keep the pictures and files of a form that is not shown: Apple Mail puts them into the HTML form."""
     for leaf in part.walk():
-        if not _holds_text(leaf) and leaf not in left_out:
+        if not (_holds_text(leaf) or _is_other_form(leaf)) and leaf not in left_out:
             _collect_leaf(leaf, content)
 
 
@@ -148,7 +157,7 @@ def _choose(part: Part, left_out: Collection[Part]) -> tuple[Part, ...]:
 
     What is no text at all (an invitation, a picture) is kept.
     """
-    others = tuple(child for child in part.children if not _holds_text(child))
+    others = tuple(child for child in part.children if not (_holds_text(child) or _is_other_form(child)))
     if any(child in left_out and child.type == "text/plain" for child in part.children):
         return others
     if left_out and any(child in left_out for child in part.walk()):
@@ -156,17 +165,28 @@ def _choose(part: Part, left_out: Collection[Part]) -> tuple[Part, ...]:
     for child in part.children:
         if child.type == "text/plain" and safe_text(child)[0].strip():
             return (child, *others)
-    texts = [child for child in part.children if _holds_text(child)]
+    texts = [child for child in part.children if _holds_text(child)] or [
+        child for child in part.children if _is_other_form(child)
+    ]
     return (*texts[-1:], *others)
 
 
 def _holds_text(part: Part) -> bool:
-    return part.type in {"text/plain", "text/html"} or bool(part.children)
+    return (part.type in {"text/plain", "text/html"} and not _is_attached(part)) or bool(part.children)
+
+
+def _is_other_form(part: Part) -> bool:
+    """Tell one more form of a text (rich text, AMP) from an invitation or a file."""
+    is_form = part.type in _RICH_TYPES or (part.type.startswith("text/") and part.type not in _NO_FORMS)
+    return is_form and not part.name and not _is_attached(part)
+
+
+def _is_attached(part: Part) -> bool:
+    return part.headers.token("content-disposition") == "attachment"
 
 
 def _collect_leaf(part: Part, content: Content) -> None:
-    disposition = part.headers.token("content-disposition")
-    is_file = disposition == "attachment" or (bool(part.name) and part is not content.whole)
+    is_file = _is_attached(part) or (bool(part.name) and part is not content.whole)
     if is_key_part(part):
         content.key_parts.append(part)
     elif part.type.startswith("multipart/"):
@@ -176,6 +196,8 @@ def _collect_leaf(part: Part, content: Content) -> None:
         _collect_text(part, content)
     elif part.type == "text/html" and not is_file:
         _collect_page(part, content)
+    elif part.type in _WORD_TYPES and not is_file:
+        content.texts.append(_ENRICHMENT.sub("", safe_text(part)[0]))
     else:
         _collect_file(part, content)
 

@@ -11,6 +11,8 @@ from mail.limits import Allowance, check_size
 from mail.transfer import decode_transfer
 
 _HEADER_LINE = re.compile(rb"(?:From |[!-9;-~]*:|[ \t])")
+_LOST_FOLD = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]*=")
+_LIKE_A_BOUNDARY = re.compile(rb"^--([^\r\n]{1,100}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{3,40}:)", re.MULTILINE)
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 
@@ -28,6 +30,8 @@ class Part:
     children: tuple["Part", ...] = ()
     closed: bool = True
     """False when the closing boundary is missing."""
+    is_guessed: bool = False
+    """Whether its parts are told apart by another boundary than the one it says."""
     is_wrapped: bool = False
     """Whether it is a message that was wrapped in another, to protect its headers."""
 
@@ -79,12 +83,15 @@ def _read(source: bytes, begin: int, end: int, depth: int, allowance: Allowance)
     type_ = headers.token("content-type")
     type_ = type_ if _TYPE.fullmatch(type_) else "text/plain"
     boundary = headers.params("content-type").get("boundary", "").rstrip()
-    if not type_.startswith("multipart/") or not boundary:
+    if not type_.startswith("multipart/"):
         return Part(source, begin, body, end, headers, type_)
-    delimiter = b"--" + boundary.encode("utf-8", "surrogateescape")
-    spans, closed = _split(source, body, end, delimiter, allowance)
+    said = boundary.encode("utf-8", "surrogateescape")
+    spans, closed = _split(source, body, end, b"--" + said, allowance) if said else ([], False)
+    found = None if spans else _LIKE_A_BOUNDARY.search(source, body, end)
+    if found:
+        spans, closed = _split(source, body, end, b"--" + found[1], allowance)
     children = tuple(_read(source, start, stop, depth + 1, allowance) for start, stop in spans)
-    return Part(source, begin, body, end, headers, type_, children, closed)
+    return Part(source, begin, body, end, headers, type_, children, closed, is_guessed=bool(found))
 
 
 def _find_body(source: bytes, begin: int, end: int, allowance: Allowance) -> tuple[int, int]:
@@ -92,7 +99,9 @@ def _find_body(source: bytes, begin: int, end: int, allowance: Allowance) -> tup
     at = begin
     while at < end:
         newline = source.find(b"\n", at, min(end, at + allowance.header_bytes + 1))
-        if not _HEADER_LINE.match(source, at, end):
+        # Some programs fold a header before a parameter and leave out the blank that RFC 5322, 2.2.3, wants.
+        is_fold = source.endswith((b";\n", b";\r\n"), begin, at) and _LOST_FOLD.match(source, at, end)
+        if not _HEADER_LINE.match(source, at, end) and not is_fold:
             is_empty = source[at : min(at + 2, end)] == b"\r\n" or source[at : at + 1] == b"\n"
             return at, newline + 1 if is_empty else at
         line_end = newline + 1 if newline >= 0 else end

@@ -113,9 +113,9 @@ def _body(text: bytes) -> bytes:
             break
         at = end
     checksum = text.rfind(b"\n=", at)
-    data = text[at : checksum if checksum >= 0 else None].translate(None, b" \t\r\n")
+    data = text[at : checksum if checksum >= 0 else None].translate(None, b" \t\r\n").rstrip(b"=")
     try:
-        return binascii.a2b_base64(data, strict_mode=True)
+        return binascii.a2b_base64(data + b"=" * (-len(data) % 4), strict_mode=True)
     except binascii.Error:
         raise Malformed("An OpenPGP block is damaged.") from None
 

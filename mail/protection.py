@@ -6,7 +6,7 @@ from typing import Literal
 
 from mail.armored import Armored, armored_kind
 from mail.parts import Part
-from mail.smime import SMime, is_signed_text, smime_kind
+from mail.smime import SMime, smime_kind
 from mail.transfer import decode_transfer
 
 Kind = Literal["encrypted", "signed", "file"] | SMime | Armored
@@ -24,10 +24,16 @@ def protection(part: Part) -> Kind | None:
     if part.type == "multipart/encrypted" or is_mixed_up(part):
         return "encrypted"
     if part.type == "multipart/signed":
-        return None if is_signed_text(part) else "signed"
+        return "signed" if _is_signed(part) else None
     if part.children:
         return None
     return smime_kind(part) or armored_kind(part) or ("file" if _is_encrypted_file(part) else None)
+
+
+def _is_signed(part: Part) -> bool:
+    """Tell signed mail of OpenPGP, also where it is not built like it; others sign in other ways."""
+    is_said = "pgp" in part.params.get("protocol", "").lower()
+    return is_said or any(child.type == "application/pgp-signature" for child in part.children)
 
 
 def is_mixed_up(part: Part) -> bool:

@@ -24,7 +24,9 @@ SIGNED_TEXT = "The letter has an S/MIME signature, which is not checked."
 
 def is_signed_text(part: Part) -> bool:
     """Tell a text with an S/MIME signature beside it; it is read as if it had none."""
-    return part.type == "multipart/signed" and "pkcs7" in part.params.get("protocol", "").lower()
+    said = part.params.get("protocol", "").lower()
+    types = [child.type for child in part.children[1:]] if "pgp" not in said else []
+    return part.type == "multipart/signed" and any("pkcs7" in one for one in (said, *types))
 
 
 def smime_kind(part: Part) -> SMime | None:
@@ -32,6 +34,8 @@ def smime_kind(part: Part) -> SMime | None:
     if part.type not in _TYPES and not part.name.lower().endswith(".p7m"):
         return None
     said = part.params.get("smime-type", "").lower()
+    if said == "certs-only":
+        return None
     is_signed = said == "signed-data" or (not said and _SIGNED_DATA in part.content()[:_HEAD])
     return "s/mime signed" if is_signed else "s/mime encrypted"
 

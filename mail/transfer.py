@@ -2,18 +2,31 @@
 """Undoing transfer encodings (RFC 2045, 6) as far as they can be, without copies of the whole."""
 
 import binascii
+import re
 
 BASE64, QUOTED = "base64", "quoted-printable"
 UUENCODED = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
+_WORDS = re.compile(rb"[^ \t\r\n]+[ \t]+[^ \t\r\n]")
+_SAMPLE = 2000
+"""Bytes by which words are told from base64."""
 
 
 def decode_transfer(body: bytes, encoding: str) -> bytes:
     """Decode a body by its encoding in lower case; one that is broken gives what can be had of it."""
     if encoding == BASE64:
-        return _from_base64(body)
+        is_armor = body[:_SAMPLE].lstrip().startswith(b"-----BEGIN ")
+        return body if is_armor or not _is_base64(body) else _from_base64(body)
     if encoding == QUOTED:
         return binascii.a2b_qp(body)
     return _from_uuencode(body) if encoding in UUENCODED else body
+
+
+def _is_base64(body: bytes) -> bool:
+    """Some programs say so of plain words: the first line of these and most others have blanks between."""
+    lines = [line.strip() for line in body[:_SAMPLE].strip().split(b"\n") if line.strip()]
+    if not lines or not _WORDS.match(lines[0]):
+        return True
+    return sum(_WORDS.match(line) is not None for line in lines) * 2 <= len(lines)
 
 
 def _from_base64(body: bytes) -> bytes:

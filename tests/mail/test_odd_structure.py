@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Letters that are built unlike the standards, as programs that people use build them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from desk.opened import EncryptionState, Opened
+from mail.opening import open_letter
+from tests.mail.people import Desk, Person, desk, entity, headers, multipart
+
+ATTACHED = "Content-Disposition: attachment"
+TOLD_APART = "The letter's parts are not marked as it says; they were told apart all the same."
+
+
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
+        yield made
+
+
+def opened_by(desk: Desk, letter: bytes) -> Opened:
+    return open_letter(headers("alice@user.example") + letter, desk.keyring)
+
+
+def names(opened: Opened) -> list[str]:
+    return [one.name for one in opened.attachments]
+
+
+@pytest.mark.parametrize(
+    "type_", ["multipart/mixed; boundary=other", "multipart/mixed", 'multipart/mixed; boundary=""']
+)
+def test_parts_are_told_apart_also_by_another_boundary_than_was_said(desk: Desk, type_: str) -> None:
+    letter = multipart(
+        "multipart/mixed", entity("words"), entity("x", ATTACHED, type_="image/png; name=a.png")
+    )
+    said = letter.replace(b'multipart/mixed; boundary="=-limit"', type_.encode(), 1)
+    opened = opened_by(desk, said)
+    assert (opened.text, names(opened), opened.problems) == ("words", ["a.png"], (TOLD_APART,))
+
+
+def test_words_between_dashes_are_no_boundary(desk: Desk) -> None:
+    text = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--\r\nKim\r\n--Content:\r\nof my mail\r\n"
+    assert "of my mail" in opened_by(desk, text.encode()).text
+
+
+def test_a_header_that_is_folded_without_a_blank_is_read_whole(desk: Desk) -> None:
+    letter = multipart("multipart/mixed", entity("words"), entity("x", type_='image/png;\r\nname="a.png"'))
+    for end in (b"\r\n", b"\n"):
+        folded = letter.replace(b'; boundary="', b';\r\nboundary="', 1).replace(b"\r\n", end)
+        opened = opened_by(desk, folded)
+        assert (opened.text, names(opened), opened.problems) == ("words", ["a.png"], ())
+
+
+def test_a_line_like_a_parameter_after_whole_headers_is_text(desk: Desk) -> None:
+    assert opened_by(desk, b"X-Odd: yes\r\nname=words\r\n").text == "name=words\n"
+
+
+@pytest.mark.parametrize("type_", ["text/enriched", "text/x-amp-html", "application/rtf", "text/watch-html"])
+def test_a_further_form_of_the_text_is_no_file(desk: Desk, type_: str) -> None:
+    letter = multipart(
+        "multipart/alternative",
+        entity("words"),
+        entity("x", type_=type_),
+        entity("<p>words", type_="text/html"),
+    )
+    opened = opened_by(desk, letter)
+    assert (opened.text, names(opened)) == ("words", [])
+    named = multipart("multipart/alternative", entity("words"), entity("x", type_=f"{type_}; name=a.x"))
+    assert names(opened_by(desk, named)) == ["a.x"]
+
+
+def test_text_files_in_the_form_that_is_not_shown_are_kept(desk: Desk) -> None:
+    """Apple Mail puts files between pieces of HTML."""
+    file = entity("notes", f"{ATTACHED}; filename=notes.txt")
+    rich = multipart("multipart/mixed", entity("<p>hi", type_="text/html"), file, boundary="=-rich")
+    opened = opened_by(desk, multipart("multipart/alternative", entity("hi"), rich))
+    assert (opened.text, names(opened)) == ("hi", ["notes.txt"])
+
+
+def test_enriched_text_and_markdown_are_words(desk: Desk) -> None:
+    rich = entity("<color><param>red</param>Hello</color> <bold>you</bold>", type_="text/enriched")
+    opened = opened_by(desk, multipart("multipart/mixed", rich, entity("# there", type_="text/markdown")))
+    assert (opened.text, names(opened)) == ("Hello you\n\n# there", [])
+
+
+def test_a_signature_of_an_unknown_kind_is_no_bad_one(desk: Desk) -> None:
+    for type_ in ('multipart/signed; protocol="application/x-seal"', "multipart/signed"):
+        seal = entity("x", type_="application/x-seal; name=seal")
+        opened = opened_by(desk, multipart(type_, entity("words"), seal))
+        assert (opened.form, opened.text, opened.signatures) == ("plain", "words", ())
+        assert names(opened) == ["seal"]
+
+
+def test_certificates_are_a_file_and_no_encrypted_words(desk: Desk) -> None:
+    type_ = 'application/pkcs7-mime; smime-type=certs-only; name="kim.p7c"'
+    opened = opened_by(desk, entity("x", type_=type_))
+    assert (opened.form, opened.encryption.state) == ("plain", EncryptionState.NONE)
+    assert names(opened) == ["kim.p7c"]
+
+
+def test_a_key_whose_armor_lacks_padding_is_read(desk: Desk, alice: Person) -> None:
+    armor = alice.public.replace(b"=\n=", b"\n=")
+    padded = armor.replace(b"\n=", b"==\n=")
+    for key in (armor, padded):
+        part = entity(key.decode(), type_="application/pgp-keys; name=key.asc")
+        opened = opened_by(desk, multipart("multipart/mixed", entity("my key"), part))
+        assert [one.fingerprint for one in opened.keys] == [alice.fingerprint]
