@@ -4,6 +4,9 @@
 import codecs
 import re
 
+from mail.jis import decode_jis
+from mail.scripts import guess
+
 _LIE = (LookupError, ValueError)
 _SAMPLE = 4096
 """Bytes from which a charset is guessed."""
@@ -50,15 +53,31 @@ _OTHER_SCRIPTS = [
     *("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874"),
     *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
 ]
-_HEBREW = bytes(range(0xE0, 0xFB))
-_KANA = re.compile("[\u3040-\u30ff]")
-_PAGES = {
-    **dict.fromkeys(("hu", "pl", "ro", "sq"), ("cp1250", "iso8859-2")),
-    **dict.fromkeys(("cs", "hr", "sk", "sl"), ("iso8859-2", "cp1250")),
-    "tr": ("cp1254",),
-    **dict.fromkeys(("et", "lt", "lv"), ("cp1257",)),
-}
-"""Code pages of languages in Latin script for which Windows-1252 is wrong; in doubt the first counts."""
+_WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
+_LETTER = re.compile(rb"[A-Za-z]")
+_MARKS = b"\x80\x82\x84\x85\x8b\x91\x92\x93\x94\x96\x97\x9b\xa0\xa7\xa9\xab\xae\xb0\xb4\xb7\xbb"
+"""Quotation marks and the like, which say nothing."""
+_LATIN_LETTERS = bytes(range(0xC0, 0x100)) + (
+    b"\x8a\x8c\x8d\x8e\x8f\x9a\x9c\x9d\x9e\x9f\xa1\xa3\xa5\xa6\xac\xaf\xb1\xb3\xb6\xb9\xbc\xbe\xbf"
+)
+_ODD_SIGN = re.compile(
+    r"(?<=[a-z])[\x80-\x9f¹²³¼½¾¿ªºµ¶±¯¡£¥¦¬ŸŒŠŽ\ufffd]|[\x80-\x9f¹²³¼½¾ªº±¯£¥¦¬\ufffd](?=[a-z])"
+)
+_FEW_OTHERS = 0.2
+_HALF = 0.5
+_LONG_RUN = 3.0
+_PAGES = (
+    ("cp1252", ("en", "fr", "de", "es", "it", "pt", "nl", "sv", "da", "no", "fi", "ca", "is", "gl", "eu")),
+    ("cp1250", ("hu", "pl", "ro", "sq")),
+    ("iso8859-2", ("cs", "hr", "sk", "sl", "bs")),
+    ("iso8859-2", ("hu", "pl", "ro", "sq")),
+    ("cp1250", ("cs", "hr", "sk", "sl", "bs")),
+    ("cp1254", ("tr", "az", "ku")),
+    ("cp1257", ("et", "lt", "lv")),
+)
+"""Code pages and languages in Latin script; in doubt the first counts."""
+_SURELY = 0.25
+"""How much likelier another page's language must be than those of Windows-1252."""
 
 
 def decode(content: bytes, charset: str = "") -> tuple[str, bool]:
@@ -102,7 +121,9 @@ def _decode_ascii(content: bytes, name: str) -> tuple[str, bool]:
                 return content.decode(candidate), candidate != name
             except _LIE:
                 continue
-    return content.decode("ascii"), is_japanese
+    if is_japanese:
+        return decode_jis(content), not name.startswith("iso2022_jp")
+    return content.decode("ascii"), False
 
 
 def _as_utf8(content: bytes, name: str) -> tuple[str, bool] | None:
@@ -144,12 +165,25 @@ def _guess(content: bytes, name: str) -> str:
     if sum(1 for sign in damaged if not sign.isascii()) > bad * 3:
         return damaged
     sample = _whole_words(content)
-    latin = _latin_page(sample) if _high_in_a_run(sample) < _LATIN_RUN else None
-    found = latin or _other_page(sample) or name or "cp1252"
+    if name in _LATIN and not _is_of_other_script(sample):
+        return content.decode(name, "replace")
+    latin = _latin_page(sample) if _is_latin(sample) else ""
+    found = latin or guess(sample) or _other_page(sample) or name or "cp1252"
     try:
         return content.decode(found)
     except _LIE:
         return content.decode(found if found.startswith(_WIDE) or not latin else "latin-1", "replace")
+
+
+def _is_latin(sample: bytes) -> bool:
+    """Words in Latin script have letters of ASCII in them, too."""
+    high = sample.translate(None, _LOW + _MARKS)
+    if len(high.translate(None, _LATIN_LETTERS)) > len(high) * _FEW_OTHERS:
+        return False
+    words = [word for word in _WORD.findall(sample) if not word.isascii()]
+    latin = sum(_LETTER.search(word) is not None for word in words)
+    run = _high_in_a_run(sample)
+    return (latin >= len(words) * _HALF and run < _LONG_RUN) or run < _LATIN_RUN
 
 
 def _whole_words(content: bytes) -> bytes:
@@ -162,33 +196,27 @@ def _whole_words(content: bytes) -> bytes:
 
 def _latin_page(sample: bytes) -> str:
     # Imported here: letters that tell their charset truly need no guess, and the model is large.
-    from mail.language import detect  # noqa: PLC0415
+    from mail.language import likelihood  # noqa: PLC0415
 
-    language = detect(sample.decode("cp1252", "replace"))
-    pages = _PAGES.get(language.code if language else "", ("cp1252",))
-    return max(pages, key=lambda page: _letters(sample, page))
+    first, *others = (
+        (round(likelihood(text := sample.decode(page, "replace"), codes) - _oddity(text), 1), page)
+        for page, codes in _PAGES
+    )
+    worth, best = max(others, key=lambda one: one[0])
+    return best if worth > first[0] + _SURELY else first[1]
 
 
-def _letters(sample: bytes, page: str) -> int:
-    return sum(1 for sign in sample.decode(page, "ignore") if not sign.isascii() and sign.isalpha())
+def _oddity(text: str) -> float:
+    """Say which share of the letters beyond ASCII are signs in or at words, or capitals behind small ones."""
+    odd = len(_ODD_SIGN.findall(text))
+    return odd / max(1, sum(1 for sign in text if not sign.isascii()))
 
 
 def _other_page(sample: bytes) -> str:
+    if len(sample.translate(None, _LOW)) <= _FEW:
+        return ""
     # Imported here, as above: 4 MB.
     from charset_normalizer import from_bytes  # noqa: PLC0415
 
     best = from_bytes(sample, cp_isolation=_OTHER_SCRIPTS).best()
-    found = best.encoding if best is not None else ""
-    high = sample.translate(None, _LOW)
-    if found == "cp1251" and not high.translate(None, _HEBREW):
-        # Hebrew's bytes are lower-case Cyrillic letters; no Russian text does without the last five of them.
-        return "cp1255"
-    return "euc_jp" if found in {"cp949", "gb18030", "big5"} and _is_euc_jp(sample, len(high)) else found
-
-
-def _is_euc_jp(sample: bytes, high: int) -> bool:
-    """Korean and Chinese bytes are rarely kana; Japanese ones are to a third and more."""
-    try:
-        return len(_KANA.findall(sample.decode("euc_jp"))) * 6 > high
-    except ValueError:
-        return False
+    return best.encoding if best is not None else ""

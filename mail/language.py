@@ -3,7 +3,7 @@
 
 import importlib.util
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,13 @@ def detect(text: str) -> Language | None:
         if len(code) == 2 and score >= _LEAST_CONFIDENCE:  # noqa: PLR2004
             return Language(code, round(min(float(score), 1.0), 3))
     return None
+
+
+def likelihood(words: str, codes: Collection[str]) -> float:
+    """Return how likely a line of words is in one of some languages, between 0 and 1."""
+    labels, scores = _model().predict(" ".join(words.split()).lower(), k=3)
+    found = zip(labels, scores, strict=True)
+    return float(sum(score for label, score in found if label.removeprefix("__label__") in codes))
 
 
 def _person_words(text: str) -> str:

@@ -31,6 +31,33 @@ SENTENCES = {
 }
 
 
+SUBJECTS = {
+    "koi8-r": "Тест тест|Привет мир|Вопрос|Москва - столица России.|Счет-фактура.doc|СРОЧНО! Ответьте",
+    "koi8-u": "Не працює інтернет|Рахунок.pdf",
+    "cp1251": "тест тест|Вопрос|Не работи|Отчёт за март",
+    "cp1253": "Ερώτηση|Αυτόματη απάντηση",
+    "cp1255": "שלום|שאלה לגבי הדואר",
+    "cp1256": "مرحبا|سؤال عن البريد",
+    "cp874": "สวัสดีครับ|ใช้งานไม่ได้",
+    "gb18030": "你好|邮件传输失败！|来自qq.com的退信|无法连接网络|测试",
+    "big5": "無法連線|如果你想留學的話",
+    "cp932": "テスト|お問い合わせの件|東京",
+    "euc_jp": "テスト|会議の件について",
+    "cp949": "안녕하세요|메일 문의|[삼성생명] 경제뉴스",
+    "cp1252": "à bientôt|Grüße|Größe|Réponse",
+    "cp1250": "Źle|Dzień dobry, problem z siecią|Hálózati hiba történt",
+    "iso8859-2": "Odpowiedź|Žádost|Děkuji, řešte prosím",
+    "cp1254": "Teşekkürler|Bağlantı çalışmıyor",
+}
+
+
+@pytest.mark.parametrize(
+    ("charset", "words"), [(charset, one) for charset, all_ in SUBJECTS.items() for one in all_.split("|")]
+)
+def test_a_few_words_tell_their_charset(charset: str, words: str) -> None:
+    assert decode(words.encode(charset), "") == (words, True)
+
+
 @pytest.mark.parametrize("charset", SENTENCES)
 @pytest.mark.parametrize("said", ["", "utf-8", "no-such-charset"])
 def test_text_in_another_charset_than_is_said_is_read_and_told(charset: str, said: str) -> None:
@@ -55,6 +82,9 @@ def test_what_is_said_truly_is_believed(charset: str) -> None:
         ("日本".encode("iso-2022-jp"), "us-ascii", "日本", True),
         ("日本".encode("iso-2022-jp"), "iso-2022-jp", "日本", False),
         ("Größe und Übung, cut ".encode() + b"\xc3", "utf-8", "Größe und Übung, cut \ufffd", True),
+        (b"\x1b$B-!4A;z\x1b(B (\x1b(IC\x1b(B)", "iso-2022-jp", "①漢字 (ﾃ)", False),
+        (b"\x1b$B4A;z", "", "漢字", True),
+        (b"a smart friend\x81 of caf\xe9s", "iso-8859-1", "a smart friend\ufffd of cafés", True),
         (b"\xef\xbb\xbfcaf\xc3\xa9", "iso-8859-1", "café", False),
         ("é".encode("utf-16"), "utf-8", "é", False),
         (b"<p>ascii", "utf-16", "<p>ascii", False),
