@@ -4,9 +4,10 @@
 import mimetypes
 import re
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from desk.opened import Attachment
+from desk.opened import Attachment, Unopenable
 from mail.attachments import as_file
 from mail.charsets import decode
 from mail.flowed import unflow
@@ -15,7 +16,7 @@ from mail.invitations import TYPES as CALENDARS
 from mail.invitations import describe
 from mail.limits import TEXT_BYTES
 from mail.offers import is_key_part
-from mail.parts import Part
+from mail.parts import Part, read_parts
 from mail.readable import readable
 from mail.tnef import unpack
 from mail.uuencoded import take_out_files
@@ -41,6 +42,8 @@ _WORD_TYPES = frozenset({"text/enriched", "text/richtext", "text/markdown", "tex
 """What else people's words are sent as."""
 _ENRICHMENT = re.compile(r"</?[A-Za-z][A-Za-z0-9-]{0,59}>(?:<param>[^<>]{0,200}</param>)?")
 """Commands of text/enriched (RFC 1896)."""
+_PASSED_ON = frozenset({"message/rfc822", "message/global"})
+_NO_OWN_WORDS = "The letter has no words of its own; what is shown are those of the mail that it passes on."
 _TNEF_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _TORN = "The letter's winmail.dat cannot be unpacked; it is listed as it is."
 _OUTLOOK = "The letter's words are in Outlook's own form (winmail.dat); what is shown is their text."
@@ -119,7 +122,22 @@ def read_content(root: Part, *, left_out: Collection[Part] = (), hide_copies: bo
         whole = whole.children[0]
     content = Content(hide_copies=hide_copies, whole=whole)
     _collect(root, content, left_out)
+    if not left_out and not hide_copies and not content.text.strip():
+        _show_passed_on(content)
     return content
+
+
+def _show_passed_on(content: Content) -> None:
+    """Where an unprotected letter has no words of its own, show those of the first mail that it passes on."""
+    passed = next((file for file in content.attachments if file.type in _PASSED_ON), None)
+    if passed is None:
+        return
+    inner = Content()
+    with suppress(Unopenable):
+        _collect(read_parts(passed.content), inner, ())
+    if words := inner.text.strip():
+        content.texts.append(words)
+        content.note(_NO_OWN_WORDS)
 
 
 def _collect(part: Part, content: Content, left_out: Collection[Part]) -> None:

@@ -106,3 +106,22 @@ def test_a_key_whose_armor_lacks_padding_is_read(desk: Desk, alice: Person) -> N
         part = entity(key.decode(), type_="application/pgp-keys; name=key.asc")
         opened = opened_by(desk, multipart("multipart/mixed", entity("my key"), part))
         assert [one.fingerprint for one in opened.keys] == [alice.fingerprint]
+
+
+def test_where_a_letter_only_passes_a_mail_on_its_words_are_shown(desk: Desk) -> None:
+    mail = "From: bob@user.example\r\nSubject: Hi\r\n\r\nBob's words"
+    passed = entity(mail, type_="message/rfc822")
+    for letter in (passed, multipart("multipart/mixed", entity("\n"), passed)):
+        opened = opened_by(desk, letter)
+        assert (opened.text.strip(), names(opened)) == ("Bob's words", ["unnamed"])
+        assert any("no words of its own" in problem for problem in opened.problems)
+    own = opened_by(desk, multipart("multipart/mixed", entity("See below."), passed))
+    assert (own.text, names(own), own.problems) == ("See below.", ["unnamed"], ())
+
+
+def test_only_the_first_mail_that_is_passed_on_is_looked_into(desk: Desk) -> None:
+    mail = "words"
+    for _ in range(2000):
+        mail = f"Content-Type: message/rfc822\r\n\r\n{mail}"
+    opened = opened_by(desk, mail.encode())
+    assert (opened.text, names(opened)) == ("", ["unnamed"])
