@@ -27,6 +27,8 @@ _ADDRESS_AS_NAME = re.compile(
     r"|(?:^|(?<=,))\s*([^\"<>,;:()]{0,200}@[^\"<>,;:()]{0,200}?)\s*(?=<[^<>@]{1,200}@[^<>]{1,300}>)"
 )
 """Quoted strings and comments, which stay; else a name with an at sign in it, before an address."""
+_COMMA_FOR_SEMICOLON = re.compile(r'(?<![\\=])",(\s*[A-Za-z-]{1,40}=)')
+_MBOX_LINE = re.compile(rb"\A>?From [^\n]*\n")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]{0,2000})\?=")
 _ENCODED_WORDS = re.compile(rf"(?:{_ENCODED_WORD.pattern}\s*)*{_ENCODED_WORD.pattern}")
 _NOT_BASE64 = bytes(set(range(256)) - set(string.ascii_letters.encode() + string.digits.encode() + b"+/"))
@@ -79,7 +81,8 @@ class HeaderBlock:
 
     def __init__(self, raw: bytes) -> None:
         """Read `raw`, the header lines without the empty line that ends them."""
-        message = BytesHeaderParser(policy=compat32).parsebytes(_LOST_FOLD.sub(b"; ", raw))
+        unfolded = _LOST_FOLD.sub(b"; ", _MBOX_LINE.sub(b"", raw, count=1))
+        message = BytesHeaderParser(policy=compat32).parsebytes(unfolded)
         self._fields: dict[str, list[str]] = {}
         self._params: dict[str, dict[str, str]] = {}
         self._decoded: dict[str, tuple[str, ...]] = {}
@@ -135,7 +138,9 @@ class HeaderBlock:
     def _read_params(self, name: str) -> dict[str, str]:
         field = Message(policy=compat32)
         given = next(iter(self.raw(name)), "").encode("utf-8", "surrogateescape")
-        field["x"] = _CONTROLS.sub(" ", decode(given, "utf-8")[0])
+        value = _CONTROLS.sub(" ", decode(given, "utf-8")[0])
+        # Some programs set a comma between parameters; read on, else the next belongs to the charset's name.
+        field["x"] = _COMMA_FOR_SEMICOLON.sub(r'";\1', value)
         try:
             found = field.get_params(failobj=[], header="x")
         except _BROKEN:

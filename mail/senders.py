@@ -9,6 +9,7 @@ from mail.headers import HeaderBlock, addresses_in
 from mail.openpgp import Keyring
 
 _OTHER = "The signature is good, but its key belongs to another address than the letter's sender."
+_BEHALF = "The signature is good, but the Sender field names another address than its key belongs to."
 _NONE = "The letter names no sender."
 _SEVERAL = "The letter names more than one sender; the first is taken."
 _DISGUISED = "The sender's display name holds another address than the one the letter comes from."
@@ -17,14 +18,19 @@ _DISGUISED = "The sender's display name holds another address than the one the l
 def bind_sender(
     signature: Signature, fields: HeaderBlock, keyring: Keyring, signers: Sequence[bytes]
 ) -> Signature:
-    """Leave a good signature good only if every address of the one From field is in the signer's key."""
+    """Leave a good signature good only if every address of the one From field is in the signer's key.
+
+    So must be that of Sender (RFC 5322, 3.6.2): some mail programs show it as who wrote.
+    """
     if signature.state is not SignatureState.GOOD:
         return signature
     senders = {address for _, address in fields.addresses("from")}
-    is_single = senders and len(fields.raw("from")) == 1
-    if is_single and senders <= keyring.addresses_of(signature.fingerprint or "", signers):
-        return signature
-    return replace(signature, state=SignatureState.GOOD_OTHER_SENDER, detail=_OTHER)
+    known = keyring.addresses_of(signature.fingerprint or "", signers)
+    if not senders or len(fields.raw("from")) != 1 or not senders <= known:
+        return replace(signature, state=SignatureState.GOOD_OTHER_SENDER, detail=_OTHER)
+    if not {address for _, address in fields.addresses("sender")} <= known:
+        return replace(signature, state=SignatureState.GOOD_OTHER_SENDER, detail=_BEHALF)
+    return signature
 
 
 def odd_senders(fields: HeaderBlock) -> tuple[str, ...]:
