@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from desk.opened import EncryptionState, Signature, SignatureState
 from mail.attachments import as_file
-from mail.layers import Layers, Opener, not_as_said, not_opened, sessions_of
+from mail.layers import Layers, Opener, as_partial, not_as_said, not_opened, sessions_of
 from mail.mime import Content, as_attachment
 from mail.openpgp import Decrypted
 from mail.parts import Part
@@ -20,7 +20,9 @@ _MIME_ENTITY = re.compile(
     re.IGNORECASE,
 )
 _LINE_END = re.compile(rb"\r?\n")
-FORM, _SIGNED = "encrypted attachment", "signed attachment"
+FORM = "encrypted attachment"
+SIGNED_FORM = "signed attachment"
+_SIGNED_MARK = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +48,10 @@ def check_file(pair: SignedFile, opener: Opener) -> Layers:
     file = Content(attachments=[as_attachment(pair.file)])
     signatures = _check(pair, opener)
     if not signatures:
-        return Layers(_SIGNED, outside=(file,), problems=not_opened("").problems)
+        return Layers(SIGNED_FORM, outside=(file,), problems=not_opened("").problems)
     is_bad = any(one.state is SignatureState.BAD for one in signatures)
     inside, outside = ((), (file,)) if is_bad else ((file,), ())
-    return Layers(_SIGNED, inside=inside, outside=outside, signatures=signatures)
+    return Layers(SIGNED_FORM, inside=inside, outside=outside, signatures=signatures)
 
 
 def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
@@ -69,6 +71,8 @@ def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
 def open_file(part: Part, opener: Opener) -> tuple[Layers, bytes | None]:
     """Decrypt a file; the bytes are a whole MIME entity that was attached as one file, still to be read."""
     opened = opener.decrypt(part.content())
+    if part.content().lstrip().startswith(_SIGNED_MARK):
+        return _signed_text(part, opened), None
     if opened is None:
         return not_opened(FORM), None
     if opened.encryption.state is EncryptionState.NONE:
@@ -86,8 +90,20 @@ def _signed_or_open(part: Part, opened: Decrypted) -> Layers:
     if not opened.signatures:
         return not_as_said(FORM, opened)
     is_bad = any(one.state is SignatureState.BAD for one in opened.signatures)
-    layers = _with_file(Layers(_SIGNED, signatures=opened.signatures), part, opened)
+    layers = _with_file(Layers(SIGNED_FORM, signatures=opened.signatures), part, opened)
     return replace(layers, inside=(), outside=layers.inside) if is_bad else layers
+
+
+def _signed_text(part: Part, opened: Decrypted | None) -> Layers:
+    """A clearsigned file keeps its marks: what a signature in it is worth is never that of the letter."""
+    file = Content(attachments=[as_attachment(part)])
+    if opened is None:
+        return Layers(SIGNED_FORM, outside=(file,), problems=not_opened("").problems)
+    unread = Signature(SignatureState.BAD, None, detail="The signature could not be read.")
+    signatures = tuple(as_partial(one) for one in opened.signatures or (unread,))
+    is_bad = any(one.state is SignatureState.BAD for one in signatures)
+    inside, outside = ((), (file,)) if is_bad else ((file,), ())
+    return Layers(SIGNED_FORM, inside=inside, outside=outside, signatures=signatures)
 
 
 def _with_file(layers: Layers, part: Part, opened: Decrypted) -> Layers:

@@ -10,7 +10,7 @@ from mail.headers import HeaderBlock, safe_header
 from mail.limits import Allowance, check_size
 from mail.transfer import decode_transfer
 
-_HEADER_LINE = re.compile(rb"(?:From |[!-9;-~]*:|[ \t])")
+_HEADER_LINE = re.compile(rb"(?:>?From |[!-9;-~]*:|[ \t])")
 _LOST_FOLD = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]*=")
 _LIKE_A_BOUNDARY = re.compile(rb"^--([^\r\n]{1,100}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{3,40}:)", re.MULTILINE)
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
@@ -28,8 +28,6 @@ class Part:
     headers: HeaderBlock = field(repr=False)
     type: str
     children: tuple["Part", ...] = ()
-    closed: bool = True
-    """False when the closing boundary is missing."""
     is_guessed: bool = False
     """Whether its parts are told apart by another boundary than the one it says."""
     is_wrapped: bool = False
@@ -86,12 +84,12 @@ def _read(source: bytes, begin: int, end: int, depth: int, allowance: Allowance)
     if not type_.startswith("multipart/"):
         return Part(source, begin, body, end, headers, type_)
     said = boundary.encode("utf-8", "surrogateescape")
-    spans, closed = _split(source, body, end, b"--" + said, allowance) if said else ([], False)
+    spans = _split(source, body, end, b"--" + said, allowance) if said else []
     found = None if spans else _LIKE_A_BOUNDARY.search(source, body, end)
     if found:
-        spans, closed = _split(source, body, end, b"--" + found[1], allowance)
+        spans = _split(source, body, end, b"--" + found[1], allowance)
     children = tuple(_read(source, start, stop, depth + 1, allowance) for start, stop in spans)
-    return Part(source, begin, body, end, headers, type_, children, closed, is_guessed=bool(found))
+    return Part(source, begin, body, end, headers, type_, children, is_guessed=bool(found))
 
 
 def _find_body(source: bytes, begin: int, end: int, allowance: Allowance) -> tuple[int, int]:
@@ -112,8 +110,8 @@ def _find_body(source: bytes, begin: int, end: int, allowance: Allowance) -> tup
 
 def _split(
     source: bytes, begin: int, end: int, delimiter: bytes, allowance: Allowance
-) -> tuple[list[tuple[int, int]], bool]:
-    """Return the spans between the delimiter lines, and whether the closing one is there.
+) -> list[tuple[int, int]]:
+    """Return the spans between the delimiter lines; the closing one may be missing.
 
     `begin` always follows a line end, so that every delimiter line is found by the line end before it.
     """
@@ -132,9 +130,10 @@ def _split(
             stop = at - 1 if source[at - 1 : at] == b"\r" else at
             spans.append((opened, max(opened, stop)))
         if tail[1]:
-            return spans, True
+            return spans
         opened = tail.end()
         at = source.find(needle, opened - 1, end)
-    if opened is not None:
+    # Servers write an opening delimiter where the closing one belongs: nothing follows it.
+    if opened is not None and (not spans or source[opened:end].strip()):
         spans.append((opened, end))
-    return spans, False
+    return spans

@@ -5,6 +5,7 @@ import re
 from typing import Literal
 
 from mail.armored import Armored, armored_kind
+from mail.html import html_to_text
 from mail.parts import Part
 from mail.smime import SMime, smime_kind
 from mail.transfer import decode_transfer
@@ -13,10 +14,12 @@ Kind = Literal["encrypted", "signed", "file"] | SMime | Armored
 
 _ENCRYPTED_NAME = re.compile(r".\.(?:asc|gpg|pgp)\Z", re.IGNORECASE)
 _ENCRYPTED_TYPES = frozenset({"application/pgp", "application/pgp-encrypted"})
-_MESSAGE = b"-----BEGIN PGP MESSAGE-----"
+_MARKS = (b"-----BEGIN PGP MESSAGE-----", b"-----BEGIN PGP SIGNED MESSAGE-----")
 _SESSION_KEY_TAGS = frozenset({1, 3})
 """Packets that an encrypted message begins with (RFC 9580, 10.3)."""
 _HEAD = 256
+_EMPTY_PAGE = 4096
+"""An HTML page without words is shorter than this."""
 
 
 def protection(part: Part) -> Kind | None:
@@ -27,7 +30,7 @@ def protection(part: Part) -> Kind | None:
         return "signed" if _is_signed(part) else None
     if part.children:
         return None
-    return smime_kind(part) or armored_kind(part) or ("file" if _is_encrypted_file(part) else None)
+    return smime_kind(part) or armored_kind(part) or ("file" if _is_openpgp_file(part) else None)
 
 
 def _is_signed(part: Part) -> bool:
@@ -43,19 +46,25 @@ def is_mixed_up(part: Part) -> bool:
     *front, version, data = [None, None, *part.children]
     if version is None or data is None or version.type != "application/pgp-encrypted":
         return False
-    texts = [child for child in front if child is not None]
-    is_empty = all(child.type == "text/plain" and not child.content().strip() for child in texts)
-    return data.type == "application/octet-stream" and is_empty
+    texts = [leaf for child in front if child is not None for leaf in child.walk() if not leaf.children]
+    return data.type == "application/octet-stream" and all(map(_is_empty, texts))
 
 
-def _is_encrypted_file(part: Part) -> bool:
-    """Whether a file is a message of OpenPGP: armored, or binary where name or type say so."""
+def _is_empty(part: Part) -> bool:
+    content = part.content()[:_EMPTY_PAGE]
+    if part.type == "text/html" and len(content) < _EMPTY_PAGE:
+        return not html_to_text(content.decode("ascii", "replace")).strip()
+    return part.type == "text/plain" and not content.strip()
+
+
+def _is_openpgp_file(part: Part) -> bool:
+    """Whether a file is an encrypted or a signed message: armored, or binary where name or type say so."""
     is_attached = part.headers.token("content-disposition") == "attachment" or bool(part.name)
     if part.type.startswith("text/") and not is_attached:
         return False
     head = _head_of(part)
     is_said = part.type in _ENCRYPTED_TYPES or bool(_ENCRYPTED_NAME.search(part.name))
-    return head.startswith(_MESSAGE) or (is_said and _tag(head) in _SESSION_KEY_TAGS)
+    return head.startswith(_MARKS) or (is_said and _tag(head) in _SESSION_KEY_TAGS)
 
 
 def _head_of(part: Part) -> bytes:

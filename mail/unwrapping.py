@@ -55,7 +55,9 @@ def _take_off_encryption(part: Part, opener: Opener, depth: int) -> Layers:
     is_mixed_up = part.type != "multipart/encrypted"
     is_built = is_mixed_up or [child.type for child in part.children] == _ENCRYPTED_PARTS
     if not is_built or b"version: 1" not in part.children[-2].content().lower():
-        return Layers(form, Encryption(EncryptionState.BROKEN, "malformed"), problems=(_MALFORMED,))
+        shut = read_content(replace(part, type="multipart/mixed"))
+        broken = Encryption(EncryptionState.BROKEN, "malformed")
+        return Layers(form, broken, outside=(shut,), problems=(_MALFORMED,))
     problems = (_REPAIRED,) if is_mixed_up else ()
     opened = opener.decrypt(part.children[-1].content())
     if opened is None:
@@ -78,7 +80,7 @@ def _take_off_file(part: Part, opener: Opener, depth: int) -> Layers:
 def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
     form = "pgp/mime signed"
     is_whole = len(part.children) == 2 and part.children[1].type == "application/pgp-signature"  # noqa: PLR2004
-    if not is_whole or not part.closed:
+    if not is_whole:
         bad = Signature(SignatureState.BAD, None, detail="malformed")
         inner = _take_off_below(replace(part, type="multipart/mixed"), opener, depth + 1)
         return replace(

@@ -105,8 +105,16 @@ def test_a_signed_form_without_a_signature_is_bad(desk: Desk, alice: Person) -> 
     )
     opened = open_letter(headers(alice.address) + letter, desk.keyring, signers=[alice.public])
     assert (opened.text, states(opened)) == ("hi\n\nthere", [(SignatureState.BAD, "all")])
-    cut = (headers(alice.address) + signed(alice, entity("hi"))).removesuffix(b"--\r\n")
-    assert states(open_letter(cut, desk.keyring, signers=[alice.public])) == [(SignatureState.BAD, "all")]
+
+
+@pytest.mark.parametrize("end", [b"--=-signed--\r\n", b"--\r\n", b"\r\n"])
+def test_what_a_signature_covers_needs_no_closing_boundary(desk: Desk, alice: Person, end: bytes) -> None:
+    letter = headers(alice.address) + signed(alice, entity("hi"))
+    cut = letter.removesuffix(end)
+    assert len(cut) < len(letter)
+    assert states(open_letter(cut, desk.keyring, signers=[alice.public])) == [(SignatureState.GOOD, "all")]
+    torn = cut[: cut.rindex(b"-----END")][:-40]
+    assert states(open_letter(torn, desk.keyring, signers=[alice.public])) == [(SignatureState.BAD, "all")]
 
 
 def test_an_encrypted_form_without_its_version_is_malformed(desk: Desk, alice: Person) -> None:
