@@ -72,7 +72,7 @@ class Headers:
     references: tuple[str, ...] = ()
     protected: bool = False
     mismatch: tuple[str, ...] = ()
-    """Names of headers whose protected and outer values differ, apart from Subject."""
+    """Names of headers whose protected and outer values differ, apart from a subject hidden outside."""
     copies: tuple[str, ...] = field(default=(), repr=False)
     """Addresses of Cc, lower case: others who got it, to whom no answer goes."""
 

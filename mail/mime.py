@@ -167,7 +167,8 @@ def _is_legacy_display(part: Part) -> bool:
     """The draft before RFC 9788 repeats protected headers in a first part, for older clients."""
     first = part.children[0]
     is_copy = first.type in {"text/plain", "text/rfc822-headers"} and "protected-headers" in first.params
-    return part.type == "multipart/mixed" and "protected-headers" in part.params and is_copy
+    is_told = "protected-headers" in part.params or first.type == "text/rfc822-headers"
+    return part.type == "multipart/mixed" and is_told and is_copy
 
 
 def _choose(part: Part, left_out: Collection[Part]) -> tuple[Part, ...]:

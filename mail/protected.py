@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Headers inside the protection (RFC 9788 and the draft before it), and which of the two sets counts."""
 
+import re
 from dataclasses import replace
+from email.utils import mktime_tz, parsedate_tz
 
 from desk.opened import Encryption, EncryptionState, Headers, Signature, SignatureState
 from mail.headers import HeaderBlock
@@ -9,6 +11,13 @@ from mail.parts import Part, read_parts
 
 _COMPARED_ADDRESSES = ("From", "To", "Cc", "Reply-To")
 _COMPARED_TEXTS = ("Date", "Message-ID", "In-Reply-To", "References")
+_SUBJECT_TAGS = re.compile(r"(?:[^\W\d]{2,5}: ?|\[[^\]]{0,100}\] ?(?=.))*")
+"""What answers and lists put in front: "Re: ", "[list] "."""
+_HIDDEN_SUBJECT = re.compile(
+    r"\W*|.{0,20}(?:crypt|kryp|unavailable|chiffr|cifra|schlüssel|versleut|szyfr|шифр|暗号|加密|p≡p|\bpep\b).*",
+    re.IGNORECASE,
+)
+"""What mail programs put in the place of a subject that they hide."""
 
 
 def unwrap_message(payload: Part, outer: HeaderBlock) -> Part:
@@ -85,18 +94,22 @@ def _differences(outer: HeaderBlock, inner: HeaderBlock, *, is_hidden: bool) -> 
     """Name the headers whose outer values are not those that the sender gave them.
 
     What he put outside on purpose is told by HP-Outer (RFC 9788, 2.2); without it, it is taken to be what
-    stands inside, the subject of an encrypted letter excepted.
+    stands inside, or for the subject of an encrypted letter the words that programs put in its place.
     """
     meant = _told_outer(inner)
     expected = inner if meant is None else meant
     names = [*_COMPARED_ADDRESSES, *_COMPARED_TEXTS]
-    names += [] if is_hidden and meant is None else ["Subject"]
+    names += [] if is_hidden and meant is None and _hides_subject(outer) else ["Subject"]
     both = [name for name in names if outer.raw(name) and expected.raw(name)]
     differing = [name for name in both if _value(outer, name) != _value(expected, name)]
     is_disguised = bool(outer.raw("from") and inner.raw("from")) and _value(outer, "From") != _value(
         inner, "From"
     )
     return tuple(dict.fromkeys([*(["From"] if is_disguised else []), *differing]))
+
+
+def _hides_subject(outer: HeaderBlock) -> bool:
+    return bool(_HIDDEN_SUBJECT.fullmatch(_SUBJECT_TAGS.sub("", outer.one("subject"), count=1)))
 
 
 def _told_outer(inner: HeaderBlock) -> HeaderBlock | None:
@@ -109,4 +122,13 @@ def _told_outer(inner: HeaderBlock) -> HeaderBlock | None:
 def _value(fields: HeaderBlock, name: str) -> object:
     if name in _COMPARED_ADDRESSES:
         return sorted({address for _, address in fields.addresses(name)})
-    return fields.all(name)
+    return _instant(fields) if name == "Date" else fields.all(name)
+
+
+def _instant(fields: HeaderBlock) -> object:
+    """Return a date as the moment it is, as servers write "GMT" for "+0000"."""
+    parts = parsedate_tz(fields.one("date"))
+    try:
+        return mktime_tz(parts) if parts is not None else fields.all("date")
+    except (ValueError, OverflowError):
+        return fields.all("date")

@@ -81,9 +81,10 @@ def test_copies_of_headers_for_old_clients_are_hidden(desk: Desk, alice: Person)
     opened = open_letter(headers(*OUTER) + encrypted(alice.encrypt(text, desk.public)), desk.keyring)
     assert opened.text == "The words"
     copy = entity("Subject: inner", type_='text/rfc822-headers; protected-headers="v1"')
-    draft = multipart('multipart/mixed; protected-headers="v1"', copy, entity("The words"))
-    opened = open_letter(headers(*OUTER) + encrypted(alice.encrypt(draft, desk.public)), desk.keyring)
-    assert (opened.text, opened.attachments) == ("The words", ())
+    for root in ('multipart/mixed; protected-headers="v1"', "multipart/mixed"):
+        draft = multipart(root, copy, entity("The words"))
+        opened = open_letter(headers(*OUTER) + encrypted(alice.encrypt(draft, desk.public)), desk.keyring)
+        assert (opened.text, opened.attachments) == ("The words", ())
 
 
 def test_the_copy_of_headers_in_html_is_hidden_and_only_there(desk: Desk, alice: Person) -> None:
@@ -109,6 +110,33 @@ def test_what_the_sender_put_outside_on_purpose_is_no_difference(desk: Desk, ali
     assert (found.subject, found.mismatch) == ("inner", ())
     changed = headers("alice@user.example", "[list] ...", "Date: Fri, 2 Jan 2026 00:00:00 +0000") + letter
     assert open_letter(changed, desk.keyring).headers.mismatch == ("Date", "Subject")
+
+
+@pytest.mark.parametrize(
+    ("outside", "mismatch"),
+    [
+        *((each, ()) for each in ("...", "[...]", "Re: ...", "[list] ...", "Encrypted Message", "")),
+        *(
+            (each, ())
+            for each in ("Verschlüsselte Nachricht", "Message chiffré", "p≡p", "Hello", "Subject Unavailable")
+        ),
+        *((each, ("Subject",)) for each in ("Cheap pills", "[list] Hello", "Help")),
+    ],
+)
+def test_a_subject_that_was_hidden_outside_is_no_difference_and_another_one_is(
+    desk: Desk, alice: Person, outside: str, mismatch: tuple[str, ...]
+) -> None:
+    sealed = encrypted(alice.encrypt(entity("x", "Subject: Hello", type_=DRAFT), desk.public))
+    found = open_letter(headers("alice@user.example", outside) + sealed, desk.keyring).headers
+    assert (found.subject, found.outer_subject, found.mismatch) == ("Hello", outside, mismatch)
+
+
+def test_one_moment_written_in_two_ways_is_one_date(desk: Desk, alice: Person) -> None:
+    for date, mismatch in (("09:41:07 +0100", ()), ("09:41:08 +0100", ("Date",)), ("noon", ("Date",))):
+        inside = entity("x", f"Date: Thu, 1 Jan 2026 {date}", type_=DRAFT)
+        sealed = encrypted(alice.encrypt(inside, desk.public))
+        raw = headers(*OUTER, "Date: Thu, 1 Jan 2026 08:41:07 GMT") + sealed
+        assert open_letter(raw, desk.keyring).headers.mismatch == mismatch
 
 
 def test_a_disguised_sender_is_told_whatever_hp_outer_says(desk: Desk, alice: Person) -> None:
