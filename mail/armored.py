@@ -38,6 +38,8 @@ _CUT_OFF = re.compile(
     rb"(?:[A-Za-z-]{1,40}:[^\n]{0,200}\n){0,9}[ \t\r\n]{0,9}[A-Za-z0-9+/]{40}"
 )
 """An encrypted message without its end: to be told as broken, not as open words."""
+_SOME_DATA = re.compile(rb"[A-Za-z0-9+/]{40}")
+"""Marks without this between them are words about an encrypted message, not one."""
 _HTML_LINE_END = re.compile(r"<(?:br|/?p|/?div|/?body|/?pre)\b[^<>]{0,2000}>", re.IGNORECASE)
 _HTML_TAG = re.compile(r"<[^<>]{0,2000}>")
 _OTHERS = "The letter holds several OpenPGP messages in one text; only the first was opened."
@@ -62,8 +64,10 @@ def _may_hold_armor(part: Part) -> bool:
 def _content(part: Part) -> bytes:
     """Return the bytes of a text; of an HTML page its words in UTF-8, with the line ends that armor needs."""
     content = part.content()
-    if part.type != "text/html" or _MARKS["inline encrypted"][0] not in content:
-        return content if part.type != "text/html" else b""
+    if part.type != "text/html":
+        return content
+    if not any(begin in content for begin, _ in _MARKS.values()):
+        return b""
     lines = _HTML_TAG.sub("", _HTML_LINE_END.sub("\n", safe_text(part)[0][:HTML_CHARS]))
     return html.unescape(lines).replace("\xa0", " ").encode()
 
@@ -153,13 +157,16 @@ def _mark_beside(layers: Layers, beside: str) -> Layers:
 
 def _find_block(content: bytes, marks: tuple[bytes, bytes]) -> tuple[int, int] | None:
     """Return the span of the first armored block (RFC 9580, 6.2 and 7)."""
-    begin = _find_line(content, marks[0], 0)
-    if begin < 0:
-        return None
-    end = _find_line(content, marks[1], begin)
-    if end < 0:
-        return (begin, len(content)) if _CUT_OFF.match(content, begin) else None
-    return begin, end + len(marks[1])
+    begin, end = _find_line(content, marks[0], 0), 0
+    while begin >= 0:
+        end = _find_line(content, marks[1], begin)
+        if end < 0:
+            return (begin, len(content)) if _CUT_OFF.match(content, begin) else None
+        end += len(marks[1])
+        if _SOME_DATA.search(content, begin, end):
+            return begin, end
+        begin = _find_line(content, marks[0], end)
+    return None
 
 
 def _find_line(content: bytes, mark: bytes, at: int) -> int:

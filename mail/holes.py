@@ -35,13 +35,16 @@ def find_holes(part: Part) -> Iterator[Hole]:
 
 def _candidates(part: Part) -> Sequence[Part]:
     """Of two forms of one text, the HTML form of an armored message is only its copy."""
-    if part.type == "multipart/alternative" and any(_is_armored(child) for child in part.children):
+    if part.type != "multipart/alternative":
+        return part.children
+    plain = [child for child in part.children if child.type == "text/plain"]
+    if any(map(protection, plain)):
         return [child for child in part.children if child.type != "text/html"]
-    return part.children
+    return [child for child in part.children if not plain or not _is_signed_page(child)]
 
 
-def _is_armored(part: Part) -> bool:
-    return part.type == "text/plain" and protection(part) is not None
+def _is_signed_page(part: Part) -> bool:
+    return part.type == "text/html" and protection(part) == "clearsigned"
 
 
 def join(tree: Part, holes: Sequence[Hole], opened: Sequence[Layers], *, protected: bool) -> Layers:

@@ -63,7 +63,7 @@ def open_letter(
         loop_marks=loop_marks(letter),
         bounce=read_bounce(letter) if automatic is Automatic.BOUNCE else None,
         identity=identity(raw),
-        language=detect(report.user_text if report else text),
+        language=detect(report.user_text if report else text or beside),
         sessions=layers.sessions,
         problems=tuple(dict.fromkeys((*problems, *([_UNPROTECTED] if beside else [])))),
     )
