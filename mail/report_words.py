@@ -5,7 +5,7 @@ import re
 
 _KEY_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _KEY_END = "-----END PGP PUBLIC KEY BLOCK-----"
-_HEADINGS = frozenset(
+HEADINGS = frozenset(
     {
         "What were you trying to achieve?",
         "What happened instead?",
@@ -50,7 +50,7 @@ def _headings(lines: list[str]) -> list[int]:
     known = [
         at
         for at, line in enumerate(lines)
-        if line.strip() in _HEADINGS and set("".join(lines[at + 1 : at + 2]).strip()) <= {"-"}
+        if line.strip() in HEADINGS and set("".join(lines[at + 1 : at + 2]).strip()) <= {"-"}
     ]
     if known:
         return known

@@ -8,7 +8,7 @@ from desk.opened import Headers, WhisperBack
 from mail.hardware import Hardware, read_hardware
 from mail.headers import safe_text_line
 from mail.limits import HEADER_VALUE
-from mail.report_text import Sections, split_pasted, split_sections, without_relay_head
+from mail.report_text import Sections, split_passed_on, split_pasted, split_sections, without_relay_head
 from mail.report_words import answers, user_words
 
 NOBODIES = frozenset({"devnull@tails.boum.org", "devnull@amnesia.boum.org"})
@@ -54,8 +54,11 @@ def read_report(text: str, headers: Headers) -> WhisperBack | None:
     `text` is the decrypted text with LF line ends. The id stands in the outer subject. A pasted report has
     none: its subject and contact are those of the mail. What cannot be read is named in `garbled`.
     """
-    text = without_relay_head(text)
+    whole = without_relay_head(text)
+    above, text = split_passed_on(whole, headers.subject) or ("", whole)
     found = _REPORT_ID.search(headers.outer_subject)
+    if above and not found:
+        found = _REPORT_ID.search(f"{headers.subject}\n{above}")
     is_nobody = headers.sender in NOBODIES
     is_unread = not text.strip() and found and _LIST_TAGS.fullmatch(headers.outer_subject, 0, found.start())
     if is_nobody or is_unread or (found and text.startswith("Subject:")):
@@ -66,7 +69,7 @@ def read_report(text: str, headers: Headers) -> WhisperBack | None:
             return None
         contact = headers.reply_to or headers.sender or None
         report = replace(pasted, report_subject=headers.subject, contact_email=contact)
-    return replace(report, body_chars=len(text))
+    return replace(report, body_chars=len(whole))
 
 
 def told_words(text: str) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """WhisperBack reports of all ages and ways: fields found, missing or garbled, and never an exception."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import example, given
@@ -141,6 +141,43 @@ def test_sections_in_front_of_the_true_ones_are_the_persons_words(first: str) ->
     assert report.manufacturer == "ACME"
     assert "EVIL" in report.user_text
     assert report.user_text.endswith("words")
+
+
+def test_sections_above_a_heading_are_the_persons_words_even_when_there_are_no_true_ones() -> None:
+    told = TODAY[: TODAY.index(CMDLINE)].replace("Silence.", f"look:\n{CMDLINE}\nx\n{DMIDECODE}\nEVIL\n")
+    report = read(f"{told}\nWhat did you do that triggered this error?\n{'-' * 42}\n\nI wrote it.\n")
+    assert (report.manufacturer, report.debug_info) == (None, False)
+    assert report.user_text.startswith("look:")
+    assert report.user_text.endswith("EVIL\n\nI wrote it.")
+
+
+def test_sections_in_another_order_are_read() -> None:
+    begin = TODAY.index(CMDLINE)
+    cmdline, others = TODAY[begin:].split("\n\n", 1)
+    report = read(f"{TODAY[:begin]}{others}\n{cmdline}\n")
+    assert (report.manufacturer, report.user_text) == ("ACME", "Silence.")
+    assert [name for name, _ in report.sections][-1] == "/proc/cmdline"
+
+
+HEAD = (
+    f"Subject: Bug report: {REPORT_ID}\nDate: now\nFrom: devnull@tails.boum.org\nTo: support@tails.example\n"
+)
+
+
+@pytest.mark.parametrize("quote", ["", "> ", "> > "])
+@pytest.mark.parametrize("subject", [f"Fwd: Bug report: {REPORT_ID}", "[help] WG: a user without sound"])
+def test_a_report_that_a_person_passes_on_is_read_as_one(quote: str, subject: str) -> None:
+    lines = f"-------- Forwarded Message --------\n{HEAD}\n{TODAY}".split("\n")
+    text = "Please look.\n\n" + "\n".join(f"{quote}{line}".rstrip() for line in lines)
+    agent = Headers(subject, "...", "agent@desk.example")
+    report = read(text, agent)
+    assert report == replace(read(TODAY), body_chars=len(text))
+    unversioned = (
+        text.replace('NAME="Tails"', "").replace("Tails-Version: ", "").replace('VERSION="7.1~rc2"', "")
+    )
+    assert read(unversioned, agent).contact_email == "kim@user.example"
+    answer = read_report(text, Headers(f"Re: Bug report: {REPORT_ID}", "...", "kim@user.example"))
+    assert answer is None or answer.whisperback_id is None
 
 
 def test_a_section_that_a_file_below_imitates_does_not_count() -> None:
