@@ -42,7 +42,7 @@ def open_letter(
     headers = choose_headers(letter.headers, inner, layers.encryption, signatures)
     contents = (*layers.inside, *layers.outside)
     text, beside = join_texts(layers.inside), join_texts(layers.outside)
-    report = read_report(text, headers)
+    report = read_report(_report_text(layers.inside, text), headers)
     offers = _read_keys(keyring, letter, contents, report, text)
     content_problems = (problem for content in contents for problem in content.problems)
     odd = (*odd_senders(letter.headers), *(odd_fields(report) if report else ()))
@@ -67,6 +67,12 @@ def open_letter(
         sessions=layers.sessions,
         problems=tuple(dict.fromkeys((*problems, *([_UNPROTECTED] if beside else [])))),
     )
+
+
+def _report_text(contents: Sequence[Content], text: str) -> str:
+    """Return the longest text where that is a report: lists write parts of their own before and behind it."""
+    longest = max((each for content in contents for each in content.texts), key=len, default="")
+    return longest if longest.startswith("Subject:") else text
 
 
 @dataclass(frozen=True)
