@@ -19,14 +19,23 @@ MOST_KEYS = 5
 """Attachments with keys, and blocks in each, that are read; each costs two runs of GnuPG."""
 _AUTOCRYPT_CHARS = 10 * 1024
 _ARMOR_BEGIN = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
+_NAMES = (".asc", ".gpg", ".pgp", ".key", ".pub")
+_PUBLIC_KEY = (b"\x98", b"\x99", b"\x9a", b"\xc6")
+"""How binary public keys begin: a packet's tag, in the old form with each width of length (RFC 9580, 4.2)."""
 _ARMOR_END = b"-----END PGP PUBLIC KEY BLOCK-----"
 
 
 def is_key_part(part: Part) -> bool:
-    """Tell whether a part is a file of public keys, by its type or by an armored block in a file "*.asc"."""
+    """Tell whether a part is a file of public keys: by its type, or by its name and what is in it."""
     if part.type == "application/pgp-keys":
         return True
-    return part.name.lower().endswith(".asc") and _ARMOR_BEGIN in part.content()
+    return part.name.lower().endswith(_NAMES) and bool(key_file_blocks(part.content()))
+
+
+def key_file_blocks(content: bytes) -> list[bytes]:
+    """Return the armored public key blocks of a file, or the whole file when it is a binary one."""
+    blocks = list(key_blocks(content))
+    return blocks or ([content] if content[:1] in _PUBLIC_KEY else [])
 
 
 def key_blocks(content: bytes) -> Iterator[bytes]:

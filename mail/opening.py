@@ -11,7 +11,7 @@ from mail.identity import identity
 from mail.language import detect
 from mail.layers import Opener
 from mail.mime import Content, as_attachment, join_texts
-from mail.offers import MOST_KEYS, each_once, key_blocks, read_autocrypt, read_offers
+from mail.offers import MOST_KEYS, each_once, key_blocks, key_file_blocks, read_autocrypt, read_offers
 from mail.openpgp import Keyring
 from mail.parts import Part, read_parts
 from mail.protected import choose_headers, protected_fields
@@ -85,7 +85,7 @@ class _Offers:
 def _read_keys(
     keyring: Keyring, letter: Part, contents: Sequence[Content], report: WhisperBack | None, text: str
 ) -> _Offers:
-    """Read what keys the letter offers; an attached one that is not usable stays an attachment."""
+    """Read what keys the letter offers; a file of one that is not usable stays an attachment."""
     problems: list[str] = []
     keys: list[OfferedKey] = []
     refused: list[Attachment] = []
@@ -93,7 +93,7 @@ def _read_keys(
         keys += read_offers(keyring, list(key_blocks(told_words(text).encode()))[-1:], "report", problems)
     parts = [part for content in contents for part in content.key_parts]
     for part in parts[:MOST_KEYS]:
-        found = read_offers(keyring, list(key_blocks(part.content())), "attached", problems)
+        found = read_offers(keyring, key_file_blocks(part.content()), "attached", problems)
         keys += found
         refused += [] if found else [as_attachment(part)]
     refused += [as_attachment(part) for part in parts[MOST_KEYS:]]

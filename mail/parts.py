@@ -14,7 +14,7 @@ _HEADER_LINE = re.compile(rb"(?:>?From |[!-9;-~]*:|[ \t])")
 _LOST_FOLD = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]*=")
 _LIKE_A_BOUNDARY = re.compile(rb"^--([^\r\n]{1,100}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{3,40}:)", re.MULTILINE)
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
-_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
+_TYPE = re.compile(r"([a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127})(?![^\s\"'(,])")
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,9 @@ def _read(source: bytes, begin: int, end: int, depth: int, allowance: Allowance)
     headers_end, body = _find_body(source, begin, end, allowance)
     headers = HeaderBlock(source[begin:headers_end])
     type_ = headers.token("content-type")
-    type_ = type_ if _TYPE.fullmatch(type_) else "text/plain"
+    # Quotation marks, or no semicolon before the parameters: the type is there all the same.
+    read = _TYPE.match(type_.strip("\"' "))
+    type_ = read[1] if read else "text/plain"
     boundary = headers.params("content-type").get("boundary", "").rstrip()
     if not type_.startswith("multipart/"):
         return Part(source, begin, body, end, headers, type_)

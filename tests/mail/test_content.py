@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from desk.opened import Automatic, Opened, Unopenable
 from mail.opening import open_letter
+from mail.pgp_packets import dearmor
 from tests.mail.people import Desk, Person, desk, entity, headers, multipart, person, signed
 
 HTML = "text/html; charset=utf-8"
@@ -110,6 +111,17 @@ def test_an_attached_key_is_offered(desk: Desk, alice: Person) -> None:
     assert [(key.fingerprint, key.source, key.problem) for key in opened.keys] == [
         (alice.fingerprint, "attached", "")
     ]
+    assert opened.attachments == ()
+
+
+@pytest.mark.parametrize("name", ["key.asc", "key.gpg", "0xABCD.pub", "kim.key"])
+@pytest.mark.parametrize("form", ["armored", "binary"])
+def test_a_file_of_keys_is_known_by_what_is_in_it(desk: Desk, alice: Person, name: str, form: str) -> None:
+    key = alice.public if form == "armored" else dearmor(alice.public)
+    lines = ("Content-Transfer-Encoding: base64", f"Content-Disposition: attachment; filename={name}")
+    part = entity(base64.b64encode(key).decode(), *lines, type_="application/octet-stream")
+    opened = open_from_alice(desk, multipart("multipart/mixed", entity("my key"), part))
+    assert [key.fingerprint for key in opened.keys] == [alice.fingerprint]
     assert opened.attachments == ()
 
 

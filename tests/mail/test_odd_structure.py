@@ -125,3 +125,16 @@ def test_only_the_first_mail_that_is_passed_on_is_looked_into(desk: Desk) -> Non
         mail = f"Content-Type: message/rfc822\r\n\r\n{mail}"
     opened = opened_by(desk, mail.encode())
     assert (opened.text, names(opened)) == ("", ["unnamed"])
+
+
+@pytest.mark.parametrize(
+    "type_", ['"application/pdf"', "application/pdf name=a.pdf", "application/pdf (a file)"]
+)
+def test_a_type_that_is_written_oddly_counts(desk: Desk, type_: str) -> None:
+    opened = opened_by(desk, multipart("multipart/mixed", entity("words"), entity("x", type_=type_)))
+    assert [one.type for one in opened.attachments] == ["application/pdf"]
+
+
+def test_what_is_no_type_is_text(desk: Desk) -> None:
+    for type_ in ("text", "application//pdf", "a/b/c", "=?utf-8?q?x?="):
+        assert opened_by(desk, entity("words", type_=type_)).text == "words"
