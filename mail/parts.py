@@ -12,7 +12,9 @@ from mail.transfer import decode_transfer
 
 _HEADER_LINE = re.compile(rb"(?:>?From |[!-9;-~]*:|[ \t])")
 _LOST_FOLD = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]*=")
-_LIKE_A_BOUNDARY = re.compile(rb"^--([^\r\n]{1,100}?)[ \t]*\r?\n(?=Content-[A-Za-z-]{3,40}:)", re.MULTILINE)
+_LIKE_A_BOUNDARY = re.compile(
+    rb"^--([^\r\n]{1,100}?)[ \t]{0,20}\r?\n(?=Content-[A-Za-z-]{3,40}:)", re.MULTILINE
+)
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
 _TYPE = re.compile(r"([a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127})(?![^\s\"'(,])")
 

@@ -49,6 +49,19 @@ def test_a_letter_at_the_limits_is_read() -> None:
     assert len(read_parts(b"\n" * LETTER_BYTES).source) == LETTER_BYTES
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--" + b" " * 20_000_000 + b"x",
+        b"--b\n" * 2_000_000,
+        b"--b\nContent-Type\n" * 500_000,
+        b"--" * 10_000_000,
+    ],
+)
+def test_boundaries_that_nobody_said_are_looked_for_in_linear_time(body: bytes) -> None:
+    assert read_parts(b"Content-Type: multipart/mixed\r\n\r\n" + body).children == ()
+
+
 def test_attached_letters_do_not_nest() -> None:
     raw = b"Content-Type: message/rfc822\r\n\r\n" * 5000
     assert read_content(read_parts(raw)).attachments[0].type == "message/rfc822"
