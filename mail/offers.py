@@ -3,6 +3,7 @@
 
 import base64
 import binascii
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import Literal
 
 from desk.opened import Automatic, OfferedKey
 from mail.automatic import why_automatic
+from mail.headers import HeaderBlock
 from mail.openpgp import KeyRefused, Keyring, PublicKey
 from mail.parts import Part
 
@@ -18,32 +20,45 @@ Source = Literal["autocrypt", "attached", "report", "imported"]
 MOST_KEYS = 5
 """Attachments with keys, and blocks in each, that are read; each costs two runs of GnuPG."""
 _AUTOCRYPT_CHARS = 10 * 1024
+_TYPE = ("type", "1")
+"""What the drafts of 2016 and 2017 had programs say of every OpenPGP key."""
 _ARMOR_BEGIN = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
-_NAMES = (".asc", ".gpg", ".pgp", ".key", ".pub")
-_PUBLIC_KEY = (b"\x98", b"\x99", b"\x9a", b"\xc6")
-"""How binary public keys begin: a packet's tag, in the old form with each width of length (RFC 9580, 4.2)."""
 _ARMOR_END = b"-----END PGP PUBLIC KEY BLOCK-----"
+_BLOCK_BEGIN = re.compile(rb"^[ \t]{0,9}-----BEGIN PGP ((?:PUBLIC|PRIVATE) KEY BLOCK-----)", re.MULTILINE)
+_KEY_NAME = re.compile(r"\.(?:asc|gpg|pgp|key|pub)\Z", re.IGNORECASE)
+_KEY_BYTES = 1_000_000
+"""No file of keys is as long as this."""
+_BINARY_KEY = (b"\x98", b"\x99", b"\x9a", b"\xc6")
+"""How binary public keys begin: a packet's tag, in the old form with each width of length (RFC 9580, 4.2)."""
 
 
 def is_key_part(part: Part) -> bool:
-    """Tell whether a part is a file of public keys: by its type, or by its name and what is in it."""
+    """Tell whether a part is a file of keys, by its type, or by its name and what stands in it."""
     if part.type == "application/pgp-keys":
         return True
-    return part.name.lower().endswith(_NAMES) and bool(key_file_blocks(part.content()))
+    if not part.name or len(part.body) > _KEY_BYTES:
+        return False
+    content = part.content()
+    if part.name.lower().endswith(".asc") and _ARMOR_BEGIN in content:
+        return True
+    is_binary = bool(_KEY_NAME.search(part.name)) and content[:1] in _BINARY_KEY
+    return is_binary or content.lstrip().startswith(_ARMOR_BEGIN)
 
 
 def key_file_blocks(content: bytes) -> list[bytes]:
-    """Return the armored public key blocks of a file, or the whole file when it is a binary one."""
-    blocks = list(key_blocks(content))
-    return blocks or ([content] if content[:1] in _PUBLIC_KEY else [])
+    """Return the armored key blocks of a file, or the whole file when it is a binary one."""
+    return [content] if content[:1] in _BINARY_KEY else list(key_blocks(content))
 
 
 def key_blocks(content: bytes) -> Iterator[bytes]:
-    """Yield the armored public key blocks in a text, in order."""
+    """Yield the armored key blocks in a text, in order."""
     end = 0
-    while (begin := content.find(_ARMOR_BEGIN, end)) >= 0 and (stop := content.find(_ARMOR_END, begin)) >= 0:
-        end = stop + len(_ARMOR_END)
-        yield content[begin:end] + b"\n"
+    while begin := _BLOCK_BEGIN.search(content, end):
+        mark = b"-----END PGP " + begin[1]
+        end = content.find(mark, begin.end()) + len(mark)
+        if end < begin.end():
+            return
+        yield content[begin.start() : end] + b"\n"
 
 
 def read_offers(
@@ -86,8 +101,10 @@ def _problem(key: PublicKey) -> Literal["", "revoked", "unusable"]:
     return "" if key.is_for_encryption else "unusable"
 
 
-def read_autocrypt(keyring: Keyring, letter: Part, problems: list[str]) -> list[OfferedKey]:
-    """Read the key of the Autocrypt header (Level 1, 2.1 to 2.3).
+def read_autocrypt(
+    keyring: Keyring, letter: Part, problems: list[str], inner: HeaderBlock | None = None
+) -> list[OfferedKey]:
+    """Read the key of the Autocrypt header (Level 1, 2.1 to 2.3), if need be among the protected fields.
 
     There is none unless exactly one header is valid, names the one address of From and holds one key, and the
     letter is no report, bounce or mail through a list. Dates are not compared, as copies of a key are merged.
@@ -95,7 +112,7 @@ def read_autocrypt(keyring: Keyring, letter: Part, problems: list[str]) -> list[
     senders = letter.headers.addresses("from")
     if len(senders) != 1 or len(letter.headers.raw("from")) != 1 or _is_forwarded_or_returned(letter):
         return []
-    values = letter.headers.whole("autocrypt")
+    values = letter.headers.whole("autocrypt") or (inner.whole("autocrypt") if inner is not None else [])
     found = [header for value in values if (header := _read_header(value, senders[0][1]))]
     if len(found) != 1:
         return []
@@ -119,7 +136,7 @@ def _read_header(value: str, sender: str) -> _Header | None:
         return None
     pairs = [item.partition("=") for item in value.split(";") if item.strip()]
     attributes = {name.strip().lower(): setting.strip() for name, _, setting in pairs}
-    critical = {name for name in attributes if not name.startswith("_")}
+    critical = {name for name in attributes if not name.startswith("_") and (name, attributes[name]) != _TYPE}
     is_odd = len(attributes) != len(pairs) or not critical <= {"addr", "prefer-encrypt", "keydata"}
     if is_odd or attributes.get("addr", "").lower() != sender:
         return None

@@ -7,11 +7,20 @@ from dataclasses import dataclass
 from desk.opened import Attachment, Automatic, OfferedKey, Opened, WhisperBack
 from mail.automatic import is_unanswerable, loop_marks, why_automatic
 from mail.bounces import read_bounce
+from mail.headers import HeaderBlock
 from mail.identity import identity
 from mail.language import detect
 from mail.layers import Opener
 from mail.mime import Content, as_attachment, join_texts
-from mail.offers import MOST_KEYS, each_once, key_blocks, key_file_blocks, read_autocrypt, read_offers
+from mail.offers import (
+    MOST_KEYS,
+    Source,
+    each_once,
+    key_blocks,
+    key_file_blocks,
+    read_autocrypt,
+    read_offers,
+)
 from mail.openpgp import Keyring
 from mail.parts import Part, read_parts
 from mail.protected import choose_headers, protected_fields
@@ -43,7 +52,9 @@ def open_letter(
     contents = (*layers.inside, *layers.outside)
     text, beside = join_texts(layers.inside), join_texts(layers.outside)
     report = read_report(_report_text(layers.inside, text), headers)
-    offers = _read_keys(keyring, letter, contents, report, text)
+    offers = _read_keys(
+        keyring, letter, contents, _pasted_keys(text, report), inner if headers.protected else None
+    )
     content_problems = (problem for content in contents for problem in content.problems)
     odd = (*odd_senders(letter.headers), *(odd_fields(report) if report else ()))
     problems = (*layers.problems, *content_problems, *odd, *offers.problems)
@@ -82,20 +93,32 @@ class _Offers:
     problems: tuple[str, ...]
 
 
+def _pasted_keys(text: str, report: WhisperBack | None) -> tuple[Source, list[bytes]]:
+    """Return the keys in a text: of a report the last, if it says that it has one."""
+    if report is None or report.whisperback_id is None:
+        return "attached", list(key_blocks(text.encode()))
+    is_told = report.openpgp_key == "block"
+    return "report", list(key_blocks(told_words(text).encode()))[-1:] if is_told else []
+
+
 def _read_keys(
-    keyring: Keyring, letter: Part, contents: Sequence[Content], report: WhisperBack | None, text: str
+    keyring: Keyring,
+    letter: Part,
+    contents: Sequence[Content],
+    pasted: tuple[Source, list[bytes]],
+    inner: HeaderBlock | None,
 ) -> _Offers:
     """Read what keys the letter offers; a file of one that is not usable stays an attachment."""
     problems: list[str] = []
     keys: list[OfferedKey] = []
     refused: list[Attachment] = []
-    if report is not None and report.openpgp_key == "block":
-        keys += read_offers(keyring, list(key_blocks(told_words(text).encode()))[-1:], "report", problems)
+    source, blocks = pasted
+    keys += read_offers(keyring, blocks, source, problems)
     parts = [part for content in contents for part in content.key_parts]
     for part in parts[:MOST_KEYS]:
         found = read_offers(keyring, key_file_blocks(part.content()), "attached", problems)
         keys += found
         refused += [] if found else [as_attachment(part)]
     refused += [as_attachment(part) for part in parts[MOST_KEYS:]]
-    keys += read_autocrypt(keyring, letter, problems)
+    keys += read_autocrypt(keyring, letter, problems, inner)
     return _Offers(each_once(keys), tuple(refused), tuple(problems))

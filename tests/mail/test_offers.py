@@ -11,7 +11,7 @@ from mail.offers import each_once, read_autocrypt
 from mail.opening import open_letter
 from mail.parts import read_parts
 from mail.pgp_packets import dearmor
-from tests.mail.people import Desk, Person, desk, entity, headers, multipart
+from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart
 
 ADDR = "addr=alice@user.example; "
 
@@ -49,7 +49,7 @@ def test_the_preference_is_kept_and_an_unknown_one_is_none(
 
 
 @pytest.mark.parametrize(
-    "attributes", [f"{ADDR}{ADDR}", f"{ADDR}type=1; ", "addr=eve@evil.example; ", "", f"{ADDR}keydata=AAAA; "]
+    "attributes", [f"{ADDR}{ADDR}", f"{ADDR}type=2; ", "addr=eve@evil.example; ", "", f"{ADDR}keydata=AAAA; "]
 )
 def test_a_header_that_is_no_valid_one_is_as_if_it_were_not_there(
     desk: Desk, alice: Person, attributes: str
@@ -92,17 +92,50 @@ def test_a_key_that_comes_in_two_ways_is_offered_once_with_its_preference() -> N
     assert second == other
 
 
+def test_a_key_that_is_not_armored_is_read_and_a_private_one_refused(desk: Desk, alice: Person) -> None:
+    for type_, name in (("application/pgp-keys", ""), ("application/octet-stream", "alice.gpg")):
+        data = base64.encodebytes(dearmor(alice.public)).decode()
+        more = [
+            "Content-Transfer-Encoding: base64",
+            *([f"Content-Disposition: attachment; filename={name}"] * bool(name)),
+        ]
+        letter = multipart("multipart/mixed", entity("my key"), entity(data, *more, type_=type_))
+        opened = open_letter(headers(alice.address) + letter, desk.keyring)
+        assert [(one.fingerprint, one.source) for one in opened.keys] == [(alice.fingerprint, "attached")]
+    secret = entity(alice.gpg("--armor", "--export-secret-keys").decode(), type_="application/pgp-keys")
+    opened = open_letter(headers(alice.address) + multipart("multipart/mixed", secret), desk.keyring)
+    assert (opened.keys, len(opened.attachments)) == ((), 1)
+    assert any("private key" in problem for problem in opened.problems)
+
+
+def test_a_key_that_is_quoted_in_a_text_is_not_offered(desk: Desk, alice: Person) -> None:
+    text = "".join(f"> {line}\n" for line in alice.public.decode().split("\n"))
+    opened = open_letter(headers(alice.address) + entity(text), desk.keyring)
+    assert (opened.keys, opened.problems) == ((), ())
+
+
+def test_what_drafts_had_said_of_a_key_is_no_reason_to_ignore_it(desk: Desk, alice: Person) -> None:
+    assert offers(desk, header(alice.public, f"{ADDR}type=1; ")) == [False]
+
+
+def test_a_header_among_the_protected_ones_counts(desk: Desk, alice: Person) -> None:
+    for type_, count in (('text/plain; protected-headers="v1"', 1), ("text/plain", 0)):
+        inside = entity("hi", header(alice.public), type_=type_)
+        raw = headers(alice.address) + encrypted(alice.encrypt(inside, desk.public))
+        assert len(open_letter(raw, desk.keyring).keys) == count
+
+
 @pytest.mark.parametrize(
     ("type_", "name", "is_key"),
     [
         ("application/pgp-keys", "", True),
         ("text/plain", "alice.asc", True),
         ("application/octet-stream", "Alice.ASC", True),
-        ("text/plain", "", False),
-        ("text/plain", "alice.txt", False),
+        ("text/plain", "", True),
+        ("text/plain", "alice.txt", True),
     ],
 )
-def test_attached_keys_are_known_by_type_or_by_name_and_content(
+def test_keys_are_known_by_type_or_by_name_and_content_or_in_a_text(
     desk: Desk, alice: Person, type_: str, name: str, *, is_key: bool
 ) -> None:
     disposition = [f'Content-Disposition: attachment; filename="{name}"'] if name else []
