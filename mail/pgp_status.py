@@ -34,10 +34,11 @@ NEWER = Encryption(
     "It is in the format of 2024 (RFC 9580, version 6), which the desk's GnuPG does not read. "
     "Ask the user to encrypt to the desk's published key with another program or setting.",
 )
-_UNKNOWN_KEYS = Encryption(
-    EncryptionState.UNDECRYPTABLE,
-    "It is encrypted to keys which the desk does not have. Ask the user to take the desk's published key.",
+_UNKNOWN_KEYS = (
+    "It is encrypted to keys which the desk does not have{}. Ask the user to take the desk's published key."
 )
+_MOST_NAMED = 3
+"""Ids of keys that are told of a letter that cannot be opened."""
 _PASSWORD = Encryption(
     EncryptionState.UNDECRYPTABLE,
     "It is encrypted with a password, not to a key. Ask the user to encrypt to the desk's published key.",
@@ -100,7 +101,7 @@ def judge_encryption(lines: Lines, *, has_aead_key: bool = False) -> Encryption:
     if _decrypted(lines, has_aead_key=has_aead_key):
         return Encryption(EncryptionState.OK, "It has hidden recipients." if _hidden(lines) else "")
     if "DECRYPTION_KEY" not in keys and ("DECRYPTION_OKAY" not in keys or "NEED_PASSPHRASE_SYM" in keys):
-        return _without_key(keys)
+        return _without_key(lines)
     return _damaged(lines)
 
 
@@ -124,12 +125,20 @@ def _authenticated(lines: Lines, *, has_aead_key: bool) -> bool:
     return aead != "0" or ((method != "0" or has_aead_key) and good_mdc)
 
 
-def _without_key(keys: Sequence[str]) -> Encryption:
+def _without_key(lines: Lines) -> Encryption:
+    keys = [line.key for line in lines]
     if "NO_SECKEY" in keys:
-        return _UNKNOWN_KEYS
+        return Encryption(EncryptionState.UNDECRYPTABLE, _UNKNOWN_KEYS.format(_named(lines)))
     if "NEED_PASSPHRASE_SYM" in keys:
         return _PASSWORD
     return Encryption(EncryptionState.BROKEN, BROKEN_PARTS)
+
+
+def _named(lines: Lines) -> str:
+    """Say which keys a letter is encrypted to, so that an agent can tell an old key of the desk."""
+    ids = dict.fromkeys(words[0] for words in _values(lines, "ENC_TO") if set(words[0]) != {"0"})
+    more = ", …" if len(ids) > _MOST_NAMED else ""
+    return f" ({', '.join(list(ids)[:_MOST_NAMED])}{more})" if ids else ""
 
 
 def _damaged(lines: Lines) -> Encryption:

@@ -98,7 +98,7 @@ SHUT = EncryptionState.UNDECRYPTABLE
         (attacks.two_messages, BROKEN, "damaged or changed"),
         (attacks.two_texts_inside, BROKEN, ""),
         (attacks.with_password, SHUT, "password"),
-        (attacks.to_another, SHUT, "keys which the desk does not have. Ask the user"),
+        (attacks.to_another, SHUT, "keys which the desk does not have ("),
         (attacks.of_version_6, SHUT, "RFC 9580"),
         (attacks.of_version_6_to_nobody, SHUT, "RFC 9580"),
         (attacks.of_version_6_with_password, SHUT, "RFC 9580"),
