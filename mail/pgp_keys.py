@@ -2,7 +2,6 @@
 """Reading public keys that strangers send, and GnuPG's colon listings (doc/DETAILS)."""
 
 import datetime as dt
-import email.utils
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,9 @@ _RSA = frozenset({"1", "2", "3"})
 _MODULAR = _RSA | {"16", "17"}
 """RSA, Elgamal and DSA, whose strength is in their length (RFC 4880, 9.1)."""
 _FEWEST_BITS = 2048
+_ADDRESS = r"[^\s<>@,;()\"]+@[^\s<>@,;()\"]+"
+_USER_ID = re.compile(rf"[^<>]*<(?P<named>{_ADDRESS})>|(?P<bare>{_ADDRESS})")
+"""One address, at the end: a name in front may look like one (boss@x.example <me@y.example>)."""
 _ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 _PLAIN = frozenset(
     (
@@ -254,9 +256,9 @@ def _public_key(one: Listed, packets: bytes) -> PublicKey:
 
 def _addresses(user_ids: Sequence[str]) -> Iterator[str]:
     for user_id in user_ids:
-        address = email.utils.parseaddr(user_id)[1].lower()
-        if "@" in address:
-            yield address
+        found = _USER_ID.fullmatch(user_id.strip())
+        if found:
+            yield (found["named"] or found["bare"]).lower()
 
 
 def addresses_in(listing: bytes, fingerprint: str) -> frozenset[str]:

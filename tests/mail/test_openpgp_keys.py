@@ -51,6 +51,28 @@ def test_a_public_key_is_read_in_any_form_and_kept_nowhere(
     assert "alice" not in repr(key)
 
 
+@pytest.mark.parametrize(
+    ("user_id", "addresses"),
+    [
+        ("boss@user.example <mallory@user.example>", ("mallory@user.example",)),
+        ("Boss (boss@user.example) <Mallory@user.example>", ("mallory@user.example",)),
+        ('"boss@user.example" <mallory@user.example>', ("mallory@user.example",)),
+        ("boss@user.example, x <mallory@user.example>", ("mallory@user.example",)),
+        ("<boss@user.example> <mallory@user.example>", ()),
+        ("mallory@user.example", ("mallory@user.example",)),
+        ("Mallory", ()),
+    ],
+)
+def test_a_user_id_names_one_address_whatever_its_name_looks_like(
+    tmp_path: Path, user_id: str, addresses: tuple[str, ...]
+) -> None:
+    with person("mallory@user.example", tmp_path / "mallory") as mallory:
+        made = ("--quick-generate-key", user_id, "future-default", "default", "1y")
+        mallory.gpg("--allow-freeform-uid", *made)
+        key = mallory.gpg("--armor", "--export", f"={user_id}")
+    assert read_public_key(key).addresses == addresses
+
+
 def test_signatures_of_others_are_left_away(alice: Person, bob: Person) -> None:
     bob.gpg("--import", data=alice.public)
     bob.gpg("--yes", "--quick-sign-key", alice.fingerprint)
