@@ -40,6 +40,7 @@ _CUT_OFF = re.compile(
 """An encrypted message without its end: to be told as broken, not as open words."""
 _SOME_DATA = re.compile(rb"[A-Za-z0-9+/]{40}")
 """Marks without this between them are words about an encrypted message, not one."""
+_WIDE_BLANK = re.compile(rb"\xc2?\xa0")
 _HTML_LINE_END = re.compile(r"<(?:br|/?p|/?div|/?body|/?pre)\b[^<>]{0,2000}>", re.IGNORECASE)
 _HTML_TAG = re.compile(r"<[^<>]{0,2000}>")
 _OTHERS = "The letter holds several OpenPGP messages in one text; only the first was opened."
@@ -87,7 +88,8 @@ def take_off_armor(part: Part, opener: Opener) -> Layers:
     block = content[begin:end] + b"\n"
     named = _CHARSET.match(block)
     charset = named[1].decode("ascii") if named else charset
-    opened = opener.decrypt(block)
+    # Webmail sets blanks of its own into the lines of armor, which is ASCII otherwise.
+    opened = opener.decrypt(block if kind == "clearsigned" else _WIDE_BLANK.sub(b" ", block))
     if opened is None:
         return not_opened(kind)
     if kind == "clearsigned":

@@ -110,6 +110,18 @@ def test_marks_of_a_message_without_one_between_are_words(desk: Desk, alice: Per
     assert both.unprotected_text == words.strip()
 
 
+@pytest.mark.parametrize(
+    ("blank", "charset"), [("\u00a0", "utf-8"), ("\u00a0", "iso-8859-1"), (" \t", "utf-8")]
+)
+def test_blanks_that_webmail_sets_into_armor_do_not_break_it(
+    desk: Desk, alice: Person, blank: str, charset: str
+) -> None:
+    armor = alice.encrypt(b"SECRET", desk.public).decode().replace("\n\n", f"\n{blank}\n", 1)
+    letter = entity("", type_=f"text/plain; charset={charset}") + armor.encode(charset)
+    opened = opened_by(desk, letter)
+    assert (opened.form, opened.encryption.state, opened.text) == ("inline encrypted", OK, "SECRET")
+
+
 def test_a_signed_text_in_a_page_is_told_as_a_part_of_it(desk: Desk, alice: Person, clear: str) -> None:
     page = f'<b>You are fired!</b><div style="display: none;"><plaintext>\n\n{clear}'
     opened = opened_by(desk, entity(page, type_="text/html"), alice)
