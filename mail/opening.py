@@ -2,7 +2,7 @@
 """Opening a letter: bytes in, a frozen `Opened` out; pure apart from the runs of GnuPG."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from desk.opened import Attachment, Automatic, OfferedKey, Opened, WhisperBack
 from mail.automatic import is_unanswerable, loop_marks, why_automatic
@@ -68,7 +68,7 @@ def open_letter(
         unprotected_text=beside,
         attachments=tuple(one for content in contents for one in content.attachments) + offers.refused,
         keys=offers.keys,
-        whisperback=report,
+        whisperback=_with_verdict_on_key(report, offers.keys),
         automatic=automatic,
         is_unanswerable=is_unanswerable(letter, mail_from),
         loop_marks=loop_marks(letter),
@@ -84,6 +84,13 @@ def _report_text(contents: Sequence[Content], text: str) -> str:
     """Return the longest text where that is a report: lists write parts of their own before and behind it."""
     longest = max((each for content in contents for each in content.texts), key=len, default="")
     return longest if longest.startswith("Subject:") else text
+
+
+def _with_verdict_on_key(report: WhisperBack | None, keys: Sequence[OfferedKey]) -> WhisperBack | None:
+    """Tell the key of a report as garbled when GnuPG could not read it."""
+    if report is None or report.openpgp_key != "block" or any(key.source == "report" for key in keys):
+        return report
+    return replace(report, garbled=tuple(dict.fromkeys((*report.garbled, "openpgp_key"))))
 
 
 @dataclass(frozen=True)

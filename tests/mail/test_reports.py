@@ -62,6 +62,17 @@ def test_the_key_in_a_report_is_offered(keyring: Keyring) -> None:
     assert opened.problems == ()
 
 
+def test_a_key_in_a_report_that_cannot_be_read_is_garbled(keyring: Keyring) -> None:
+    block = (SAMPLES / "TEST-ONLY-user-public-key.asc").read_text()
+    for key, garbled in ((block, ()), (block.replace("\n\n", "\n\nabcd", 1), ("openpgp_key",))):
+        text = f"Subject: x\nOpenPGP-Key: included below\n\nNo sound.\n\n\n\n{key}{DEBUGGING}"
+        head = f"From: devnull@tails.boum.org\nSubject: Bug report: {REPORT_ID}\n\n"
+        opened = open_letter(f"{head}{text}".encode(), keyring)
+        assert opened.whisperback is not None
+        assert (opened.whisperback.openpgp_key, opened.whisperback.garbled) == ("block", garbled)
+        assert (len(opened.keys), len(opened.problems)) == ((0, 1) if garbled else (1, 0))
+
+
 def test_only_the_persons_words_are_taken_for_theirs(keyring: Keyring) -> None:
     report = open_sample("02-new-fr-persistence", keyring).whisperback
     assert report is not None
