@@ -105,7 +105,7 @@ def _codec(charset: str) -> str:
     except _LIE:
         return ""
     try:
-        b"".decode(name)
+        bytes(4).decode(name, "replace")  # of no bytes at all, Python would say nothing
     except _LIE:
         return ""
     name = _MEANT.get(name, name)
