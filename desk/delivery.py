@@ -319,7 +319,7 @@ async def _tell_parked(unit: Unit, world: World, row: Outbox) -> None:
 
     Of a room where the same keeps many rows, they hear once.
     """
-    operators = await unit.rooms.of_operators()
+    operators = await unit.rooms.of_operators(lock=True)
     if operators is None or row.room == operators.id:
         return
     parked = await unit.outbox.in_state(OutboxState.PARKED)

@@ -46,8 +46,8 @@ async def conclude(unit: Unit, world: World, row_id: int, message_id: int, opene
     The row is done in the same unit, so that nothing is said twice. What was readable before stays as it was
     when it is not readable any more. Raises KeyGrown as `offer`.
     """
-    row = await unit.outbox.get(row_id)
     message = await locked(unit, message_id)
+    row = await unit.outbox.get(row_id)  # read under the lock: somebody else may just have ended it
     if row is None or row.state is not OutboxState.PENDING or message is None:
         return
     words = opened if isinstance(opened, str) else await _taken_over(unit, world, message, opened)

@@ -48,9 +48,10 @@ class Rooms:
             self._of_queue[queue] = found
         return self._of_queue[queue]
 
-    async def of_operators(self) -> Room | None:
-        """Return the operators' room."""
-        return await self._session.scalar(select(Room).where(Room.purpose == RoomPurpose.OPERATORS))
+    async def of_operators(self, *, lock: bool = False) -> Room | None:
+        """Return the operators' room, locked where nobody else may decide meanwhile what is said there."""
+        query = select(Room).where(Room.purpose == RoomPurpose.OPERATORS)
+        return await self._session.scalar(query.with_for_update(key_share=True) if lock else query)
 
     async def of_ticket(self, ticket_id: int) -> Room | None:
         """Return the disposable room of a ticket that is not closed yet."""
