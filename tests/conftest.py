@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Services that tests may ask for by name; each starts at its first use."""
 
+import asyncio
 import os
+import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from storage.migrating import migrate
+from storage.unit import open_engine
 from tests.services.postgres import Cluster
 from tests.services.redmine import Redmine
 from tests.services.synapse import Homeserver, lay_site
@@ -53,3 +58,40 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite+aiosqlite:///{tmp_path / 'helproom.db'}"
     cluster: Cluster = request.getfixturevalue("postgres")
     return cluster.fresh()
+
+
+@pytest.fixture(scope="session")
+def shaped_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with all tables and nothing in them, to be copied."""
+    file = tmp_path_factory.mktemp("shaped") / "helproom.db"
+    _shape(f"sqlite+aiosqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def shaped_template(postgres: Cluster) -> str:
+    """The name of the same on PostgreSQL."""
+    address = postgres.fresh()
+    _shape(address)
+    return address.rpartition("/")[2]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shaped(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database with all tables, on both kinds in turn, at less cost than migrating."""
+    if request.param == "sqlite":
+        file = tmp_path / "helproom.db"
+        shutil.copy(request.getfixturevalue("shaped_file"), file)
+        return f"sqlite+aiosqlite:///{file}"
+    cluster: Cluster = request.getfixturevalue("postgres")
+    return cluster.fresh(request.getfixturevalue("shaped_template"))
+
+
+def _shape(address: str) -> None:
+    async def shape() -> None:
+        engine = open_engine(address)
+        await migrate(engine)
+        await engine.dispose()
+
+    with ThreadPoolExecutor(1) as thread:  # this one's loop is the test's
+        thread.submit(asyncio.run, shape()).result()

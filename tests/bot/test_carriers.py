@@ -47,11 +47,10 @@ class Scene:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    database = f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}"
+async def scene(shaped: str, tmp_path: Path) -> AsyncIterator[Scene]:
     async with (
         FakeHomeserver() as server,
-        desk_at(database) as desk,
+        desk_at(shaped) as desk,
         running(Memory(Account(server.url, "bot", tmp_path / "session"))) as bot,
     ):
         await server.make_room(ROOM, BOT, ANA)

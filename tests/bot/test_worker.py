@@ -3,7 +3,6 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +18,8 @@ BOT = "@bot:helproom.test"
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with desk_at(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}") as opened:
+async def desk(shaped: str) -> AsyncIterator[Desk]:
+    async with desk_at(shaped) as opened:
         yield opened
 
 

@@ -3,7 +3,6 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -18,9 +17,9 @@ from tests.desks import ANA, BEN, Desk, desk_at
 
 
 @pytest.fixture(name="desk")
-async def make_desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    """A desk on SQLite with a ticket: none of this asks a database for its dialect."""
-    async with desk_at(f"sqlite+aiosqlite:///{tmp_path / 'helproom.db'}") as desk:
+async def make_desk(shaped: str) -> AsyncIterator[Desk]:
+    """A desk with a ticket."""
+    async with desk_at(shaped) as desk:
         await desk.ticket()
         yield desk
 

@@ -17,9 +17,11 @@ async def said(office: Office) -> list[str]:
         return [row.payload or "" for row in await unit.outbox.in_state(OutboxState.PENDING)]
 
 
-async def test_a_key_that_nears_its_end_is_told_once_and_again_after_it_was_extended(tmp_path: Path) -> None:
+async def test_a_key_that_nears_its_end_is_told_once_and_again_after_it_was_extended(
+    shaped: str, tmp_path: Path
+) -> None:
     with desk(tmp_path / "keys") as made:
-        async with open_office(tmp_path, made.keyring) as office:
+        async with open_office(shaped, made.keyring) as office:
             office.clock.at = dt.datetime.now(dt.UTC)
             watch = KeyWatch(office.units, office.world, office.house, office.keyring, office.workshop)
             for _ in range(2):
@@ -31,9 +33,9 @@ async def test_a_key_that_nears_its_end_is_told_once_and_again_after_it_was_exte
             assert len(await said(office)) == 2
 
 
-async def test_a_keyring_that_fails_is_left_for_the_next_look(tmp_path: Path) -> None:
+async def test_a_keyring_that_fails_is_left_for_the_next_look(shaped: str, tmp_path: Path) -> None:
     with desk(tmp_path / "keys") as made:
-        async with open_office(tmp_path, made.keyring) as office:
+        async with open_office(shaped, made.keyring) as office:
             broken = Mock(spec=Keyring, secret_keys=Mock(side_effect=KeyringUnusable("no agent")))
             await KeyWatch(office.units, office.world, office.house, broken, office.workshop).look()
             assert await said(office) == []

@@ -32,8 +32,8 @@ def dovecot() -> Iterator[Dovecot]:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with desk_at(f"sqlite:///{tmp_path / 'desk.db'}") as opened:
+async def desk(shaped: str) -> AsyncIterator[Desk]:
+    async with desk_at(shaped) as opened:
         yield opened
 
 

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from desk.house import House, Queue
 from desk.world import World
@@ -74,9 +73,9 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(folder: Path, keyring: Keyring) -> AsyncIterator[Office]:
+async def open_office(database: str, keyring: Keyring) -> AsyncIterator[Office]:
     """Open a desk with one queue, its room and the operators' room."""
-    engine = open_engine(f"sqlite:///{folder / 'desk.db'}")
+    engine = open_engine(database)
     await migrate(engine)
     clock = Clock()
     world = clock.world()

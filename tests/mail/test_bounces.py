@@ -2,7 +2,6 @@
 """Reports that our mail was not delivered, as mail servers write them, and as others forge them."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -27,9 +26,9 @@ def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, house: Desk) -> AsyncIterator[Office]:
+async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
     """A ticket of Alice's whose answer has left."""
-    async with open_office(tmp_path, house.keyring) as office:
+    async with open_office(shaped, house.keyring) as office:
         await office.take_in(headers(ALICE) + entity("Hello."))
         await answered(office)
         yield office

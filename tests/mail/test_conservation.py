@@ -28,8 +28,8 @@ def make_keyring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyring]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, keyring: Keyring) -> AsyncIterator[Office]:
-    async with open_office(tmp_path, keyring) as office:
+async def make_office(shaped: str, keyring: Keyring) -> AsyncIterator[Office]:
+    async with open_office(shaped, keyring) as office:
         yield office
 
 

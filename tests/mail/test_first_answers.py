@@ -31,9 +31,9 @@ def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, house: Desk) -> AsyncIterator[Office]:
+async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
     """An office whose config names the template "received"."""
-    async with open_office(tmp_path, house.keyring) as office:
+    async with open_office(shaped, house.keyring) as office:
         office.house = replace(office.house, first_answer="received", most_first_answers=3)
         async with office.units() as unit:
             texts = [

@@ -4,7 +4,6 @@
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -27,8 +26,8 @@ def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, house: Desk) -> AsyncIterator[Office]:
-    async with open_office(tmp_path, house.keyring) as office:
+async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
+    async with open_office(shaped, house.keyring) as office:
         office.house = replace(office.house, rate=Rate(per_sender=2, in_all=6, exempt=(RELAY,)))
         yield office
 

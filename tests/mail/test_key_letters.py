@@ -32,8 +32,8 @@ def make_alice(tmp_path: Path) -> Iterator[Person]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, desk: Desk) -> AsyncIterator[Office]:
-    async with open_office(tmp_path, desk.keyring) as office:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
+    async with open_office(shaped, desk.keyring) as office:
         yield office
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from pathlib import Path as Folder
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -187,8 +186,8 @@ class Wire:
 
 
 @pytest.fixture(name="wire")
-async def make_wire(tmp_path: Folder, desk: Desk, alice: Person) -> AsyncIterator[Wire]:
-    async with open_office(tmp_path, desk.keyring) as office, MailServer() as server:
+async def make_wire(shaped: str, desk: Desk, alice: Person) -> AsyncIterator[Wire]:
+    async with open_office(shaped, desk.keyring) as office, MailServer() as server:
         async with office.units() as unit:
             await unit.templates.write("tell", "en", "You have version {version}.")
             await unit.templates.write("key-ask", "en", "Is this your key? {fingerprint}")

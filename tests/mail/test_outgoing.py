@@ -5,7 +5,6 @@ import email
 from collections.abc import AsyncIterator, Iterator
 from email import policy
 from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -32,8 +31,8 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, desk: Desk) -> AsyncIterator[Office]:
-    async with open_office(tmp_path, desk.keyring) as office:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
+    async with open_office(shaped, desk.keyring) as office:
         yield office
 
 

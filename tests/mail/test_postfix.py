@@ -95,13 +95,13 @@ async def settled(postfix: Postfix) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_mail_becomes_a_ticket(postfix: Postfix, port: int, tmp_path: Path) -> None:
+async def test_a_mail_becomes_a_ticket(postfix: Postfix, port: int, shaped: str, tmp_path: Path) -> None:
     home = tmp_path / "keys"
     home.mkdir(mode=0o700)
     keyring = Keyring(home, passphrase=None)
     keyring.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
     try:
-        async with open_office(tmp_path, keyring) as office:
+        async with open_office(shaped, keyring) as office:
             door = LmtpDoor(QUEUES, keeper(office.units, office.world, "lmtp"), port=port)
             await door.start()
             await inject(postfix, "Help+t0ken@desk.example")

@@ -2,7 +2,6 @@
 """Letters in quarantine, opened for those who asked, and taken in when somebody says so."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,8 +23,8 @@ def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, house: Desk) -> AsyncIterator[Office]:
-    async with open_office(tmp_path, house.keyring) as office:
+async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
+    async with open_office(shaped, house.keyring) as office:
         yield office
 
 

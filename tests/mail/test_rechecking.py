@@ -24,9 +24,9 @@ KEY = "application/pgp-keys"
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path) -> AsyncIterator[Office]:
+async def make_office(shaped: str, tmp_path: Path) -> AsyncIterator[Office]:
     with desk(tmp_path / "keys") as made:
-        async with open_office(tmp_path, made.keyring) as office:
+        async with open_office(shaped, made.keyring) as office:
             yield office
 
 

@@ -2,7 +2,6 @@
 """Letters find their tickets by what stands under their protection, and copies of one mail are one."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -20,9 +19,9 @@ def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, house: Desk, alice: Person) -> AsyncIterator[Office]:
+async def make_office(shaped: str, house: Desk, alice: Person) -> AsyncIterator[Office]:
     """An office that has a ticket of Alice's."""
-    async with open_office(tmp_path, house.keyring) as office:
+    async with open_office(shaped, house.keyring) as office:
         await office.take_in(headers(alice.address) + entity("Hello."))
         yield office
 

@@ -70,10 +70,10 @@ class Cluster:
             settings.write(SETTINGS)
         self._launch(data)
 
-    def fresh(self) -> str:
-        """Make an empty database and return its SQLAlchemy address."""
+    def fresh(self, template: str = "template1") -> str:
+        """Make a database, empty or a copy of one that nobody uses; return its SQLAlchemy address."""
         name = f"test_{next(self._numbers)}"
-        self._run([str(self._binaries / "createdb"), *self._login(), name])
+        self._run([str(self._binaries / "createdb"), *self._login(), f"--template={template}", name])
         return f"postgresql+asyncpg://{OWNER}:{PASSWORD}@127.0.0.1:{self.port}/{name}"
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ from tests.desks import Desk, desk_at
 
 
 @pytest.fixture
-async def desk(database: str) -> AsyncIterator[Desk]:
+async def desk(shaped: str) -> AsyncIterator[Desk]:
     """A desk with rooms and agents, and no ticket yet."""
-    async with desk_at(database) as opened:
+    async with desk_at(shaped) as opened:
         yield opened
