@@ -101,7 +101,7 @@ def test_common_lies(content: bytes, said: str, text: str, *, guessed: bool) -> 
 
 @pytest.mark.parametrize("codec", sorted(set(aliases.values())))
 def test_whatever_python_can_decode_may_stand_where_a_charset_is_named(codec: str) -> None:
-    for content in (b"", b"plain", b"caf\xe9", b"\xff\x85\xf6\x99\xf5\xf5\xd2\xb8\x8d\xc5\xdf", bytes(9)):
+    for content in (b"", b"plain", b"caf\xe9", b"\xff?\x85\x99\xdf", bytes(9)):
         assert isinstance(decode(content, codec)[0], str)
 
 
