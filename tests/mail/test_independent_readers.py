@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What leaves the desk, read by programs that share no code with it: Sequoia and notmuch."""
+"""What leaves the desk, read by programs that share no code with it: Sequoia, notmuch, mutt."""
 
 import base64
 import email
@@ -15,9 +15,12 @@ from typing import Any
 import pytest
 from pysequoia import Cert, Sig, Tsk, decrypt, verify
 
+from desk.opened import EncryptionState, SignatureState
 from mail.catcher import Catcher
+from mail.opening import open_letter
+from tests.mail.mutt import read_with_mutt
 from tests.mail.office import Office, open_office
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart
+from tests.mail.people import CRLF, Desk, Person, desk, encrypted, entity, headers, multipart
 from tests.mail.sending import answer, deliver
 from tests.services.mailserver import MailServer
 
@@ -160,3 +163,71 @@ async def test_notmuch_shows_the_protected_subject_and_a_good_signature(
     if is_encrypted:
         assert state["decrypted"] == {"status": "full", "header-mask": {"Subject": "..."}}
     assert shown["headers"]["Subject"] == (f"Re: {SUBJECT.strip()}" if is_encrypted else "Re: Printer")
+
+
+@pytest.mark.parametrize("is_encrypted", [True, False])
+async def test_mutt_shows_the_protected_subject_and_a_good_signature(
+    office: Office, desk: Desk, alice: Person, server: MailServer, tmp_path: Path, *, is_encrypted: bool
+) -> None:
+    raw = await answered(office, server, letter_of(alice, desk) if is_encrypted else clear_letter())
+    alice.gpg("--import", data=desk.public)
+    shown = read_with_mutt(tmp_path, alice, raw)
+    assert "Good signature from: Help <help@desk.example>" in shown
+    assert WORDS.rstrip() in shown
+    assert f"\n\nSubject: Re: {'Wo ist mein Gerät?' if is_encrypted else 'Printer'}" in shown
+
+
+class Sq:
+    """Debian's sq, with the keys of a person and of the desk in files."""
+
+    def __init__(self, folder: Path, user: Person, desk: Desk) -> None:
+        """Write the keys."""
+        self.folder, self.secret, self.desk = folder, folder / "alice.key", folder / "desk.cert"
+        self.secret.write_bytes(user.gpg("--armor", "--export-secret-keys"))
+        self.desk.write_bytes(desk.public)
+
+    def __call__(self, command: str, data: bytes) -> bytes:
+        """Run one command on bytes; raises CalledProcessError when sq is not content."""
+        (self.folder / "data").write_bytes(data)
+        words = command.format(secret=self.secret, desk=self.desk).split()
+        done = subprocess.run(["sq", *words, self.folder / "data"], capture_output=True, check=True)
+        return done.stdout
+
+
+async def test_sq_opens_and_checks_what_leaves(
+    office: Office, desk: Desk, alice: Person, server: MailServer, tmp_path: Path
+) -> None:
+    raw = await answered(office, server, letter_of(alice, desk))
+    sq = Sq(tmp_path, alice, desk)
+    sealed = payload(list(parse(raw).iter_parts())[1])
+    opened = sq("decrypt --recipient-key {secret} --signer-cert {desk} --signatures 1", sealed)
+    assert said_in(parse(opened)) == WORDS
+    with pytest.raises(subprocess.CalledProcessError):
+        sq("decrypt --recipient-key {secret} --signer-cert {secret} --signatures 1", sealed)
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_the_desk_opens_and_checks_what_sq_writes(
+    desk: Desk, alice: Person, tmp_path: Path, *, is_signed: bool
+) -> None:
+    sq = Sq(tmp_path, alice, desk)
+    signing = "--signer-key {secret} " if is_signed else ""
+    sealed = sq(f"encrypt {signing}--recipient-cert {{desk}}", entity("Grüße von fern."))
+    letter = headers(alice.address) + encrypted(sealed)
+    opened = open_letter(letter, desk.keyring, mail_from=alice.address, signers=(alice.public,))
+    assert opened.encryption.state is EncryptionState.OK
+    assert opened.text == "Grüße von fern."
+    assert [signature.state for signature in opened.signatures] == [SignatureState.GOOD] * is_signed
+
+
+def test_the_desk_checks_what_sq_only_signs(desk: Desk, alice: Person, tmp_path: Path) -> None:
+    content = entity("Signed by another program.")
+    made = Sq(tmp_path, alice, desk)("sign --detached --signer-key {secret}", content)
+    signature = f"Content-Type: application/pgp-signature{CRLF * 2}".encode() + made
+    type_ = 'multipart/signed; micalg=pgp-sha512; protocol="application/pgp-signature"'
+    found = []
+    for arrived in (content, content.replace(b"another", b"some")):
+        letter = headers(alice.address) + multipart(type_, arrived, signature)
+        opened = open_letter(letter, desk.keyring, mail_from=alice.address, signers=(alice.public,))
+        found += [signature.state for signature in opened.signatures]
+    assert found == [SignatureState.GOOD, SignatureState.BAD]
