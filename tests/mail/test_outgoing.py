@@ -5,10 +5,13 @@ import email
 from collections.abc import AsyncIterator, Iterator
 from email import policy
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from desk.keys import keep
+from desk.opened import OfferedKey
 from desk.reading import show
 from desk.world import Refusal
 from mail.addresses import split_token
@@ -126,6 +129,36 @@ async def test_nothing_is_submitted_once_the_key_is_gone(
     assert (row.state, await state_of(office, message_id)) == (OutboxState.PARKED, ReplyState.FAILED)
     assert (row.error or "").startswith("Not sent: ")
     assert (server.caught, server.attempts) == ([], 0)
+
+
+@pytest.mark.parametrize("is_key_known", [True, False])
+async def test_what_changes_while_the_mail_is_written_is_seen_before_it_is_handed_over(
+    office: Office, alice: Person, server: MailServer, monkeypatch: pytest.MonkeyPatch, *, is_key_known: bool
+) -> None:
+    letter = await office.take_in(headers(alice.address) + entity("hi"))
+    await answer(office, letter.ticket_id or 0, WORDS)
+    write = office.workshop.run
+
+    async def write_slowly(work: Any, *about: Any) -> Any:
+        made = await write(work, *about)
+        async with office.units() as unit:
+            ticket = await unit.tickets.get(letter.ticket_id or 0, lock=True)
+            assert ticket is not None
+            ticket.confidential = True
+            if is_key_known:
+                key = OfferedKey(alice.fingerprint, "attached", alice.public, None)
+                await keep(unit, office.world, ticket.contact_tag or "", key, KeyState.SEEN)
+        return made
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(office.workshop, "run", write_slowly)
+        row = await deliver(office, server)
+    assert server.caught == []
+    assert row.state is (OutboxState.PENDING if is_key_known else OutboxState.PARKED)
+    office.clock.at = row.due_at
+    await deliver(office, server)
+    kinds = [parse(caught.content).get_content_type() for caught in server.caught]
+    assert kinds == ["multipart/encrypted"] * is_key_known
 
 
 async def test_a_key_that_gpg_cannot_use_is_never_replaced_by_nothing(

@@ -70,6 +70,7 @@ def test_one_line_out_of_place_is_enough_for_broken(old: str, new: str) -> None:
         ("NEWSIG\nGOODSIG 1 x", 0, SignatureState.BAD),
         ("NEWSIG", 0, SignatureState.BAD),
         (GOOD.replace("VALIDSIG", "GOODSIG"), 0, SignatureState.BAD),
+        (f"{GOOD}\n{GOOD.splitlines()[-1]}", 0, SignatureState.BAD),
         (f"NEWSIG\nERRSIG 1 22 8 00 1 9 {FPR}", 2, SignatureState.UNKNOWN_KEY),
         (f"NEWSIG\nERRSIG 1 22 1 00 1 5 {FPR}", 2, SignatureState.BAD),
         ("NEWSIG\nBADSIG 1 x", 1, SignatureState.BAD),
@@ -78,6 +79,12 @@ def test_one_line_out_of_place_is_enough_for_broken(old: str, new: str) -> None:
 def test_a_signature_is_green_only_when_all_agrees(text: str, returncode: int, state: SignatureState) -> None:
     [found] = judge_signatures(lines(text), returncode)
     assert found.state is state
+
+
+def test_a_subkey_s_signature_is_that_of_the_primary_key() -> None:
+    by_subkey = GOOD.replace(f"VALIDSIG {FPR}", f"VALIDSIG {'5' * 40}")
+    [found] = judge_signatures(lines(by_subkey), 0)
+    assert (found.state, found.fingerprint) == (SignatureState.GOOD, FPR)
 
 
 def test_no_signature_is_none() -> None:
