@@ -14,6 +14,7 @@ from desk.keys import keep
 from desk.opened import OfferedKey
 from desk.reading import show
 from desk.world import Refusal
+from mail import outgoing
 from mail.addresses import split_token
 from storage.models import Letter
 from storage.sealing import address_tag
@@ -159,6 +160,58 @@ async def test_what_changes_while_the_mail_is_written_is_seen_before_it_is_hande
     await deliver(office, server)
     kinds = [parse(caught.content).get_content_type() for caught in server.caught]
     assert kinds == ["multipart/encrypted"] * is_key_known
+
+
+@pytest.mark.parametrize("state", [ReplyState.HELD, ReplyState.STALE, ReplyState.CANCELLED, ReplyState.SENT])
+async def test_nothing_leaves_that_is_not_on_its_way(
+    office: Office, server: MailServer, state: ReplyState
+) -> None:
+    letter = await office.take_in(headers("bob@user.example") + entity("hi"))
+    message_id = await answer(office, letter.ticket_id or 0, WORDS)
+    async with office.units() as unit:
+        message = await unit.messages.get(message_id)
+        assert message is not None
+        message.state = state
+    row = await deliver(office, server)
+    assert (row.state, server.caught, server.attempts) == (OutboxState.PARKED, [], 0)
+
+
+async def test_a_mail_that_is_taken_back_while_it_is_written_does_not_leave(
+    office: Office, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = await office.take_in(headers("bob@user.example") + entity("hi"))
+    await answer(office, letter.ticket_id or 0, WORDS)
+    write = office.workshop.run
+
+    async def write_slowly(work: Any, *about: Any) -> Any:
+        made = await write(work, *about)
+        async with office.units() as unit:
+            for row in await unit.outbox.in_state(OutboxState.PENDING):
+                row.state = OutboxState.DROPPED if row.kind == "mail" else row.state
+        return made
+
+    monkeypatch.setattr(office.workshop, "run", write_slowly)
+    await deliver(office, server)
+    assert server.caught == []
+
+
+@pytest.mark.parametrize("is_begun", [True, False])
+async def test_our_own_fault_is_unclear_once_the_mail_is_being_handed_over(
+    office: Office, server: MailServer, monkeypatch: pytest.MonkeyPatch, *, is_begun: bool
+) -> None:
+    async def fail(*about: Any) -> None:
+        if is_begun:
+            await about[-1]()
+        raise ValueError
+
+    monkeypatch.setattr(outgoing, "submit", fail)
+    letter = await office.take_in(headers("bob@user.example") + entity("hi"))
+    message_id = await answer(office, letter.ticket_id or 0, WORDS)
+    row = await deliver(office, server)
+    wanted = (
+        (OutboxState.DROPPED, ReplyState.UNCLEAR) if is_begun else (OutboxState.PENDING, ReplyState.LEAVING)
+    )
+    assert (row.state, await state_of(office, message_id)) == wanted
 
 
 async def test_a_key_that_gpg_cannot_use_is_never_replaced_by_nothing(

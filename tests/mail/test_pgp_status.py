@@ -35,6 +35,7 @@ def test_a_sound_decryption_is_ok_with_mdc_and_with_aead() -> None:
         ("GOODMDC", "BADMDC"),
         ("GOODMDC\n", ""),
         ("INFO 2 9 0", "INFO 0 9 0"),
+        ("INFO 2 9 0", "INFO 2 9 0\nDECRYPTION_INFO 2 9 0"),
         ("DECRYPTION_OKAY\n", ""),
         ("DECRYPTION_OKAY", "DECRYPTION_FAILED"),
         ("END_DECRYPTION", "END_DECRYPTION\nDECRYPTION_FAILED"),
@@ -79,6 +80,20 @@ def test_one_line_out_of_place_is_enough_for_broken(old: str, new: str) -> None:
 def test_a_signature_is_green_only_when_all_agrees(text: str, returncode: int, state: SignatureState) -> None:
     [found] = judge_signatures(lines(text), returncode)
     assert found.state is state
+
+
+def test_what_is_not_encrypted_is_called_so_only_when_nothing_went_wrong() -> None:
+    assert judge_encryption(lines("PLAINTEXT 62 0")).state is EncryptionState.NONE
+    assert judge_encryption(lines("PLAINTEXT 62 0\nERROR some 1")).state is EncryptionState.BROKEN
+
+
+def test_an_unknown_key_has_a_fingerprint_only_where_all_of_it_is_told() -> None:
+    told = f"NEWSIG\nERRSIG 1 22 8 00 1 9 {FPR}\nNEWSIG\nERRSIG 1 22 8 00 1 9 -"
+    found = judge_signatures(lines(told), 2)
+    assert [(one.state, one.fingerprint) for one in found] == [
+        (SignatureState.UNKNOWN_KEY, FPR),
+        (SignatureState.UNKNOWN_KEY, None),
+    ]
 
 
 def test_a_subkey_s_signature_is_that_of_the_primary_key() -> None:
