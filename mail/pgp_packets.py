@@ -189,7 +189,8 @@ def is_newer(message: bytes) -> bool:
             tag, end = _extent(message, at)
         except Malformed:
             return False
-        version = message[_begin_of_body(message, at) :][:1]
+        body = _begin_of_body(message, at)
+        version = message[body : body + 1]
         if tag == ENCRYPTED_DATA:
             return version == b"\x02"
         if tag not in _SESSION_KEYS:

@@ -6,9 +6,12 @@ What a single call does is not seen here: `scripts/bench hostile` measures it in
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
+from mail.pgp_packets import Malformed, dearmor, is_newer, packets, recipients
 from tests.mail.floods import FLOODS, Flood
 
 SIZE = 32 * 1024
@@ -39,6 +42,29 @@ def test_twice_as_much_is_at_most_twice_the_work(flood: Flood) -> None:
     flood.reader(flood.of(SIZE))  # what is imported or compiled at the first use
     once, twice = (calls_of(lambda: flood.reader(flood.of(size))) for size in (SIZE, 2 * SIZE))  # noqa: B023
     assert twice <= SLACK * once + SPARE
+
+
+class Watched(bytes):
+    """Bytes that count how many of them are taken out."""
+
+    taken = 0
+
+    def __getitem__(self, where: Any) -> Any:
+        """Take some out."""
+        found = super().__getitem__(where)
+        self.taken += len(found) if isinstance(found, bytes) else 1
+        return found
+
+
+@pytest.mark.parametrize("reader", [is_newer, recipients, dearmor, lambda data: list(packets(data))])
+@pytest.mark.parametrize("packet", [b"\xc1\x00", b"\xc3\x00", b"\x84\x00", b"\xc1\xff\x00\x00\x00\x00"])
+def test_packets_are_read_without_copying_all_that_follows(
+    reader: Callable[[bytes], object], packet: bytes
+) -> None:
+    data = Watched(packet * 5000)
+    with suppress(Malformed):
+        reader(data)
+    assert data.taken <= 8 * len(data)
 
 
 def test_quadratic_work_would_be_seen() -> None:
