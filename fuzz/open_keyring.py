@@ -13,6 +13,8 @@ from mail.openpgp import Decrypted, KeyRefused, Keyring, PublicKey
 
 FINGERPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 _BEGIN, _END = b"-----BEGIN PGP ", b"-----END PGP "
+FILLER = b"A" * 64
+"""A line of armor that makes a text look like a message, and stands for nothing."""
 _BROKEN, _SHUT, _OPEN = b"!?="
 """First bytes of a plaintext that ask for another verdict than `ok`."""
 
@@ -28,7 +30,7 @@ class OpenKeyring(Keyring):
         begin, end = message.find(_BEGIN), message.rfind(_END)
         if begin < 0 or end < 0:
             return Decrypted(Encryption(EncryptionState.BROKEN, "no armor"))
-        data = message[begin:end].partition(b"\n")[2]
+        data = message[begin:end].partition(b"\n")[2].replace(FILLER, b"")
         first = data[0] if data else _BROKEN
         if first in {_BROKEN, _SHUT}:
             state = EncryptionState.BROKEN if first == _BROKEN else EncryptionState.UNDECRYPTABLE

@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+from fuzz.open_keyring import FILLER
 from tests.mail.people import encrypted, entity, headers, multipart
 from tests.mail.test_files import FILE, HEAD, PACKED, RTF, calendar, winmail
 from tests.mail.test_files import WORDS as RTF_WORDS
@@ -96,6 +97,7 @@ WORDS = (
     "=?utf-8?b?",
     "?=",
     "-----BEGIN PGP MESSAGE-----",
+    FILLER.decode(),
     "-----END PGP MESSAGE-----",
     "-----BEGIN PGP SIGNED MESSAGE-----",
     "-----BEGIN PGP SIGNATURE-----",
@@ -160,7 +162,7 @@ WORDS = (
 
 def armored(plain: bytes) -> bytes:
     """Write a message as `fuzz.open_keyring` opens it."""
-    return b"-----BEGIN PGP MESSAGE-----\n" + plain + b"\n-----END PGP MESSAGE-----\n"
+    return b"-----BEGIN PGP MESSAGE-----\n" + plain + b"\n" + FILLER + b"\n-----END PGP MESSAGE-----\n"
 
 
 def _signed(content: bytes) -> bytes:

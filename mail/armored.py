@@ -29,6 +29,7 @@ _MARKS: dict[Armored, tuple[bytes, bytes]] = {
     "inline encrypted": (b"-----BEGIN PGP MESSAGE-----", b"-----END PGP MESSAGE-----"),
     "clearsigned": (b"-----BEGIN PGP SIGNED MESSAGE-----", b"-----END PGP SIGNATURE-----"),
 }
+_SIGNATURE_END = _MARKS["clearsigned"][1]
 _TEXTS = frozenset({"text/plain", "application/pgp", "text/html"})
 _MARK = b"-----BEGIN PGP "
 _ENCODED = frozenset({BASE64, *UUENCODED})
@@ -165,7 +166,7 @@ def _find_block(content: bytes, marks: tuple[bytes, bytes]) -> tuple[int, int] |
         if end < 0:
             return (begin, len(content)) if _CUT_OFF.match(content, begin) else None
         end += len(marks[1])
-        if _SOME_DATA.search(content, begin, end):
+        if marks[1] == _SIGNATURE_END or _SOME_DATA.search(content, begin, end):
             return begin, end
         begin = _find_line(content, marks[0], end)
     return None

@@ -110,6 +110,13 @@ def test_marks_of_a_message_without_one_between_are_words(desk: Desk, alice: Per
     assert both.unprotected_text == words.strip()
 
 
+def test_marks_of_a_signature_without_one_between_are_a_bad_signature(desk: Desk, clear: str) -> None:
+    begin, end = clear.index("-----BEGIN PGP SIGNATURE"), clear.index("-----END PGP SIGNATURE")
+    opened = opened_by(desk, entity(f"{clear[:begin]}-----BEGIN PGP SIGNATURE-----\n\nnone\n{clear[end:]}"))
+    assert (opened.text, states(opened)) == ("", [(BAD, "all")])
+    assert "SIGNED" in opened.unprotected_text
+
+
 @pytest.mark.parametrize(
     ("blank", "charset"), [("\u00a0", "utf-8"), ("\u00a0", "iso-8859-1"), (" \t", "utf-8")]
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from desk.quoting import own_words
-from fuzz.open_keyring import OpenKeyring
+from fuzz.open_keyring import FILLER, OpenKeyring
 from mail.opening import open_letter
 from tests.mail.test_files import FILE, HEAD, WORDS
 
@@ -18,7 +18,7 @@ def letter(*lines: str) -> bytes:
 
 PACKED = base64.encodebytes(HEAD + WORDS + FILE).decode().strip()
 PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
-SEALED = ("-----BEGIN PGP MESSAGE-----", "{}", "-----END PGP MESSAGE-----")
+SEALED = ("-----BEGIN PGP MESSAGE-----", "{}", FILLER.decode(), "-----END PGP MESSAGE-----")
 
 
 def sealed(*inner: str) -> str:
