@@ -26,6 +26,7 @@ SIGNS = {
     TicketState.WAITING: "🟠",
     TicketState.CLOSED: "⚫",
 }
+MOVED = "↪"
 STATES = {
     TicketState.NEW: "new",
     TicketState.CLAIMED: "claimed",
@@ -112,6 +113,12 @@ def announcement(of: Announcement, now: dt.datetime) -> Said:
         f"{SIGNS[of.state]} <strong>{html.escape(title)}</strong><br>"
         f"{html.escape(state)}<br><em>{html.escape(detail)}</em>",
     )
+
+
+def moved(number: int, queue: str) -> Said:
+    """What becomes of the announcement of a ticket that was announced anew, in another room or again here."""
+    title, where = f"#{number}", f"goes on in the room of “{one_line(queue)}”"
+    return Said(f"{MOVED} {title}\n{where}", f"{MOVED} <strong>{title}</strong><br>{html.escape(where)}")
 
 
 def _state(of: Announcement) -> str:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from bot import contents, rendering
 from bot.errors import Rejected, SessionGone, TryLater
 from bot.sending import Sender
-from desk import previews
+from desk import previews, threads
 from desk.announcement import Announcement
 from desk.delivery import Aside, Delivered, Impossible, Later, Outcome, Parcel, Refused, StopDelivery
 from desk.posting import IN_TICKET_THREAD, Say, aside_of, say_from_json
 from desk.receipts import reaction_of
 from desk.verdicts import ENCRYPTION_WORDS
 from desk.world import World
-from storage.models import Ticket
+from storage.models import Outbox, Ticket
 from storage.states import OutboxState, ReplyState
 from storage.unit import Unit, Units
 
@@ -92,7 +92,7 @@ class RoomSenders:
 
     async def _announce(self, parcel: Parcel) -> Outcome:
         place = await self._place(parcel, None)
-        content = contents.notice(rendering.announcement(await self._facts(parcel), self._world.now()))
+        content = contents.notice(await self._announcement(parcel))
         try:
             return await self._send(parcel, place.room_id, content)
         except Rejected as trouble:
@@ -101,7 +101,7 @@ class RoomSenders:
 
     async def _edit(self, parcel: Parcel) -> Outcome:
         place = await self._place(parcel, IN_TICKET_THREAD)
-        content = contents.notice(rendering.announcement(await self._facts(parcel), self._world.now()))
+        content = contents.notice(await self._announcement(parcel))
         return await self._send(parcel, place.room_id, contents.edit(content, place.thread or ""))
 
     async def _edit_preview(self, parcel: Parcel) -> Outcome:
@@ -130,35 +130,48 @@ class RoomSenders:
         async with self._units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             if thread == IN_TICKET_THREAD:
-                ticket = await unit.tickets.get(parcel.ticket or 0)
-                thread = ticket.event_id if ticket is not None else None
-                if thread is None:
-                    raise await _why_no_thread(unit, parcel.ticket)
+                thread = await _thread_of(unit, parcel)
         if room is None or room.room_id is None:
             raise TryLater("The room has not been made yet.", 1.0)
         return Place(room.room_id, thread)
 
-    async def _facts(self, parcel: Parcel) -> Announcement:
+    async def _announcement(self, parcel: Parcel) -> rendering.Said:
+        """How the ticket stands or, of one that was announced anew since, where it goes on."""
         async with self._units() as unit:
             ticket = await unit.tickets.get(parcel.ticket or 0)
             if ticket is None:
                 raise Rejected("The ticket is gone.")
+            announcements = await unit.outbox.announcements(ticket.id)
+            root = threads.root_of(announcements, parcel.room, parcel.id)
+            if root is not None and root is not announcements[-1]:
+                return rendering.moved(ticket.id, ticket.queue)
             states = {each.state for each in await unit.messages.of(ticket) if each.author is not None}
-        return facts_of(ticket, sent=ReplyState.SENT in states)
+        return rendering.announcement(facts_of(ticket, sent=ReplyState.SENT in states), self._world.now())
 
 
 class _NoThread(Exception):
     """The announcement stands aside or is parked; all that is said about its ticket waits for it there."""
 
 
-async def _why_no_thread(unit: Unit, ticket: int | None) -> Exception:
+async def _thread_of(unit: Unit, parcel: Parcel) -> str:
+    """The root of the thread in which a row stands; raises why there is none yet, or never."""
+    ticket = await unit.tickets.get(parcel.ticket or 0)
+    if ticket is None:
+        raise Rejected("The ticket is gone.")
+    root = threads.root_of(await unit.outbox.announcements(ticket.id), parcel.room, parcel.id)
+    event_id = root.event_id if root is not None else ticket.event_id
+    if event_id is None:
+        raise _why_no_thread(root)
+    return event_id
+
+
+def _why_no_thread(announcement: Outbox | None) -> Exception:
     """What to do about a ticket that is not announced: wait here, wait aside, or give up."""
-    rows = await unit.outbox.in_state(OutboxState.PENDING, OutboxState.PARKED, OutboxState.DROPPED)
-    announcements = [row for row in rows if row.kind == "announce" and row.ticket_id == ticket]
-    if any(row.state is OutboxState.PARKED or row.lane == aside_of(row) for row in announcements):
-        return _NoThread("The ticket's announcement could not be made yet.")
-    if any(row.state is OutboxState.DROPPED for row in announcements):
-        return Rejected("The ticket's announcement was given up.")
+    if announcement is not None:
+        if announcement.state is OutboxState.PARKED or announcement.lane == aside_of(announcement):
+            return _NoThread("The ticket's announcement could not be made yet.")
+        if announcement.state is OutboxState.DROPPED:
+            return Rejected("The ticket's announcement was given up.")
     return TryLater("The ticket has not been announced yet.", 1.0)
 
 

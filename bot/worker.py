@@ -11,6 +11,7 @@ import commands
 from bot.heard import Kind
 from bot.journal import Journalled, read
 from commands.context import Context, Reply
+from desk import threads
 from desk.house import House
 from desk.posting import Say, lane_of, say_in
 from desk.world import Refusal, World
@@ -93,7 +94,7 @@ class Worker:
             return False
         heard = read(event.content or "")
         root = heard.thread or heard.target
-        if root is None or await unit.tickets.by_event(root) is not None:
+        if root is None or await threads.of_event(unit, root) is not None:
             return False
         room = await unit.rooms.by_room_id(event.room_id)
         waiting = await unit.outbox.in_state(OutboxState.PENDING)
@@ -124,11 +125,12 @@ class Worker:
     async def _context(self, unit: Unit, agent: str, room: Room, heard: Journalled) -> Context:
         # A plain reply to an announcement is about its ticket as much as a word in its thread.
         root = heard.thread or (heard.target if heard.kind is Kind.MESSAGE else None)
-        ticket = await unit.tickets.by_event(root) if root else None
+        thread = await threads.of_event(unit, root) if root else None
         return Context(
             agent=agent,
             room=room,
-            ticket_in_thread=ticket,
+            ticket_in_thread=thread.ticket if thread is not None else None,
+            thread_ended=thread is not None and not thread.goes_on,
             thread=heard.thread,
             # The sender's homeserver says when; a clock that is ahead must not make old mail look read.
             said_at=min(dt.datetime.fromtimestamp(heard.sent_at, dt.UTC), self._world.now()),
@@ -153,8 +155,7 @@ class Worker:
             return None, event.event_id
         # An event that stands in a thread cannot root another one, so the target's own is looked for.
         row = await unit.outbox.by_event(heard.target)
-        ticket = await unit.tickets.get(row.ticket_id) if row is not None and row.ticket_id else None
-        thread = ticket.event_id if ticket is not None else None
+        thread = await threads.root_event_of(unit, row) if row is not None else None
         return thread, heard.target if thread is None else None
 
     async def _answer(self, row_id: int, text: str, state: EventState) -> None:

@@ -2,7 +2,7 @@
 """Reactions that are buttons: each does what a command does."""
 
 from commands.context import Context, Reply
-from desk import replies, tickets
+from desk import replies, threads, tickets
 from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from storage.models import Message
 
@@ -31,7 +31,10 @@ async def react(context: Context, event_id: str, key: str) -> Reply | None:
 async def _claim(context: Context, event_id: str) -> Reply | None:
     ticket = await context.unit.tickets.by_event(event_id, lock=True)
     if ticket is None:
-        return None
+        thread = await threads.of_event(context.unit, event_id)
+        if thread is None:
+            return None
+        raise threads.refuse_ended(thread.ticket)
     await tickets.claim(context.unit, context.world, ticket, context.agent)
     return Reply(f"Ticket {ticket.id} is claimed by {context.agent}.")
 

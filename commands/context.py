@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from desk.house import House
 from desk.posting import File
+from desk.threads import refuse_ended
 from desk.world import World
 from storage.models import Room, Ticket
 from storage.unit import Unit
@@ -19,6 +20,7 @@ class Context:
     """Matrix user id."""
     room: Room
     ticket_in_thread: Ticket | None
+    """Whose thread this is or, where `thread_ended`, was."""
     thread: str | None
     said_at: dt.datetime
     unit: Unit
@@ -28,6 +30,14 @@ class Context:
     """The device that sent this was signed by its owner's pinned identity."""
     pills: tuple[str, ...] = ()
     """Matrix user ids that the message links to, while its text shows display names only."""
+    thread_ended: bool = False
+    """The ticket was moved, and goes on in another thread."""
+
+    def ticket_here(self) -> Ticket | None:
+        """Return the ticket of this thread; raises Refusal when it goes on elsewhere."""
+        if self.ticket_in_thread is not None and self.thread_ended:
+            raise refuse_ended(self.ticket_in_thread)
+        return self.ticket_in_thread
 
 
 @dataclass(frozen=True)

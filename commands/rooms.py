@@ -64,6 +64,7 @@ def _number(context: Context, words: tuple[str, ...]) -> int:
         raise Unfit(f"I do not know what to do with “{brief(words[-1])}”.")
     if named is not None:
         return named
-    if context.ticket_in_thread is None:
+    here = context.ticket_here()
+    if here is None:
         raise Unfit("Which ticket's room? Say it in the ticket's thread, or give its number.")
-    return context.ticket_in_thread.id
+    return here.id

@@ -84,8 +84,9 @@ async def _ticket(context: Context, remaining: Remaining) -> tuple[Ticket, Remai
     number = number_in(word)
     if number is not None and (context.ticket_in_thread is None or names_ticket(word)):
         return await _existing(context, number), after
-    if context.ticket_in_thread is not None:
-        return await _existing(context, context.ticket_in_thread.id), remaining
+    here = context.ticket_here()
+    if here is not None:
+        return await _existing(context, here.id), remaining
     raise Unfit("Which ticket? Say it in the ticket's thread, or give its number.")
 
 

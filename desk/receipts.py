@@ -31,8 +31,9 @@ async def delivered(unit: Unit, world: World, row: Outbox) -> None:
 
 
 async def _announced(unit: Unit, row: Outbox) -> None:
-    ticket = await unit.tickets.get(row.ticket_id or 0)
-    if ticket is not None:
+    """The newest announcement roots the thread; an older one may leave late, after the ticket was moved."""
+    ticket = await unit.tickets.get(row.ticket_id or 0, lock=True)
+    if ticket is not None and (await unit.outbox.announcements(ticket.id))[-1] is row:
         ticket.event_id = row.event_id
 
 

@@ -3,6 +3,7 @@
 
 import re
 
+from desk import threads
 from desk.house import House
 from desk.posting import announce, say_in_thread, show_state
 from desk.world import Refusal, World
@@ -106,8 +107,8 @@ async def reopen(unit: Unit, world: World, ticket: Ticket) -> None:
 async def set_language(unit: Unit, world: World, house: House, ticket: Ticket, language: str) -> str | None:
     """Set the ticket's language, and move it to that language's room when there is one.
 
-    Returns the name of the queue it moved to, or None when it stayed. A move closes the old thread with a
-    pointer and announces the ticket anew, so that its thread is in the new room.
+    Returns the name of the queue it moved to, or None when it stayed. A move ends the old thread, whose
+    announcement says so, and announces the ticket anew, so that its thread is in the new room.
     """
     ticket.language = language
     target = house.queue_for_language(language)
@@ -115,6 +116,7 @@ async def set_language(unit: Unit, world: World, house: House, ticket: Ticket, l
         await show_state(unit, world, ticket)
         return None
     await say_in_thread(unit, world, ticket, f"Ticket {ticket.id} goes on in the room of “{target.name}”.")
+    await threads.end_all(unit, world, ticket)
     ticket.queue = target.name
     ticket.event_id = None
     await unit.flush()

@@ -74,6 +74,13 @@ class OutboxRows:
         query = select(Outbox).where(Outbox.event_id == event_id).limit(1)
         return (await self._session.execute(query)).scalar_one_or_none()
 
+    async def announcements(self, ticket: int) -> Sequence[Outbox]:
+        """Return the rows that announce a ticket, oldest first: one for each room it was moved to."""
+        query = (
+            select(Outbox).where(Outbox.ticket_id == ticket, Outbox.kind == "announce").order_by(Outbox.id)
+        )
+        return (await self._session.execute(query)).scalars().all()
+
     async def in_state(self, *states: OutboxState) -> Sequence[Outbox]:
         """Return the rows in these states, oldest first."""
         query = select(Outbox).where(Outbox.state.in_(states)).order_by(Outbox.id)

@@ -37,6 +37,11 @@ async def test_a_french_report_is_announced_in_the_french_room(tmp_path: Path, s
             lambda seen: "#1 " in seen.body and seen.room_id == english.room_id and seen.thread is None
         )
         assert moved.event_id != french.event_id
+        await desk.edited(french, "goes on in the room of “en”")
+        await desk.ana.say(french.room_id, "!show", thread=french.event_id)
+        await desk.hears("This thread has ended: ticket 1 goes on", thread=french.event_id)
+        await desk.ana.say(english.room_id, "!show", thread=moved.event_id)
+        await desk.hears("stockage persistant", thread=moved.event_id)
 
 
 async def test_what_the_user_wrote_meanwhile_is_read_first(tmp_path: Path, synapse: Homeserver) -> None:
