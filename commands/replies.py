@@ -37,7 +37,9 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> None:
         return
     if option.startswith("--") and option.strip("-"):
         raise Refusal(f"`!reply` has no {option[:20]}, only --plain. Begin with another word.")
-    filled = await templates.expand(context.unit, context.house, ticket, text)
+    is_here = context.ticket_in_thread is not None and not context.thread_ended
+    command = "!reply" if is_here else f"!reply #{ticket.id}"
+    filled = await templates.expand(context.unit, context.house, ticket, text, command)
     answer = replies.Answer(context.agent, filled, context.said_at)
     await replies.begin(context.unit, context.world, context.house, ticket, answer)
 

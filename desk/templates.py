@@ -5,6 +5,7 @@ import difflib
 import re
 import string
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from desk.house import House
 from desk.world import Refusal
@@ -16,6 +17,17 @@ _PAIR = re.compile(
     r"""\s+(?P<name>[a-z_][a-z0-9_]*)=(?P<value>"[^"]*"|“[^”]*”|[^\s"“]\S*|)(?=\s|$)""", re.IGNORECASE
 )
 _PAIR_BEGINS = re.compile(r"[a-z_][a-z0-9_]*=", re.IGNORECASE)
+
+
+_OPENING = ('"', "“")
+
+
+@dataclass(frozen=True)
+class Said:
+    """How somebody asked for a template: the command, as it has to be said there, and the values given."""
+
+    command: str = "!reply"
+    given: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Braces(string.Template):
@@ -75,23 +87,26 @@ def variables_of(name: str, text: str) -> tuple[str, ...]:
     return tuple(form.get_identifiers())
 
 
-def fill(name: str, text: str, values: Mapping[str, str]) -> str:
-    """Return the text with its variables filled; raises Refusal naming those that have no value.
+def fill(name: str, text: str, values: Mapping[str, str], said: Said | None = None) -> str:
+    """Return the text with its variables filled; raises Refusal with the line that would do.
 
     `values` go by names in small letters; how a variable is written in the text does not matter.
     """
+    said = said or Said()
+    values = {**values, **said.given}
     written = {variable: values.get(variable.casefold(), "") for variable in variables_of(name, text)}
     empty = sorted({variable.casefold() for variable, value in written.items() if not value})
     if empty:
-        missing = " ".join(f"{each}=…" for each in empty)
-        raise Refusal(f"Template “{name}” needs a value for {', '.join(empty)}: `!reply {name} {missing}`")
+        pairs = [_pair(*each) for each in said.given.items() if each[1]] + [f"{each}=…" for each in empty]
+        line = " ".join((said.command, name, *pairs))
+        raise Refusal(f"Template “{name}” needs a value for {', '.join(empty)}: `{line}`")
     return _Braces(text).substitute(written)
 
 
-async def expand(unit: Unit, house: House, ticket: Ticket, text: str) -> str:
+async def expand(unit: Unit, house: House, ticket: Ticket, text: str, command: str = "!reply") -> str:
     """Return what `!reply` is to send: the words as typed, or the template that the first line names.
 
-    Raises Refusal when that line is neither.
+    `command` is how to say it where it was said. Raises Refusal when that line is neither.
     """
     first, _, below = text.partition("\n")
     name = next(iter(first.split()), "")
@@ -108,7 +123,7 @@ async def expand(unit: Unit, house: House, ticket: Ticket, text: str) -> str:
         return text
     wording = variant(template, chain(ticket.language, house))
     _refuse_unknown(template.name, wording, given)
-    filled = fill(template.name, wording, {**values_for(house, ticket), **given})
+    filled = fill(template.name, wording, values_for(house, ticket), Said(command, given))
     return f"{filled}\n\n{below.strip()}" if below.strip() else filled
 
 
@@ -116,9 +131,17 @@ def _pairs_in(words: str) -> tuple[dict[str, str], str]:
     """Return the name=value pairs at the beginning, and what is left of the words after them."""
     given, at = {}, 0
     while pair := _PAIR.match(words, at):
-        given[pair["name"].casefold()] = pair["value"].strip('"“”')
+        value = pair["value"]
+        given[pair["name"].casefold()] = value[1:-1] if value.startswith(_OPENING) else value
         at = pair.end()
     return given, words[at:].strip()
+
+
+def _pair(name: str, value: str) -> str:
+    """Return a pair as it can be said again, quoted where it has to be."""
+    if not any(char.isspace() for char in value) and not value.startswith(_OPENING):
+        return f"{name}={value}"
+    return f"{name}=“{value}”" if '"' in value else f'{name}="{value}"'
 
 
 def _refuse_unknown(name: str, text: str, given: Mapping[str, str]) -> None:

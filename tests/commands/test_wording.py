@@ -53,6 +53,25 @@ async def test_a_template_is_filled_as_it_was_meant_or_refused(desk: Desk, line:
     assert (await _reply(desk, line)).startswith(text)
 
 
+@pytest.mark.parametrize(
+    ("pairs", "line"),
+    [
+        ("link=https://x.test/?a=b", "link=https://x.test/?a=b name=…"),
+        ('link="two words" name=', 'link="two words" name=…'),
+        ('link=“two "words"”', 'link=“two "words"” name=…'),
+        ("link=", "link=… name=…"),
+    ],
+)
+async def test_a_template_that_lacks_a_value_is_refused_with_the_whole_one(desk: Desk, pairs: str, line: str):
+    await desk.say("!template add two en Hi {name}, see {link}")
+    for where, command in ((1, "!reply"), (None, "!reply #1")):
+        refusal = await desk.say(f"{command} two {pairs}", ticket=where)
+        assert refusal.endswith(f": `{command} two {line}`")
+        whole = line.replace("…", "it")
+        assert await desk.say(f"{command} two {whole}", ticket=where) == ""
+        await desk.say("!cancel", ticket=1)
+
+
 async def test_a_stray_brace_is_told_to_who_writes_the_template(desk: Desk):
     for line in ("!template add odd en if (x) { y }", "!template edit odd en {} is odd"):
         await desk.say("!template add odd en Fine")
