@@ -72,9 +72,7 @@ class Session:
 
     async def close(self) -> None:
         """Close connections and key store, then let the lock go."""
-        await self.client.close()
-        if self.client.store:
-            self.client.store.database.close()
+        await _close(self.client)
         self._lock.close()
 
 
@@ -94,12 +92,23 @@ async def open_session(account: Account, credential: Credential, *, patience: fl
     try:
         login = _kept(account.folder) or await _log_in(account, credential, patience)
         client = _client(account, login.device_id, _pickle_key(account.folder))
-        _load_keys(client, login)
-        await _confirm(client, login, patience)
+        try:
+            _load_keys(client, login)
+            await _confirm(client, login, patience)
+        except BaseException:
+            await _close(client)
+            raise
     except BaseException:
         lock.close()
         raise
     return Session(client, login, lock)
+
+
+async def _close(client: AsyncClient) -> None:
+    """Close connections and key store, of which nio leaves the latter open."""
+    await client.close()
+    if client.store:
+        client.store.database.close()
 
 
 def _client(account: Account, device_id: str, pickle_key: str) -> AsyncClient:
@@ -120,8 +129,6 @@ def _load_keys(client: AsyncClient, login: Login) -> None:
     try:
         client.restore_login(login.user_id, login.device_id, login.access_token)
     except Exception as error:  # whatever the store's libraries raise
-        if client.store:
-            client.store.database.close()
         raise LoginRefused(
             "The key store does not open: pickle.key is not the one it was sealed with, or the store is "
             "damaged. Restore the whole session folder from one backup."
@@ -207,13 +214,9 @@ async def _confirm(client: AsyncClient, login: Login, patience: float) -> None:
     """Ask whether the token still counts and belongs to the device whose keys we hold."""
     try:
         who = await request(client, "GET", path("account", "whoami"), patience=patience)
-    except BaseException as error:
-        await client.close()
-        if isinstance(error, TryLater):
-            raise _unreachable(error) from error
-        raise
+    except TryLater as error:
+        raise _unreachable(error) from error
     if who.get("user_id") != login.user_id or who.get("device_id", login.device_id) != login.device_id:
-        await client.close()
         raise LoginRefused("The access token belongs to another user or device than session.json says.")
 
 
