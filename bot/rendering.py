@@ -105,7 +105,7 @@ def announcement(of: Announcement, now: dt.datetime) -> Said:
     facts = [of.language or "language unknown", of.encryption]
     if of.tails_version:
         facts.insert(1, f"Tails {one_line(of.tails_version, 40)}")
-    facts.append(f"opened {of.opened_at:%Y-%m-%d %H:%M} UTC, {ago(of.opened_at, now)} ago")
+    facts.append(_age(of.opened_at, now))
     detail = " · ".join(facts)
     state = _state(of)
     return Said(
@@ -113,6 +113,14 @@ def announcement(of: Announcement, now: dt.datetime) -> Said:
         f"{SIGNS[of.state]} <strong>{html.escape(title)}</strong><br>"
         f"{html.escape(state)}<br><em>{html.escape(detail)}</em>",
     )
+
+
+def _age(opened_at: dt.datetime, now: dt.datetime) -> str:
+    """What stays true, since the announcement is edited only when something changes."""
+    opened = f"opened {opened_at:%Y-%m-%d %H:%M} UTC"
+    if now - opened_at < dt.timedelta(minutes=1):
+        return opened
+    return f"{opened}; {ago(opened_at, now)} old at the last change, {now:%Y-%m-%d %H:%M} UTC"
 
 
 def moved(number: int, queue: str) -> Said:

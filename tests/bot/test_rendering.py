@@ -100,11 +100,13 @@ def test_an_announcement_says_the_facts_in_text_and_html() -> None:
     assert said.body == (
         "🔵 #12 Wi-Fi <b>broken</b> @room\n"
         "new\n"
-        "de · Tails 6.4 · encrypted · opened 2026-03-01 09:00 UTC, 3 h ago"
+        "de · Tails 6.4 · encrypted · opened 2026-03-01 09:00 UTC; "
+        "3 h old at the last change, 2026-03-01 12:00 UTC"
     )
     assert said.formatted_body == (
         "🔵 <strong>#12 Wi-Fi &lt;b&gt;broken&lt;/b&gt; @room</strong><br>new<br>"
-        "<em>de · Tails 6.4 · encrypted · opened 2026-03-01 09:00 UTC, 3 h ago</em>"
+        "<em>de · Tails 6.4 · encrypted · opened 2026-03-01 09:00 UTC; "
+        "3 h old at the last change, 2026-03-01 12:00 UTC</em>"
     )
 
 
@@ -124,7 +126,7 @@ def test_an_announcement_shows_how_the_ticket_stands(
     facts = Announcement(1, "", state, NOW, "not encrypted", agent=agent, sent=sent)
     body = rendering.announcement(facts, NOW).body
     assert body.startswith(line)
-    assert body.endswith("language unknown · not encrypted · opened 2026-03-01 12:00 UTC, 0 min ago")
+    assert body.endswith("language unknown · not encrypted · opened 2026-03-01 12:00 UTC")
 
 
 @given(st.text(min_size=1), st.integers(1, 5), st.integers(1, 50))
