@@ -4,6 +4,7 @@
 import asyncio
 import ipaddress
 import re
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -27,11 +28,6 @@ _MOST_READ = 4_000
 _QUIT_SECONDS = 3.0
 _ADDRESS = re.compile(r"<?[^\s<>@,;:\"()]+@[^\s<>,;:\"()]+>?")
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_BROKEN_LINES = (
-    (SMTPTimeoutError, "it does not answer in time"),
-    (SMTPServerDisconnected, "it ended the connection"),
-    (SMTPConnectError, "no connection to it can be made"),
-)
 
 
 class NotSubmitted(Exception):
@@ -40,6 +36,22 @@ class NotSubmitted(Exception):
     def __init__(self, sentence: str, code: int | None = None) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+class _NoSecurity(SMTPException):
+    """The line cannot be secured at all; the text is the end of a sentence."""
+
+
+_OF_OTHER_SECURITY = (ssl.SSLError, SMTPTimeoutError, SMTPServerDisconnected)
+_OTHER_SECURITY = "maybe it wants the other kind of security (tls belongs to port 465, starttls to 587)"
+_BROKEN_LINES = (
+    (ssl.SSLError, "it makes no secure connection"),
+    (socket.gaierror, "its name is not known"),
+    (SMTPTimeoutError, "it does not answer in time"),
+    (SMTPServerDisconnected, "it ended the connection"),
+    (SMTPConnectError, "no connection to it can be made"),
+    (OSError, "the line to it broke"),
+)
 
 
 class TryLater(NotSubmitted):
@@ -99,7 +111,7 @@ async def submit(
             await _greet(client, settings)
         except (SMTPException, OSError, ValueError) as problem:
             # What the server has against us and not against this mail passes, once it is set right.
-            raise TryLater(*_words("The mail server cannot be used", problem)) from None
+            raise _unusable(problem) from None
         try:
             await _address(client, envelope_from, recipient)
         except (SMTPException, OSError, ValueError) as problem:
@@ -125,15 +137,33 @@ def _client(settings: SubmissionSettings, envelope_from: str) -> SMTP:
 
 
 async def _greet(client: SMTP, settings: SubmissionSettings) -> None:
-    context: ssl.SSLContext | None = None
-    if settings.security != "loopback-plain":
-        context = await asyncio.to_thread(ssl.create_default_context, cafile=settings.ca_file)
+    context = None if settings.security == "loopback-plain" else await asyncio.to_thread(_trust, settings)
     await client.connect(timeout=settings.connect_seconds, tls_context=context)
     if settings.security == "starttls":
+        await client.ehlo()
+        if not client.supports_extension("starttls"):
+            raise _NoSecurity("it offers no STARTTLS, so nothing is sent")
         await client.starttls()
     if settings.user is not None:
         await client.login(settings.user, settings.password or "")
     await client.ehlo()
+
+
+def _trust(settings: SubmissionSettings) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file)
+    except FileNotFoundError:
+        raise _NoSecurity("the ca_file does not exist") from None
+    except OSError:
+        raise _NoSecurity("the ca_file cannot be read, or holds no certificate") from None
+
+
+def _unusable(problem: Exception) -> TryLater:
+    sentence, code = _words("The mail server cannot be used", problem)
+    met = _met(problem)
+    if isinstance(met, _OF_OTHER_SECURITY) and not isinstance(met, ssl.SSLCertVerificationError):
+        return TryLater(f"{sentence.removesuffix('.')}; {_OTHER_SECURITY}.", code)
+    return TryLater(sentence, code)
 
 
 async def _address(client: SMTP, envelope_from: str, recipient: str) -> None:
@@ -163,10 +193,8 @@ async def _send_content(client: SMTP, message: bytes, settings: SubmissionSettin
         protocol.write(content + b".\r\n")
         return await protocol.read_response(timeout=settings.content_seconds)
     except (TimeoutError, SMTPException, OSError) as problem:
-        what = type(problem).__name__
-        raise Unclear(
-            f"The connection ended before the mail server said if it took the mail ({what})."
-        ) from None
+        what = _broken(problem)
+        raise Unclear(f"The mail server did not say if it took the mail: {what}.") from None
 
 
 def _check_answer(answer: SMTPResponse) -> None:
@@ -183,13 +211,28 @@ def _check_answer(answer: SMTPResponse) -> None:
 def _words(sentence: str, problem: Exception) -> tuple[str, int | None]:
     """A sentence with the server's code and words, without control characters and addresses."""
     if not isinstance(problem, SMTPResponseException):
-        words = (words for kind, words in _BROKEN_LINES if isinstance(problem, kind))
-        return f"{sentence}: {next(words, type(problem).__name__)}.", None
+        return f"{sentence}: {_broken(problem)}.", None
     said = problem.message[:_MOST_READ].encode("utf-8", "replace").decode("utf-8")
     said = "".join(char if char.isprintable() else " " for char in said)
     said = " ".join(_ADDRESS.sub("<address>", said).split())[:_MOST_WORDS]
     code = problem.code if problem.code > 0 else None
     return f"{sentence}: {f'{code} {said}'.strip() if code else 'an answer that is no SMTP'}.", code
+
+
+def _broken(problem: Exception) -> str:
+    """What broke the line, in words: the library hides what it met behind an error of its own."""
+    met = _met(problem)
+    if isinstance(met, _NoSecurity):
+        return met.message
+    if isinstance(met, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {met.verify_message.rstrip('.')}"
+    words = (words for kind, words in _BROKEN_LINES if isinstance(met, kind))
+    return next(words, "it does not keep to SMTP")
+
+
+def _met(problem: Exception) -> BaseException:
+    cause = problem.__cause__
+    return cause if isinstance(cause, OSError | SMTPServerDisconnected) else problem
 
 
 async def knock(settings: SubmissionSettings) -> None:
@@ -200,6 +243,6 @@ async def knock(settings: SubmissionSettings) -> None:
         with suppress(SMTPException, OSError):
             await client.quit(timeout=_QUIT_SECONDS)
     except (SMTPException, OSError, ValueError) as problem:
-        raise TryLater(*_words("The mail server cannot be used", problem)) from None
+        raise _unusable(problem) from None
     finally:
         client.close()

@@ -2,14 +2,20 @@
 """A submission server that can also misbehave, and certificates for it."""
 
 import asyncio
+import datetime as dt
+import ipaddress
 import ssl
-import subprocess
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mail.catcher import KEPT, Account, Catcher, Caught
 
@@ -37,14 +43,35 @@ class Certificate:
         return context
 
 
-def make_certificate(folder: Path) -> Certificate:
-    """Make a certificate of its own authority under `folder`."""
+def make_certificate(
+    folder: Path, *, names: Sequence[str] = ("localhost", "127.0.0.1"), days: int = 2
+) -> Certificate:
+    """Make a certificate of its own authority under `folder`; with negative `days` it has expired."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
+    end = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(end - dt.timedelta(days=abs(days) + 1))
+        .not_valid_after(end)
+        .add_extension(x509.SubjectAlternativeName([_name(name) for name in names]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
     certificate = Certificate(folder / "server.pem", folder / "server.key")
-    request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-days", "2"]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    files = ["-keyout", str(certificate.key), "-out", str(certificate.file)]
-    subprocess.run(["openssl", *request, *names, *files], check=True, capture_output=True)
+    certificate.file.write_bytes(made.public_bytes(Encoding.PEM))
+    certificate.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return certificate
+
+
+def _name(name: str) -> x509.GeneralName:
+    if name[0].isdigit():
+        return x509.IPAddress(ipaddress.ip_address(name))
+    return x509.DNSName(name)
 
 
 class MailServer(Catcher):
