@@ -5,13 +5,13 @@ import asyncio
 import os
 import shutil
 import socket
-import stat
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from helproom.checks.findings import Finding, ok, problem, warning
+from helproom.checks.folders import trouble_with
 from helproom.settings import Settings
 from helproom.values import Listen
 
@@ -45,19 +45,8 @@ def _place_of(name: str) -> Path | None:
 async def check_data_dir(settings: Settings) -> AsyncIterator[Finding]:
     """The data folder must be ours alone and have room."""
     part, folder = "data folder", settings.data_dir
-    try:
-        status = folder.stat()
-    except FileNotFoundError:
-        yield problem(part, f"{folder} does not exist: mkdir -m 700 {folder}")
-        return
-    if not stat.S_ISDIR(status.st_mode):
-        yield problem(part, f"{folder} is no folder.")
-    elif status.st_uid != os.geteuid():
-        yield problem(part, f"{folder} belongs to another user: run Helproom and this check as that user.")
-    elif status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield problem(part, f"Others than its owner may enter {folder}: chmod 700 {folder}")
-    elif not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-        yield problem(part, f"Helproom may not write to {folder}: chmod 700 {folder}")
+    if trouble := trouble_with(folder):
+        yield problem(part, trouble)
     elif shutil.disk_usage(folder).free < _LITTLE_SPACE:
         yield warning(part, f"Less than 500 MB are free where {folder} lies: make room.")
     else:

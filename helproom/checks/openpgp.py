@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from desk.opened import EncryptionState
 from helproom.checks.findings import Finding, ok, problem, warning
+from helproom.checks.folders import strangers_in, trouble_with
 from helproom.outside import open_keyring
 from helproom.sections import QueueSection
 from helproom.settings import Settings
@@ -19,8 +20,10 @@ _SAMPLE = b"Helproom tries its key.\n"
 
 async def check_openpgp(settings: Settings) -> AsyncIterator[Finding]:
     """Encrypt a text to each queue's key, signed by it, and open it again."""
-    if not settings.mail.gnupg_home.is_dir():
-        yield problem("OpenPGP", f"The folder {settings.mail.gnupg_home} does not exist.")
+    home = settings.mail.gnupg_home
+    # Before GnuPG starts, which gives the home the right mode without a word.
+    if trouble := trouble_with(home) or strangers_in(home):
+        yield problem("OpenPGP", trouble)
         return
     keyring = await asyncio.to_thread(open_keyring, settings)
     try:

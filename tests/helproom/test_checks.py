@@ -2,6 +2,7 @@
 """Single checks beside the services they ask."""
 
 import base64
+import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -10,7 +11,9 @@ import pytest
 from helproom import handover
 from helproom.checks.database import check_database
 from helproom.checks.findings import State
+from helproom.checks.folders import strangers_in
 from helproom.checks.machine import check_code
+from helproom.checks.openpgp import check_openpgp
 from helproom.checks.servers import check_redmine
 from helproom.settings import Settings, read_settings
 from helproom.troubles import explain
@@ -105,3 +108,47 @@ async def test_the_folders_of_the_code_lie_side_by_side(tmp_path: Path) -> None:
     settings = read_settings(write_config(tmp_path))
     [finding] = [found async for found in check_code(settings)]
     assert finding.state is State.OK
+
+
+def modes(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mode for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def at_home(tmp_path: Path) -> Settings:
+    """A config whose GnuPG home is there, with a file in it."""
+    settings = read_settings(write_config(tmp_path))
+    settings.mail.gnupg_home.mkdir(mode=0o700)
+    (settings.mail.gnupg_home / "mine").touch(mode=0o600)
+    return settings
+
+
+async def test_a_gnupg_home_that_others_may_enter_is_told_and_left_as_it_is(
+    tmp_path: Path, at_home: Settings
+) -> None:
+    home = at_home.mail.gnupg_home
+    home.chmod(0o750)
+    before = modes(tmp_path)
+    [finding] = [found async for found in check_openpgp(at_home)]
+    assert finding.state is State.PROBLEM
+    assert finding.sentence == f"Others than its owner may enter {home}: chmod 700 {home}"
+    assert modes(tmp_path) == before
+
+
+async def test_a_gnupg_home_that_is_not_ours_is_told(
+    at_home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = at_home.mail.gnupg_home
+    assert strangers_in(home) is None
+    somebody = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: somebody)
+    [finding] = [found async for found in check_openpgp(at_home)]
+    assert finding.sentence.startswith(f"{home} belongs to another user: run Helproom and this check")
+    assert strangers_in(home) == f"{home}/mine belongs to another user: chown -R {somebody} {home}"
+
+
+async def test_a_gnupg_home_that_is_missing_is_told(tmp_path: Path) -> None:
+    settings = read_settings(write_config(tmp_path))
+    [finding] = [found async for found in check_openpgp(settings)]
+    home = settings.mail.gnupg_home
+    assert finding.sentence == f"{home} does not exist: mkdir -m 700 {home}"
