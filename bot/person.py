@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from aiohttp import ClientError
 from nio import AsyncClient, Event, MegolmEvent, RoomSendResponse, SyncResponse
 
 from bot import contents, rendering
@@ -18,6 +19,7 @@ from bot.session import Account, Credential, Session, open_session
 
 POLL_MS = 3000
 LOOK_AGAIN_SECONDS = 0.05
+AWAY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Person:
         self._session = session
         self._client: AsyncClient = session.client
         self._task: asyncio.Task[None] | None = None
+        self._invited: set[str] = set()
         self.seen: list[Seen] = []
         self.unreadable: list[str] = []
 
@@ -107,7 +110,11 @@ class Person:
 
     async def _follow(self) -> None:
         while True:
-            await self._look()
+            try:
+                await self._look()
+            except (ClientError, OSError):
+                # The homeserver is away; what was said meanwhile comes with the next sync.
+                await asyncio.sleep(AWAY_SECONDS)
 
     async def _look(self) -> None:
         """One sync, with what encryption needs after it."""
@@ -116,20 +123,23 @@ class Person:
             timeout=POLL_MS if client.next_batch else 0, full_state=not client.next_batch
         )
         if not isinstance(response, SyncResponse):
-            await asyncio.sleep(1)
+            await asyncio.sleep(AWAY_SECONDS)
             return
         await self._take_in(response)
         await self._upkeep()
 
     async def _take_in(self, response: SyncResponse) -> None:
         client = self._client
-        for room_id in response.rooms.invite:
-            await client.join(room_id)
+        self._invited.update(response.rooms.invite)
         for room_id in response.rooms.leave:
             client.rooms.pop(room_id, None)
         for room_id, room in response.rooms.join.items():
             for event in room.timeline.events:
                 self._note(room_id, event)
+        # Last, as a join may fail, and this batch does not come again.
+        for room_id in tuple(self._invited):
+            await client.join(room_id)
+            self._invited.discard(room_id)
 
     async def _upkeep(self) -> None:
         client = self._client
