@@ -40,24 +40,40 @@ async def list_aside(context: Context) -> Reply:
 async def show(context: Context, letter: QuarantinedLetter) -> Reply:
     """Show a letter's headers and text, decrypted, or why it cannot be opened and the raw letter as a file.
 
+    Of a letter that lies in a mailbox outside: why it was not taken in, its size, and where it is.
+
     !quarantine show 7
     """
-    await quarantine.ask_to_show(context.unit, context.world, letter, context.room, context.thread)
-    return Reply(f"Letter {letter.id} is being opened.")
+    asked = await quarantine.ask_to_show(context.unit, context.world, letter, context.room, context.thread)
+    return Reply(asked)
+
+
+@family.command("quarantine recheck")
+async def recheck(context: Context, letter: QuarantinedLetter) -> Reply:
+    """Open a letter again and judge it as if it came now: after a key has come, or what was wrong was mended.
+
+    What comes of it is said where you ask. `!recheck` does this for the letters of a ticket.
+
+    !quarantine recheck 7
+    """
+    return Reply(await quarantine.recheck(context.unit, context.world, letter, context.room, context.thread))
 
 
 @family.command("quarantine release")
 async def release(context: Context, letter: QuarantinedLetter, where: str = "") -> Reply:
     """Take a letter in after all: into the ticket it claims, into one that you name, or as a new ticket.
 
+    Name a queue to take it in as if it had come to that queue's address.
+
     !quarantine release 7
     !quarantine release 7 #12
     !quarantine release 7 new
+    !quarantine release 7 en
     """
-    ticket = await _target(context, letter, where)
-    await quarantine.release(context.unit, context.world, letter, context.agent, ticket=ticket)
-    goes = f"goes to ticket {ticket.id}" if ticket is not None else "becomes a new ticket"
-    return Reply(f"Letter {letter.id} is opened again and {goes}.")
+    queue = where.casefold() if where.casefold() in {each.name for each in context.house.queues} else ""
+    ticket = await _target(context, letter, _NEW if queue else where)
+    wanted = quarantine.Wanted(context.agent, context.room, context.thread, ticket, queue)
+    return Reply(await quarantine.release(context.unit, context.world, letter, wanted))
 
 
 async def _target(context: Context, letter: QuarantinedLetter, where: str) -> Ticket | None:
@@ -67,7 +83,7 @@ async def _target(context: Context, letter: QuarantinedLetter, where: str) -> Ti
         return None
     number = number_in(where)
     if number is None:
-        raise Unfit(f"“{brief(where)}” is neither a ticket such as “#12” nor “{_NEW}”.")
+        raise Unfit(f"“{brief(where)}” is neither a ticket such as “#12” nor “{_NEW}” nor a queue.")
     ticket = await context.unit.tickets.get(number, lock=True)
     if ticket is None:
         raise Refusal(f"There is no ticket {number}.")
@@ -78,7 +94,8 @@ async def _target(context: Context, letter: QuarantinedLetter, where: str) -> Ti
 async def drop(context: Context, letter: QuarantinedLetter) -> Reply:
     """Forget a letter for good; it stays counted, with who dropped it.
 
+    One that lies in a mailbox outside is deleted there.
+
     !quarantine drop 7
     """
-    quarantine.drop(letter, context.agent)
-    return Reply(f"Letter {letter.id} is dropped: its words are gone, and it is counted as dropped by you.")
+    return Reply(await quarantine.drop(context.unit, context.world, letter, context.agent))

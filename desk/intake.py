@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from desk import belonging, bounces, first_answers, quarantine
+from desk import asking, belonging, bounces, first_answers, quarantine
 from desk.arrival import Arrival, Desk, Step, Verdict, first
 from desk.ciphertexts import with_warning
 from desk.house import House
@@ -33,6 +33,8 @@ async def take_in(desk: Desk, letter: Letter, opened: Opened) -> None:
         if verdict is not None:
             letter.state, letter.reason = verdict
             letter.same_tag = same_tag
+            if letter.state is not LetterState.QUARANTINED:
+                await asking.answer(desk.unit, desk.world, letter)
             return
     raise AssertionError("the last step always knows")
 

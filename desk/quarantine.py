@@ -5,8 +5,9 @@ import base64
 import datetime as dt
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from desk import asking, outside
 from desk.arrival import Desk
 from desk.delivery import finish
 from desk.opened import Opened
@@ -16,7 +17,7 @@ from desk.world import Refusal, World
 from storage.letters import Aside
 from storage.models import Letter, Room, Ticket
 from storage.sealed import to_json
-from storage.states import LetterState, OutboxState, RoomPurpose
+from storage.states import LetterState, OutboxState, RoomPurpose, Wish
 from storage.unit import Unit
 
 SHOW = "quarantine.show"
@@ -30,6 +31,8 @@ async def put_aside(desk: Desk, letter: Letter, reason: str, *, claims: Ticket |
     letter.state, letter.reason, letter.released_by = LetterState.QUARANTINED, reason, None
     if claims is not None:
         letter.ticket_id = claims.id
+    if await asking.answer(desk.unit, desk.world, letter):
+        return
     room = await desk.unit.rooms.of_operators() or await desk.unit.rooms.of_queue(letter.queue)
     if room is not None:
         words = f"Letter {letter.id} is in quarantine: {reason}".rstrip(".")
@@ -58,13 +61,22 @@ async def seen_from(unit: Unit, room: Room, number: int) -> Letter:
 def line_of(letter: Aside, now: dt.datetime) -> str:
     """Return what a list says of a letter."""
     size = f"{max(1, letter.size // 1000)} KB"
-    return f"{letter.id} {letter.queue} · {ago(letter.received_at, now)} · {size} · {letter.reason}"
+    where = f" · in mailbox {letter.mailbox}" if letter.mailbox is not None else ""
+    queue = letter.queue or "-"
+    return f"{letter.id} {queue} · {ago(letter.received_at, now)} · {size}{where} · {letter.reason}"
 
 
-async def ask_to_show(unit: Unit, world: World, letter: Letter, room: Room, thread: str | None) -> None:
-    """Have a letter opened and shown in a room, in this thread."""
+async def ask_to_show(unit: Unit, world: World, letter: Letter, room: Room, thread: str | None) -> str:
+    """Have a letter opened and shown in a room, in this thread; return what to say meanwhile.
+
+    Of one that lies outside, that is all there is to say.
+    """
+    lies = await unit.outside.of(letter.id)
+    if lies is not None:
+        return outside.words_of(letter, lies, world.now())
     payload = to_json({"letter": letter.id, "thread": thread})
     await put(unit, world, Slot(SHOW, f"{SHOW}:{room.id}", room=room.id), payload)
+    return f"Letter {letter.id} is being opened."
 
 
 async def show(unit: Unit, world: World, row_id: int, found: Opened | str) -> None:
@@ -108,11 +120,59 @@ def _raw(raw: bytes, name: str) -> File:
         return File(f"{name}.eml.base64.txt", base64.encodebytes(raw).decode())
 
 
-async def release(unit: Unit, world: World, letter: Letter, agent: str, *, ticket: Ticket | None) -> None:
-    """Have a letter opened again and taken in, whatever kept it aside: into a ticket, or as a new one."""
-    letter.state, letter.released_by = LetterState.NEW, agent
+@dataclass(frozen=True)
+class Wanted:
+    """Who takes a letter in, where they wait to hear of it, and where it is to go.
+
+    `ticket` None: it becomes a new ticket. `queue`: as one that had come to this queue's address.
+    """
+
+    agent: str
+    room: Room
+    thread: str | None
+    ticket: Ticket | None = None
+    queue: str = ""
+
+
+async def release(unit: Unit, world: World, letter: Letter, wanted: Wanted) -> str:
+    """Have a letter taken in, whatever kept it aside: into a ticket, or as a new one; return what happens.
+
+    Raises Refusal when it lies outside and nobody can tell for which queue it is.
+    """
+    ticket = wanted.ticket
+    goes = f"goes to ticket {ticket.id}" if ticket is not None else "becomes a new ticket"
+    lies = await unit.outside.of(letter.id)
+    letter.queue = wanted.queue or letter.queue or (ticket.mailbox if ticket is not None else "")
+    if not letter.queue:
+        raise Refusal(
+            f"Letter {letter.id} is for none of the queues' addresses, so say for which queue it is: "
+            f"`!quarantine release {letter.id} en`, or the ticket: `!quarantine release {letter.id} #12`."
+        )
+    letter.released_by = wanted.agent
     letter.ticket_id = ticket.id if ticket is not None else None
-    letter.tries, letter.due_at = 0, world.now()
+    if lies is not None:
+        await asking.note(unit, letter, wanted.room, wanted.thread)
+        return f"{outside.fetch(letter, lies)} Then it {goes}."
+    _begin_anew(unit, world, letter)
+    return f"Letter {letter.id} is opened again and {goes}."
+
+
+async def recheck(unit: Unit, world: World, letter: Letter, room: Room, thread: str | None) -> str:
+    """Have a letter opened again and judged as if it came now, as after a fault was mended or a key has come.
+
+    What comes of it is said in this room and thread. Returns what to say meanwhile.
+    """
+    await asking.note(unit, letter, room, thread)
+    lies = await unit.outside.of(letter.id)
+    letter.released_by = letter.ticket_id = None
+    if lies is not None:
+        return f"{outside.fetch(letter, lies)} Then it is opened; what comes of it is said here."
+    _begin_anew(unit, world, letter)
+    return f"Letter {letter.id} is opened again; what comes of it is said here."
+
+
+def _begin_anew(unit: Unit, world: World, letter: Letter) -> None:
+    letter.state, letter.tries, letter.due_at = LetterState.NEW, 0, world.now()
     unit.letters.added = True
 
 
@@ -121,10 +181,23 @@ async def claimed(unit: Unit, letter: Letter) -> Ticket | None:
     return await unit.tickets.get(letter.ticket_id, lock=True) if letter.ticket_id is not None else None
 
 
-def drop(letter: Letter, agent: str) -> None:
-    """Forget a letter's bytes and their key; it stays counted, with who dropped it."""
+async def drop(unit: Unit, world: World, letter: Letter, agent: str) -> str:
+    """Forget a letter's bytes and their key; it stays counted, with who dropped it. Returns what happens.
+
+    One that lies outside is deleted in its mailbox, at the next look into it.
+    """
     letter.state, letter.reason = (
         LetterState.DROPPED,
         f"dropped by {agent}; was in quarantine: {letter.reason}",
     )
     letter.raw_sealed = letter.mail_from_sealed = letter.wrapped_key = None
+    await asking.answer(unit, world, letter)
+    lies = await unit.outside.of(letter.id)
+    counted = "it is counted as dropped by you"
+    if lies is None:
+        return f"Letter {letter.id} is dropped: its words are gone, and {counted}."
+    lies.wish = Wish.DROP
+    return (
+        f"Letter {letter.id} is dropped, and {counted}. It is deleted in mailbox {lies.mailbox} at the next "
+        "look into it."
+    )

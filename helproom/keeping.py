@@ -11,16 +11,21 @@ def keeper(units: Units, world: World, source: str) -> Keep:
     """Return what a door calls for each letter; `source` is the door's name in the database."""
 
     async def keep(arrival: Arrival) -> None:
-        letter = NewLetter(
-            ref=world.token(),
-            received_at=world.now(),
-            queue=arrival.queue,
-            source=source,
-            raw=arrival.raw,
-            mail_from=arrival.mail_from,
-            token=arrival.token,
-        )
+        letter = new_letter(world, source, arrival)
         async with units() as unit:
             await unit.letters.keep(letter)
 
     return keep
+
+
+def new_letter(world: World, source: str, arrival: Arrival) -> NewLetter:
+    """Return a letter as the database wants it."""
+    return NewLetter(
+        ref=world.token(),
+        received_at=world.now(),
+        queue=arrival.queue,
+        source=source,
+        raw=arrival.raw,
+        mail_from=arrival.mail_from,
+        token=arrival.token,
+    )

@@ -2,23 +2,26 @@
 """The config's mailboxes as fetchers, and the jobs that watch over what comes in."""
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from desk import outside
 from desk.conservation import check_yesterday
 from desk.mailwatch import Pulse, watch_arrivals, watch_mailbox
-from desk.posting import tell_operators
+from desk.outside import Refused
 from desk.world import World
 from helproom import handover
-from helproom.keeping import keeper
+from helproom.keeping import keeper, new_letter
 from helproom.outside import imap_account
 from helproom.sections import MaildirSection
 from helproom.settings import Settings
 from mail.addresses import queues_by_address
+from mail.arrival import Arrival
 from mail.envelope import Addressing
-from mail.fetching import Doing, Fetcher, Refuse, Refused
+from mail.fetching import Doing, Fetcher
 from mail.mailbox import Mailbox
 from mail.maildir import Maildir, MaildirPlace
+from storage.outside import Lying, likeness
 from storage.unit import Units
 
 WATCH_SECONDS = 60
@@ -48,11 +51,12 @@ class Mailboxes:
 def open_mailboxes(settings: Settings, units: Units, world: World) -> Mailboxes:
     """Make a fetcher for each mailbox; nothing is connected yet. Raises SecretUnusable."""
     queue_of = queues_by_address(handover.queue_addresses(settings))
-    refuse = refuser(units, world)
     fetchers, pulses = [], []
     for mailbox, source, name, queue in _mailboxes(settings):
         pulse = Pulse(name)
-        doing = Doing(Addressing(queue_of, queue), keeper(units, world, source), refuse, pulse)
+        book = OutsideLetters(units, world, name, source)
+        keep = keeper(units, world, source)
+        doing = Doing(Addressing(queue_of, queue), keep, book.refuse, pulse, wishes=book)
         fetchers.append(Fetcher(mailbox, doing, world))
         pulses.append(pulse)
     mail = settings.mail
@@ -76,19 +80,41 @@ def maildir_place(section: MaildirSection) -> MaildirPlace:
     return MaildirPlace(section.path, section.processed, section.quarantined, poll)
 
 
-def refuser(units: Units, world: World) -> Refuse:
-    """Return what is called for each letter that stays outside: it is noted and told once."""
+@dataclass(frozen=True)
+class OutsideLetters:
+    """What the database knows of letters that stay in one mailbox; `source` is the name of its door there."""
 
-    async def refuse(refused: Refused) -> None:
-        letter = units.vault.tag("refused letter", f"{refused.mailbox}\0{refused.key}")
-        async with units() as unit:
-            if await unit.facts.get(f"refused:{letter}") is not None:
-                return
-            await unit.facts.set(f"refused:{letter}", f"{world.now().isoformat()} {refused.reason}")
-            text = (
-                f"A letter in mailbox {refused.mailbox} was not taken in: {refused.reason}. "
-                "It is moved to the folder for such letters there; please look at it with a mail program."
-            )
-            await tell_operators(unit, world, text)
+    units: Units
+    world: World
+    mailbox: str
+    source: str
 
-    return refuse
+    async def refuse(self, refused: Refused) -> None:
+        """Note a letter that is not taken in, and tell of it once."""
+        async with self.units() as unit:
+            await outside.note_refused(unit, self.world, replace(refused, source=self.source))
+
+    async def waiting(self) -> Sequence[Lying]:
+        """Return the letters that people want fetched or deleted, oldest first."""
+        async with self.units() as unit:
+            return await unit.outside.wished(self.mailbox)
+
+    def are_alike(self, lying: Lying, head: bytes) -> bool:
+        """Tell by a letter's first bytes whether it is the one that was noted."""
+        return likeness(self.units.vault, head) == lying.likeness
+
+    async def bring_in(self, lying: Lying, arrival: Arrival) -> bool:
+        """Take a letter in; False when nobody wants it any more."""
+        async with self.units() as unit:
+            new = new_letter(self.world, self.source, arrival)
+            return await outside.bring_in(unit, self.world, lying, new)
+
+    async def give_up(self, lying: Lying, reason: str) -> None:
+        """Note why a letter cannot be had."""
+        async with self.units() as unit:
+            await outside.give_up(unit, self.world, lying, reason)
+
+    async def forget(self, lying: Lying) -> None:
+        """Note that a letter that nobody wants is deleted."""
+        async with self.units() as unit:
+            await outside.forget(unit, lying)

@@ -12,10 +12,11 @@ from typing import TypeVar
 import structlog
 
 from desk.mailwatch import Pulse
+from desk.outside import Refused
 from desk.world import World
 from mail.arrival import Arrival, Keep
 from mail.envelope import Addressing, read_envelope
-from mail.limits import LETTER_BYTES
+from mail.fulfilling import Errand, Wishes, read_whole
 from mail.mailbox import LoginRefused, Mailbox, MailboxTrouble, NotPutAway, Outcome, Waiting
 from storage.unit import StorageTrouble
 
@@ -31,15 +32,6 @@ _MANY_TRIES = 3
 _MOST_DOUBLINGS = 10
 
 
-@dataclass(frozen=True)
-class Refused:
-    """A letter that is not taken in, and why; `key` tells it from all others of its mailbox."""
-
-    mailbox: str
-    key: str
-    reason: str
-
-
 Refuse = Callable[[Refused], Awaitable[None]]
 """Returns when it is safely noted that a letter was refused; may be called again with the same letter."""
 
@@ -52,6 +44,8 @@ class Doing:
     keep: Keep
     refuse: Refuse
     pulse: Pulse
+    wishes: Wishes | None = None
+    """What people want done with letters that were refused before."""
     first_pause: float = 5.0
     """Seconds after a failure; each further one doubles it, up to five minutes."""
 
@@ -106,11 +100,16 @@ class Fetcher:
             await self._in_thread(self._mailbox.open)
             while True:
                 await self._take_all()
+                if self._doing.wishes is not None:
+                    await self._run_errand(self._doing.wishes)
                 self._beat()
                 await self._in_thread(self._mailbox.wait)
         finally:
             # The thread may still be in the middle of something, which this ends.
             self._mailbox.hang_up()
+
+    async def _run_errand(self, wishes: Wishes) -> None:
+        await Errand(self._mailbox, wishes, self._doing.addressing, self._in_thread).run()
 
     def _beat(self) -> None:
         self._failures = 0
@@ -157,30 +156,24 @@ class Fetcher:
 
     async def _settle(self, letter: Waiting) -> Outcome | None:
         """Keep or refuse a letter; None when somebody else took it away."""
-        if letter.size > LETTER_BYTES:
-            return await self._refuse(letter, _too_large(letter.size))
-        raw = await self._in_thread(lambda: self._mailbox.read(letter))
-        if raw is None:
+        found = await read_whole(self._mailbox, letter, self._doing.addressing, self._in_thread)
+        if found is None:
             return None
-        if not raw.strip():
-            return await self._refuse(letter, "it is empty")
-        if len(raw) > LETTER_BYTES:
-            return await self._refuse(letter, _too_large(len(raw)))
-        envelope = read_envelope(raw, self._doing.addressing)
-        if envelope is None:
-            return await self._refuse(letter, "it is for none of the queues' addresses")
-        await self._doing.keep(
-            Arrival(envelope.mail_from, envelope.recipient, envelope.queue, envelope.token, raw)
-        )
-        return Outcome.KEPT
+        if isinstance(found, Arrival):
+            await self._doing.keep(found)
+            return Outcome.KEPT
+        return await self._refuse(letter, found)
 
-    async def _refuse(self, letter: Waiting, reason: str) -> Outcome:
-        await self._doing.refuse(Refused(self._doing.pulse.mailbox, letter.key, reason))
+    async def _refuse(self, letter: Waiting, reason: str) -> Outcome | None:
+        head = await self._in_thread(lambda: self._mailbox.head(letter))
+        if head is None:
+            return None
+        envelope = read_envelope(head, self._doing.addressing)
+        queue = envelope.queue if envelope is not None else ""
+        await self._doing.refuse(
+            Refused(self._doing.pulse.mailbox, letter.key, reason, letter.size, queue=queue, head=head)
+        )
         return Outcome.REFUSED
 
     async def _in_thread(self, step: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, step)
-
-
-def _too_large(size: int) -> str:
-    return f"it has {size / 1_000_000:.1f} MB, and {LETTER_BYTES // 1_000_000} MB are the limit"

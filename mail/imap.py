@@ -14,7 +14,7 @@ from imapclient import DELETED, IMAPClient, SocketTimeout
 
 from mail.imap_troubles import told
 from mail.limits import LETTER_BYTES
-from mail.mailbox import MailboxTrouble, NotPutAway, Outcome, Waiting
+from mail.mailbox import HEAD_BYTES, MailboxTrouble, NotPutAway, Outcome, Waiting
 
 _PART = 1_000_000
 """Bytes asked for at once, so that a slow line does not look like a dead one."""
@@ -88,9 +88,22 @@ class ImapMailbox:
         with told():
             self._secure()
             _log_in(self._client, self._account)
+        self.go_back()
+
+    def go_back(self) -> None:
+        """Select the folder to fetch from."""
         with told("open the folder to fetch from"):
-            selected = self._client.select_folder(self._account.folder)
-            self._validity = selected[b"UIDVALIDITY"]
+            self._select(self._account.folder)
+
+    def go_aside(self) -> list[Waiting]:
+        """Select the folder of refused letters, and return them."""
+        with told("open the folder for letters that are not taken in"):
+            self._select(self._account.quarantined)
+        return self.waiting()
+
+    def _select(self, folder: str) -> None:
+        selected = self._client.select_folder(folder)
+        self._validity = selected[b"UIDVALIDITY"]
         if b"READ-WRITE" not in selected:
             raise MailboxTrouble("The folder can only be read there, so no letter could be moved out of it.")
 
@@ -148,9 +161,14 @@ class ImapMailbox:
                 break
         return bytes(raw)
 
-    def _part(self, uid: int, begin: int) -> bytes | None:
+    def head(self, letter: Waiting) -> bytes | None:
+        """Fetch the first bytes of a letter."""
+        with told():
+            return self._part(_uid(letter), 0, HEAD_BYTES)
+
+    def _part(self, uid: int, begin: int, size: int = _PART) -> bytes | None:
         """None when there is no such letter any more."""
-        answer = self._client.fetch([uid], [f"BODY.PEEK[]<{begin}.{_PART}>"]).get(uid)
+        answer = self._client.fetch([uid], [f"BODY.PEEK[]<{begin}.{size}>"]).get(uid)
         if answer is None:
             return None
         return answer[f"BODY[]<{begin}>".encode()] or b""
@@ -160,7 +178,7 @@ class ImapMailbox:
         refused = outcome is Outcome.REFUSED
         folder = self._account.quarantined if refused else self._account.processed
         with told("move or delete the letter", NotPutAway):
-            if folder is None:
+            if folder is None or outcome is Outcome.DROPPED:
                 self._delete(_uid(letter))
             elif self._client.has_capability("MOVE"):
                 self._client.move([_uid(letter)], folder)

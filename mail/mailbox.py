@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+HEAD_BYTES = 64_000
+"""So much of a letter is enough to know it again."""
+
 
 class MailboxTrouble(Exception):
     """The mailbox cannot be used now; the text is a sentence for the sysadmin and names no person."""
@@ -23,6 +26,8 @@ class Outcome(Enum):
 
     KEPT = "kept"
     REFUSED = "refused"
+    DROPPED = "dropped"
+    """Of one that was refused before: nobody wants it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,15 @@ class Mailbox(Protocol):
 
     def read(self, letter: Waiting) -> bytes | None:
         """Return a letter and change nothing of it; None when it is gone."""
+
+    def head(self, letter: Waiting) -> bytes | None:
+        """Return the first `HEAD_BYTES` of a letter, as `read`."""
+
+    def go_aside(self) -> list[Waiting]:
+        """Go to the folder of refused letters, and return them; what is called next is about these."""
+
+    def go_back(self) -> None:
+        """Go back to the folder to fetch from."""
 
     def put_away(self, letter: Waiting, outcome: Outcome) -> None:
         """Move or delete a letter; raises NotPutAway when only this fails."""

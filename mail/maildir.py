@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mail.limits import LETTER_BYTES
-from mail.mailbox import MailboxTrouble, NotPutAway, Outcome, Waiting
+from mail.mailbox import HEAD_BYTES, MailboxTrouble, NotPutAway, Outcome, Waiting
 
 _SEEN = ":2,S"
 _BEFORE_FLAGS = ":"
@@ -39,12 +39,14 @@ class Maildir:
         """Nothing is touched yet."""
         self._place = place
         self._new = place.path / "new"
+        self._folder = self._new
         self._names: dict[str, str] = {}
         self._hung_up = threading.Event()
 
     def open(self) -> None:
         """Make the folders for letters that are done with."""
         self._hung_up.clear()
+        self.go_back()
         with _told():
             if not self._new.is_dir():
                 raise MailboxTrouble("The folder is no Maildir: there is no new/ in it.")
@@ -53,7 +55,7 @@ class Maildir:
 
     def waiting(self) -> list[Waiting]:
         """Return the letters in new/ by age; other things than files are passed over."""
-        with _told(), os.scandir(self._new) as entries:
+        with _told(), os.scandir(self._folder) as entries:
             found = [
                 (status.st_mtime_ns, entry.name, status.st_size)
                 for entry in entries
@@ -63,22 +65,38 @@ class Maildir:
         self._names = {_key(name): name for _, name, _ in found}
         return [Waiting(_key(name), size) for _, name, size in sorted(found)]
 
+    def go_aside(self) -> list[Waiting]:
+        """Look into cur/ of the folder of refused letters."""
+        self._folder = _subfolder(self._place.path, self._place.quarantined) / "cur"
+        return self.waiting()
+
+    def go_back(self) -> None:
+        """Look into new/ again."""
+        self._folder = self._new
+
     def read(self, letter: Waiting) -> bytes | None:
         """Return the file, or a little more than 25 MB of it."""
+        return self._begin(letter, LETTER_BYTES + 1)
+
+    def head(self, letter: Waiting) -> bytes | None:
+        """Return the first bytes of the file."""
+        return self._begin(letter, HEAD_BYTES)
+
+    def _begin(self, letter: Waiting, size: int) -> bytes | None:
         with _told():
             try:
                 handle = os.open(self._file(letter), _READ)
             except FileNotFoundError:
                 return None
             with os.fdopen(handle, "rb") as stream:
-                return stream.read(LETTER_BYTES + 1)
+                return stream.read(size)
 
     def put_away(self, letter: Waiting, outcome: Outcome) -> None:
         """Move the file to cur/ of its folder, or delete it if that is asked for and it was kept."""
         refused = outcome is Outcome.REFUSED
         folder = self._place.quarantined if refused else self._place.processed
         with _told(refusal=NotPutAway), contextlib.suppress(FileNotFoundError):
-            if folder is None:
+            if folder is None or outcome is Outcome.DROPPED:
                 self._file(letter).unlink()
                 return
             name = self._names[letter.key].partition(_BEFORE_FLAGS)[0] + ("" if refused else _SEEN)
@@ -88,7 +106,7 @@ class Maildir:
             self._file(letter).rename(target)
 
     def _file(self, letter: Waiting) -> Path:
-        return self._new / self._names[letter.key]
+        return self._folder / self._names[letter.key]
 
     def wait(self) -> None:
         """Wait for a while."""

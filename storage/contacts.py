@@ -4,11 +4,23 @@
 import datetime as dt
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, String, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.models import ContactKey, Pin
+from storage.models import Base, ContactKey, Pin
 from storage.sealing import Vault
+
+
+class KnownOnce(Base):
+    """A contact of whom keys were forgotten: no mail to them leaves in clear all the same."""
+
+    __tablename__ = "known_once"
+
+    contact_tag: Mapped[str] = mapped_column(String(32), primary_key=True)
+    forgotten_at: Mapped[dt.datetime]
+    forgotten_by: Mapped[str | None] = mapped_column(String(255))
+    """Matrix user id; None for a sysadmin."""
 
 
 class Keys:
@@ -47,6 +59,16 @@ class Keys:
             return []
         query = select(ContactKey).where(ContactKey.contact_tag.in_(contact_tags)).order_by(ContactKey.id)
         return (await self._session.scalars(query)).all()
+
+    async def forget(self, keys: Sequence[ContactKey], mark: KnownOnce) -> None:
+        """Delete keys with all that is sealed in them; `mark` stays."""
+        for key in keys:
+            await self._session.delete(key)
+        await self._session.merge(mark)
+
+    async def known_once(self, contact_tag: str) -> bool:
+        """Tell whether keys of a contact were known and forgotten."""
+        return await self._session.get(KnownOnce, contact_tag) is not None
 
     async def every(self) -> Sequence[ContactKey]:
         """Return all keys."""

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from storage.models import Ciphertext, Letter
+from storage.outside import Outside
 from storage.sealing import Vault, address_tag
 from storage.states import LetterState
 
@@ -30,13 +31,16 @@ class NewLetter:
 
 @dataclass(frozen=True)
 class Aside:
-    """A letter in quarantine, as lists show it; `size` in bytes, sealed."""
+    """A letter in quarantine, as lists show it; `size` in bytes, sealed or as its mailbox tells it."""
 
     id: int
     queue: str
+    """Empty when it is for no queue."""
     received_at: dt.datetime
     reason: str
     size: int
+    mailbox: str | None = None
+    """Where it lies; None when it is in the house."""
 
 
 @dataclass(frozen=True)
@@ -70,24 +74,14 @@ class Letters:
 
     async def keep(self, new: NewLetter) -> int | None:
         """Keep a letter and return its id; None when this queue and token have the same bytes already."""
-        place = f"{new.queue}\0{new.token or ''}\0{new.mail_from}\0".encode("utf-8", "surrogateescape")
         letter = Letter(
-            ref=new.ref,
-            received_at=new.received_at,
-            queue=new.queue,
-            source=new.source,
-            digest=self._vault.digest(place + new.raw),
-            state=LetterState.NEW,
-            tries=0,
-            due_at=new.received_at,
-            reply_tag=self._vault.tag("reply token", new.token) if new.token else None,
-            sender_tag=address_tag(self._vault, new.mail_from),
+            ref=new.ref, received_at=new.received_at, source=new.source, state=LetterState.NEW, tries=0
         )
-        if await self._session.scalar(select(Letter.id).where(Letter.digest == letter.digest)):
+        digest = self._digest(new)
+        if await self._session.scalar(select(Letter.id).where(Letter.digest == digest)):
             return None
         letter.take_new_key(self._vault)
-        letter.raw = new.raw
-        letter.mail_from = new.mail_from
+        self._fill(letter, new, digest)
         try:
             async with self._session.begin_nested():
                 self._session.add(letter)
@@ -95,6 +89,47 @@ class Letters:
             return None
         self.added = True
         return letter.id
+
+    async def note_outside(self, new: NewLetter, lies: Outside, *, place: str, reason: str) -> Letter:
+        """Put a letter aside that stays in its mailbox; `place` stands for its bytes."""
+        letter = Letter(
+            ref=new.ref,
+            received_at=new.received_at,
+            queue=new.queue,
+            source=new.source,
+            digest=place,
+            state=LetterState.QUARANTINED,
+            reason=reason,
+            tries=0,
+            due_at=new.received_at,
+        )
+        letter.take_new_key(self._vault)
+        self._session.add(letter)
+        await self._session.flush()
+        lies.letter_id = letter.id
+        self._session.add(lies)
+        return letter
+
+    async def bring_in(self, letter: Letter, new: NewLetter) -> int | None:
+        """Give a letter from outside its bytes, to be opened; return which one has them already."""
+        digest = self._digest(new)
+        known = await self._session.scalar(select(Letter.id).where(Letter.digest == digest))
+        if known is not None:
+            return known
+        self._fill(letter, new, digest)
+        letter.state, letter.tries = LetterState.NEW, 0
+        self.added = True
+        return None
+
+    def _digest(self, new: NewLetter) -> str:
+        place = f"{new.queue}\0{new.token or ''}\0{new.mail_from}\0".encode("utf-8", "surrogateescape")
+        return self._vault.digest(place + new.raw)
+
+    def _fill(self, letter: Letter, new: NewLetter, digest: str) -> None:
+        letter.queue, letter.digest, letter.due_at = new.queue, digest, new.received_at
+        letter.reply_tag = self._vault.tag("reply token", new.token) if new.token else None
+        letter.sender_tag = address_tag(self._vault, new.mail_from)
+        letter.raw, letter.mail_from = new.raw, new.mail_from
 
     async def waiting(
         self, now: dt.datetime, limit: int, *, besides: Collection[int]
@@ -157,9 +192,17 @@ class Letters:
 
     async def aside(self, queue: str | None) -> Sequence[Aside]:
         """Return the letters in quarantine, oldest first; of all queues when `queue` is None."""
-        size = func.coalesce(func.length(Letter.raw_sealed), 0)
+        size = func.coalesce(func.length(Letter.raw_sealed), Outside.size, 0)
         query = (
-            select(Letter.id, Letter.queue, Letter.received_at, func.coalesce(Letter.reason, ""), size)
+            select(
+                Letter.id,
+                Letter.queue,
+                Letter.received_at,
+                func.coalesce(Letter.reason, ""),
+                size,
+                Outside.mailbox,
+            )
+            .outerjoin(Outside, Outside.letter_id == Letter.id)
             .where(Letter.state == LetterState.QUARANTINED)
             .order_by(Letter.id)
         )

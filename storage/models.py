@@ -226,6 +226,8 @@ class Message(Base):
     message_id_tag: Mapped[str | None] = mapped_column(String(32), index=True)
     state: Mapped[ReplyState | None]
     hold_until: Mapped[dt.datetime | None]
+    encryption: Mapped[str | None] = mapped_column(String(24))
+    """How the letter it came in was encrypted."""
     base_id: Mapped[int | None]
     """The newest message from the user that the writer of this answer knew of."""
     text_sealed: Mapped[bytes | None]

@@ -53,6 +53,13 @@ class LetterState(StrEnum):
     DROPPED = "dropped"
 
 
+class Wish(StrEnum):
+    """What is to be done with a letter that lies in a mailbox outside."""
+
+    TAKE = "take"
+    DROP = "drop"
+
+
 class OutboxState(StrEnum):
     """How far an outbox row has come."""
 

@@ -23,6 +23,7 @@ from storage.letters import Letters
 from storage.messages import Messages
 from storage.one_trip import OneTripConnection
 from storage.outgoing import OutboxRows
+from storage.outside import OutsideLetters
 from storage.problems import Problems
 from storage.rooms import Rooms
 from storage.sealing import Vault
@@ -79,6 +80,10 @@ class Unit:
     @cached_property
     def letters(self) -> Letters:
         return Letters(self.session, self.vault)
+
+    @cached_property
+    def outside(self) -> OutsideLetters:
+        return OutsideLetters(self.session, self.vault)
 
     @cached_property
     def outbox(self) -> OutboxRows:

@@ -136,7 +136,7 @@ async def test_a_letter_goes_to_the_ticket_it_claims_unless_it_is_to_be_new(desk
     ("what", "answered"),
     [
         ("release 1 99", "There is no ticket 99."),
-        ("release 1 old", "“old” is neither a ticket such as “#12” nor “new”."),
+        ("release 1 old", "“old” is neither a ticket such as “#12” nor “new” nor a queue."),
         ("release", "Something is missing: <letter>."),
         ("release one", "“one” is not a number from 1 to 999999999."),
     ],

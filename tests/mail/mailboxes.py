@@ -12,11 +12,12 @@ from typing import Any
 from imapclient import IMAPClient
 
 from desk.mailwatch import Pulse
+from desk.outside import Refused
 from desk.world import World
 from mail.addresses import queues_by_address
 from mail.arrival import Arrival
 from mail.envelope import Addressing
-from mail.fetching import Doing, Fetcher, Refused
+from mail.fetching import Doing, Fetcher
 from mail.imap import ImapAccount
 from mail.mailbox import Mailbox
 from tests.services.mailhost import PASSWORD, USER, Dovecot

@@ -7,6 +7,7 @@ import pytest
 
 from desk import quarantine
 from desk.delivery import Delivery
+from desk.quarantine import Wanted
 from mail.quarantine import QuarantineReader
 from storage.states import LetterState, OutboxState
 from tests.mail.office import AGENT, Office, open_office
@@ -48,7 +49,7 @@ async def release(office: Office, number: int) -> None:
         room = await unit.rooms.of_operators()
         assert room is not None
         letter = await quarantine.seen_from(unit, room, number)
-        await quarantine.release(unit, office.world, letter, AGENT, ticket=None)
+        await quarantine.release(unit, office.world, letter, Wanted(AGENT, room, None))
     await office.worker().work(number)
 
 

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Letters that were not taken in and lie in a mailbox outside, and who asked what comes of a letter."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.models import Base, Letter
+from storage.sealing import Vault
+from storage.states import Wish
+
+
+class Outside(Base):
+    """Where a letter lies that was refused at fetching, and what somebody wants done with it."""
+
+    __tablename__ = "outside"
+
+    letter_id: Mapped[int] = mapped_column(ForeignKey("letter.id", ondelete="CASCADE"), primary_key=True)
+    mailbox: Mapped[str] = mapped_column(String(64), index=True)
+    """Its name in the config."""
+    likeness: Mapped[str] = mapped_column(String(64))
+    """Keyed digest of its first bytes, by which it is found again wherever it is moved."""
+    size: Mapped[int]
+    """In bytes, as the mailbox tells it."""
+    wish: Mapped[Wish | None]
+
+
+class Asked(Base):
+    """Where somebody waits to hear what comes of a letter."""
+
+    __tablename__ = "asked"
+
+    letter_id: Mapped[int] = mapped_column(ForeignKey("letter.id", ondelete="CASCADE"), primary_key=True)
+    room: Mapped[int] = mapped_column(ForeignKey("room.id", ondelete="CASCADE"))
+    thread: Mapped[str | None] = mapped_column(String(255))
+
+
+@dataclass(frozen=True)
+class Lying:
+    """A letter that lies outside; `size` in bytes."""
+
+    letter_id: int
+    queue: str
+    """Empty when it is for no queue."""
+    likeness: str = field(repr=False)
+    size: int
+    wish: Wish | None
+
+
+def likeness(vault: Vault, head: bytes) -> str:
+    """Return by what a letter is known again that begins like this."""
+    return vault.digest(b"likeness\0" + head)
+
+
+class OutsideLetters:
+    """Named queries on what lies outside."""
+
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+        self._session = session
+        self._vault = vault
+
+    def place(self, mailbox: str, key: str) -> str:
+        """Return what stands for a letter's digest as long as its bytes are not here."""
+        return self._vault.digest(f"outside\0{mailbox}\0{key}".encode())
+
+    async def is_known(self, place: str) -> bool:
+        """Tell whether the letter at this place was noted before."""
+        return await self._session.scalar(select(Letter.id).where(Letter.digest == place)) is not None
+
+    async def of(self, letter_id: int) -> Outside | None:
+        """Return where a letter lies; None when it is in the house."""
+        return await self._session.get(Outside, letter_id)
+
+    async def wished(self, mailbox: str) -> Sequence[Lying]:
+        """Return the letters in a mailbox with which something is to be done, oldest first."""
+        query = (
+            select(Letter.id, Letter.queue, Outside.likeness, Outside.size, Outside.wish)
+            .join(Outside, Outside.letter_id == Letter.id)
+            .where(Outside.mailbox == mailbox, Outside.wish.is_not(None))
+            .order_by(Letter.id)
+        )
+        return [Lying(*row) for row in await self._session.execute(query)]
+
+    async def asked(self, letter_id: int) -> Asked | None:
+        """Return where somebody waits to hear of a letter."""
+        return await self._session.get(Asked, letter_id)
