@@ -21,6 +21,8 @@ async def show(context: Context, ticket: Ticket) -> Reply:
     !key show #12
     """
     keys = await context.unit.keys.of(ticket.contact_tag) if ticket.contact_tag else []
+    if not keys and ticket.contact_tag and await context.unit.keys.known_once(ticket.contact_tag):
+        return Reply(key_listing.FORGOTTEN)
     return Reply(key_listing.shown(keys, context.world.now()))
 
 
@@ -51,6 +53,22 @@ async def refuse(context: Context, ticket: Ticket, fingerprint: Words = Words(()
         context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
     )
     return Reply(f"Refused: {spaced(refused)} is not used, also if it comes again.")
+
+
+@family.command("key forget", dangerous=True)
+async def forget(context: Context, ticket: Ticket, fingerprint: Words = Words(())) -> Reply:
+    """Delete the user's keys, or the one whose last digits you give, as if they had never come.
+
+    For a key that the user has lost or that is somebody else's, `!key refuse` is better: a refused key stays
+    refused, while a forgotten one counts as the first when it comes again.
+
+    !key forget
+    !key forget 89ABCDEF
+    """
+    count = await key_decisions.forget(
+        context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
+    )
+    return Reply(f"Forgotten: {'1 key' if count == 1 else f'{count} keys'}. {key_listing.WITHOUT_KEYS}")
 
 
 @family.command("key ask")

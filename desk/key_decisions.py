@@ -13,6 +13,7 @@ from desk.opened import OfferedKey
 from desk.posting import tell_operators
 from desk.replies import Answer
 from desk.world import Refusal, World
+from storage.contacts import KnownOnce
 from storage.models import ContactKey, Ticket
 from storage.states import KeyState
 from storage.unit import Unit
@@ -60,6 +61,39 @@ async def refuse(unit: Unit, world: World, ticket: Ticket, decision: Decision) -
         raise Refusal("This key is refused already.")
     _decide(chosen, KeyState.REFUSED, world, decision.agent)
     return chosen.fingerprint or ""
+
+
+async def forget(unit: Unit, world: World, ticket: Ticket, decision: Decision) -> int:
+    """Delete a user's keys, or the one that is named, with all that is sealed in them; return how many.
+
+    That there was one stays known, so that no mail leaves in clear that would not have left before. Raises
+    Refusal when there is none.
+    """
+    keys = await _keys_of(unit, ticket)
+    if not keys:
+        raise Refusal("No public key of this user is known, so there is none to forget.")
+    chosen = [_by_digits(keys, decision.digits)] if decision.digits else keys
+    await unit.keys.forget(chosen, _mark(ticket.contact_tag or "", world, decision.agent))
+    what = "a public key" if len(chosen) == 1 else f"{len(chosen)} public keys"
+    await tell_operators(unit, world, f"{decision.agent} had {what} forgotten in ticket {ticket.id}.")
+    return len(chosen)
+
+
+async def forget_by_sysadmin(unit: Unit, world: World, contact_tag: str, fingerprint: str | None) -> int:
+    """Delete a contact's keys, or the one of this fingerprint, as `forget`; return how many.
+
+    Raises Refusal when there is none.
+    """
+    keys = await unit.keys.held(contact_tag)
+    chosen = keys if fingerprint is None else [_by_digits(keys, fingerprint)]
+    if not chosen:
+        raise Refusal("No public key of this address is known, so there is none to forget.")
+    await unit.keys.forget(chosen, _mark(contact_tag, world, None))
+    return len(chosen)
+
+
+def _mark(contact_tag: str, world: World, agent: str | None) -> KnownOnce:
+    return KnownOnce(contact_tag=contact_tag, forgotten_at=world.now(), forgotten_by=agent)
 
 
 async def ask(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> None:

@@ -26,6 +26,14 @@ _STATES = {
     KeyState.REVOKED: "REVOKED by its owner: somebody else may have it",
     KeyState.UNUSABLE: "UNUSABLE: not made for encryption, or too weak for it",
 }
+FORGOTTEN = (
+    "The public keys of this user were forgotten, and none has come since. No answer leaves until one comes: "
+    "`!key ask` asks them for one."
+)
+WITHOUT_KEYS = (
+    "While no other key of this user can be used, no answer leaves, and none in clear. The next key that the "
+    "user sends counts as the first and is used at once, also one that was refused before."
+)
 NO_KEY = "No public key of this user is known. `!key ask` asks them for one."
 
 

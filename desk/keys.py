@@ -63,14 +63,24 @@ async def _first_sight(
     unit: Unit, world: World, ticket: Ticket, key: OfferedKey, known: Sequence[ContactKey], *, by_user: bool
 ) -> None:
     is_first = by_user and not known
+    is_known_again = is_first and await unit.keys.known_once(ticket.contact_tag or "")
     state = KeyState.SEEN if is_first else KeyState.CHANGED
     row = await keep(unit, world, ticket.contact_tag or "", key, state, ticket=ticket)
     for old in [each for each in known if each.state is KeyState.CHANGED][: 1 - MOST_WAITING]:
         await unit.session.delete(old)
     flaw = flaw_of(row, world.now())
     if is_first and flaw is None:
+        if is_known_again:
+            await say_in_thread(unit, world, ticket, _came_again(row))
         return
     await say_in_thread(unit, world, ticket, _came(row, flaw, by_user=by_user))
+
+
+def _came_again(row: ContactKey) -> str:
+    return (
+        f"A public key of the user came, {spaced(row.fingerprint or '')} ({row.source}): the first since "
+        "those known before were forgotten. Answers are encrypted to it. `!key show` shows it."
+    )
 
 
 def _came(row: ContactKey, flaw: KeyState | None, *, by_user: bool) -> str:

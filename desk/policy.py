@@ -53,6 +53,8 @@ class Standing:
     keys: Sequence[ContactKey]
     confidential: bool
     now: dt.datetime
+    known_once: bool = False
+    """Keys of the contact were known and forgotten."""
 
     def usable(self) -> ContactKey | None:
         """Return the key to encrypt to, if one can."""
@@ -61,7 +63,7 @@ class Standing:
 
     def forbids_clear(self) -> bool:
         """Tell whether clear would be less than this user had or could have had."""
-        return self.confidential or bool(self.keys)
+        return self.confidential or bool(self.keys) or self.known_once
 
 
 Policy = Callable[[Standing], Protection]
@@ -72,7 +74,7 @@ def _never_less(standing: Standing) -> Protection:
     if key is not None:
         return Protection(key.armor, key.fingerprint, _trust(key, standing.keys))
     if standing.forbids_clear():
-        why = _why_not(standing.keys, standing.now, confidential=standing.confidential)
+        why = _why_not(standing)
         raise Refusal(f"Not sent: {why}")
     return Protection(None, None)
 
@@ -106,14 +108,16 @@ async def protection_of(unit: Unit, ticket: Ticket, now: dt.datetime, path: Path
     such a mail never leaves in clear, unless an agent has asked for just that.
     """
     keys = await unit.keys.of(ticket.contact_tag) if ticket.contact_tag else []
-    return choose(keys, confidential=ticket.confidential, now=now, path=path)
+    # In this order: whoever forgets a key meanwhile leaves the mark that is read now.
+    known_once = (
+        not keys and bool(ticket.contact_tag) and await unit.keys.known_once(ticket.contact_tag or "")
+    )
+    return decide(Standing(keys, ticket.confidential, now, known_once), path)
 
 
-def choose(
-    keys: Sequence[ContactKey], *, confidential: bool, now: dt.datetime, path: Path = Path.ANSWER
-) -> Protection:
-    """Decide by a contact's keys, oldest first; raises Refusal as `protection_of`."""
-    return _POLICIES[path](Standing(keys, confidential, now))
+def decide(standing: Standing, path: Path = Path.ANSWER) -> Protection:
+    """Decide by what is known; raises Refusal as `protection_of`."""
+    return _POLICIES[path](standing)
 
 
 def _trust(chosen: ContactKey, keys: Sequence[ContactKey]) -> str:
@@ -129,22 +133,32 @@ def _day(moment: dt.datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment is not None else ""
 
 
-def _why_not(keys: Sequence[ContactKey], now: dt.datetime, *, confidential: bool) -> str:
+def _why_not(standing: Standing) -> str:
     """Say what happened, and what to type or do."""
-    if not keys:
+    keys = standing.keys
+    if not keys and not standing.confidential:
         return (
-            "this ticket is confidential, and no public key of the user is known. Ask the user for one over "
-            "another way, or have a sysadmin import one with `helproom keys import`. If it must leave all "
-            "the same, `!reply --plain` sends words of yours in clear, and nothing else."
+            "a public key of the user was known once and was forgotten, so this mail does not leave in clear."
+            f" {_ASK_FOR_ONE}"
         )
+    if not keys:
+        return f"this ticket is confidential, and no public key of the user is known. {_ASK_FOR_ONE}"
     hint = (
         "`!key show` shows the waiting one; compare it with the user, then `!key accept` or `!key refuse`."
         if waiting(keys)
         else "Ask the user for a new one over another way, or have a sysadmin import it with "
         "`helproom keys import`. `!key show` shows what is known."
     )
-    known_once = "" if confidential else " A key was known once, so this mail does not leave in clear."
-    return f"{_what_is_wrong(keys, now)}. {hint}{known_once}"
+    known_once = (
+        "" if standing.confidential else " A key was known once, so this mail does not leave in clear."
+    )
+    return f"{_what_is_wrong(keys, standing.now)}. {hint}{known_once}"
+
+
+_ASK_FOR_ONE = (
+    "Ask the user for one over another way, or have a sysadmin import one with `helproom keys import`. If it "
+    "must leave all the same, `!reply --plain` sends words of yours in clear, and nothing else."
+)
 
 
 def _what_is_wrong(keys: Sequence[ContactKey], now: dt.datetime) -> str:

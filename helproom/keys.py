@@ -7,8 +7,8 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from desk.key_decisions import pin_imported
-from desk.key_listing import described
+from desk.key_decisions import forget_by_sysadmin, pin_imported
+from desk.key_listing import WITHOUT_KEYS, described
 from desk.key_states import spaced
 from desk.keys import KeyGrown
 from desk.world import Refusal
@@ -88,6 +88,21 @@ def _import_public(settings: Settings, content: bytes, address: str) -> int:
     return os.EX_OK
 
 
+def forget_keys(asked: argparse.Namespace) -> int:
+    """Delete what is known of a contact's keys, or one of them."""
+    settings = settings_of(asked)
+    fingerprint = "".join(asked.fingerprint) or None
+
+    async def forget(units: Units) -> int:
+        async with units() as unit:
+            tag = address_tag(units.vault, asked.address)
+            return await forget_by_sysadmin(unit, real_world(), tag, fingerprint)
+
+    count = asyncio.run(_with_units(settings, forget))
+    say(f"Forgotten: {'1 key' if count == 1 else f'{count} keys'}. {WITHOUT_KEYS}")
+    return os.EX_OK
+
+
 async def _with_units(settings: Settings, work: Callable[[Units], Awaitable[T]]) -> T:
     units = handover.open_units(settings)
     try:
@@ -129,5 +144,10 @@ async def _contacts(units: Units, address: str | None) -> str:
     async with units() as unit:
         if address is None:
             return f"Keys of contacts: {len(await unit.keys.every())}"
-        keys = await unit.keys.of(address_tag(units.vault, address))
-        return described(keys, real_world().now()) if keys else "No public key of this address is known."
+        tag = address_tag(units.vault, address)
+        keys = await unit.keys.of(tag)
+        if keys:
+            return described(keys, real_world().now())
+        if await unit.keys.known_once(tag):
+            return "The public keys of this address were forgotten, and none has come since."
+        return "No public key of this address is known."

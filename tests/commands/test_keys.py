@@ -213,3 +213,48 @@ async def test_a_key_is_accepted_from_verified_devices_only(desk: Desk):
     await bring(desk, FIRST)
     assert "needs a device that you have verified" in await say(desk, "!key accept", ticket=1, verified=False)
     assert await states(desk) == {FIRST: KeyState.SEEN}
+
+
+async def test_forgotten_keys_are_gone_and_no_mail_leaves_in_clear_for_it(desk: Desk):
+    await desk.ticket()
+    await desk.ticket()
+    await bring(desk, FIRST, SECOND)
+    assert "needs a device that you have verified" in await desk.say("!key forget", ticket=1)
+    said = await say(desk, "!key forget", ticket=1)
+    assert said.startswith("Forgotten: 2 keys. While no other key of this user can be used, no answer leaves")
+    assert await states(desk) == {}
+    for ticket in (1, 2):
+        assert "were forgotten, and none has come since" in await say(desk, "!key show", ticket=ticket)
+        refused = await say(desk, "!reply Hello.", ticket=ticket)
+        assert refused.startswith("Not sent: a public key of the user was known once and was forgotten")
+    told = [say_from_json(row.payload).text for row in await desk.rows("say")]
+    assert f"{ANA} had 2 public keys forgotten in ticket 1." in told
+    assert (await say(desk, "!key forget", ticket=1)).startswith("No public key of this user is known, so")
+
+
+async def test_one_key_of_several_is_forgotten_by_its_digits(desk: Desk):
+    await desk.ticket()
+    await bring(desk, FIRST, SECOND)
+    assert (await say(desk, f"!key forget {SECOND[-8:]}", ticket=1)).startswith("Forgotten: 1 key.")
+    assert await states(desk) == {FIRST: KeyState.SEEN}
+    assert "No key of this user ends like this" in await say(desk, "!key forget 99999999", ticket=1)
+
+
+async def test_a_forgotten_key_that_comes_again_counts_as_the_first_and_is_told(desk: Desk):
+    await desk.ticket()
+    await bring(desk, FIRST)
+    await say(desk, "!key refuse", ticket=1)
+    await say(desk, "!key forget", ticket=1)
+    before = len(await desk.rows("say"))
+    await bring(desk, FIRST)
+    assert await states(desk) == {FIRST: KeyState.SEEN}
+    [row] = (await desk.rows("say"))[before:]
+    assert "the first since those known before were forgotten" in say_from_json(row.payload).text
+    await say(desk, "!key forget", ticket=1)
+    await bring(desk, SECOND)
+    assert await states(desk) == {SECOND: KeyState.SEEN}
+
+
+async def test_a_ticket_without_a_contact_has_nothing_to_forget(desk: Desk):
+    await desk.ticket(contact=None)
+    assert (await say(desk, "!key forget", ticket=1)).startswith("No public key of this user is known, so")

@@ -13,7 +13,7 @@ from desk import policy
 from desk.key_states import contact_standing
 from desk.keys import keep
 from desk.opened import OfferedKey
-from desk.policy import Path, choose, protection_of
+from desk.policy import Path, Standing, decide, protection_of
 from desk.world import Refusal
 from storage.models import ContactKey
 from storage.sealing import Vault
@@ -27,7 +27,7 @@ REFUSED, REPLACED = KeyState.REFUSED, KeyState.REPLACED
 FRESH, OLD = MONDAY_NOON + HOUR, MONDAY_NOON - HOUR
 
 
-async def decide(desk: Desk, *, confidential: bool, keys: list) -> str:
+async def decided(desk: Desk, *, confidential: bool, keys: list) -> str:
     """Return the fingerprint that protects, "clear", or the refusal."""
     number = await desk.ticket(confidential=confidential)
     async with desk.units() as unit:
@@ -60,7 +60,7 @@ async def decide(desk: Desk, *, confidential: bool, keys: list) -> str:
 async def test_a_usable_key_protects_whatever_the_ticket_is(
     desk: Desk, *, confidential: bool, keys: list, chosen: str
 ):
-    assert await decide(desk, confidential=confidential, keys=keys) == chosen
+    assert await decided(desk, confidential=confidential, keys=keys) == chosen
 
 
 @pytest.mark.parametrize(
@@ -81,25 +81,25 @@ async def test_a_usable_key_protects_whatever_the_ticket_is(
     ],
 )
 async def test_without_a_usable_key_nothing_leaves(desk: Desk, *, confidential: bool, keys: list, why: str):
-    answer = await decide(desk, confidential=confidential, keys=keys)
+    answer = await decided(desk, confidential=confidential, keys=keys)
     assert answer.startswith("Not sent: ")
     assert why in answer
 
 
 async def test_only_who_never_wrote_encrypted_and_has_no_key_is_answered_in_clear(desk: Desk):
-    assert await decide(desk, confidential=False, keys=[]) == "clear"
+    assert await decided(desk, confidential=False, keys=[]) == "clear"
 
 
 async def test_the_key_of_one_contact_does_not_protect_mail_to_another(desk: Desk):
     await desk.ticket(contact="other@example.org")
     await desk.user_has_key()
-    assert "no public key" in await decide(desk, confidential=True, keys=[])
+    assert "no public key" in await decided(desk, confidential=True, keys=[])
 
 
 async def test_a_contact_is_known_whatever_the_case_of_the_address(desk: Desk):
     await desk.ticket(contact="USER@Example.org")
     await desk.user_has_key()
-    assert (await decide(desk, confidential=True, keys=[])).startswith("0123")
+    assert (await decided(desk, confidential=True, keys=[])).startswith("0123")
 
 
 VAULT = Vault(b"k" * 32)
@@ -126,7 +126,7 @@ def test_whatever_is_known_of_the_keys_a_mail_leaves_encrypted_to_a_good_one_or_
 ):
     keys = [made_key(number, *fact) for number, fact in enumerate(facts)]
     try:
-        protection = choose(keys, confidential=confidential, now=MONDAY_NOON)
+        protection = decide(Standing(keys, confidential, MONDAY_NOON))
     except Refusal:
         assert keys or confidential
         return
@@ -153,12 +153,12 @@ def test_each_state_of_a_contact_encrypts_or_refuses_and_only_none_may_be_clear(
     keys = [] if state is KeyState.NONE else [made_key(1, *flaws.get(state, (state, None, None)))]
     assert contact_standing(keys, MONDAY_NOON) is state
     if state is KeyState.NONE and not confidential:
-        assert choose(keys, confidential=confidential, now=MONDAY_NOON).key is None
+        assert decide(Standing(keys, confidential, MONDAY_NOON)).key is None
     elif state in {SEEN, PINNED}:
-        assert choose(keys, confidential=confidential, now=MONDAY_NOON).key == b"1"
+        assert decide(Standing(keys, confidential, MONDAY_NOON)).key == b"1"
     else:
         with pytest.raises(Refusal):
-            choose(keys, confidential=confidential, now=MONDAY_NOON)
+            decide(Standing(keys, confidential, MONDAY_NOON))
 
 
 def test_the_preview_says_what_a_key_is_worth():
@@ -169,7 +169,7 @@ def test_the_preview_says_what_a_key_is_worth():
 
 
 def _words(*keys: ContactKey) -> str:
-    return choose(keys, confidential=True, now=MONDAY_NOON).words
+    return decide(Standing(keys, confidential=True, now=MONDAY_NOON)).words
 
 
 def test_a_path_without_a_policy_does_not_import():
@@ -181,16 +181,21 @@ def test_a_path_without_a_policy_does_not_import():
         exec(compile(grown, "policy", "exec"), {"__name__": "policy"})
 
 
-@given(path=st.sampled_from(Path), confidential=st.booleans(), facts=st.lists(KEYS, max_size=4))
+@given(
+    path=st.sampled_from(Path),
+    confidential=st.booleans(),
+    known_once=st.booleans(),
+    facts=st.lists(KEYS, max_size=4),
+)
 def test_no_path_leaves_in_clear_what_was_protected_unless_somebody_asked(
-    *, path: Path, confidential: bool, facts: list
+    *, path: Path, confidential: bool, known_once: bool, facts: list
 ):
     keys = [made_key(number, *fact) for number, fact in enumerate(facts)]
     try:
-        protection = choose(keys, confidential=confidential, now=MONDAY_NOON, path=path)
+        protection = decide(Standing(keys, confidential, MONDAY_NOON, known_once), path)
     except Refusal:
         return
-    if protection.key is None and (confidential or keys):
+    if protection.key is None and (confidential or keys or known_once):
         assert path is Path.PLAIN
         assert protection.overridden
         assert "NOT encrypted, as an agent asked for" in protection.words

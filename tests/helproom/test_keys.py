@@ -180,3 +180,18 @@ def test_check_fails_where_a_key_cannot_be_used(terminal: Terminal) -> None:
     (terminal.desk / "gnupg" / "pubring.kbx").unlink()
     code, out, _ = terminal.keys("list")
     assert out.count("not in gnupg_home") == 2
+
+
+def test_a_contacts_keys_are_forgotten_and_that_stays_known(
+    terminal: Terminal, kim: Person, tmp_path: Path
+) -> None:
+    file = file_of(tmp_path, kim.public)
+    assert terminal.keys("import", file, "--address", KIM)[0] == 0
+    assert terminal.keys("forget", "--address", KIM, "99999999")[0] != 0
+    code, said, _ = terminal.keys("forget", "--address", "Kim@Example.net", kim.fingerprint[-8:])
+    assert (code, said.startswith("Forgotten: 1 key. While no other key")) == (0, True)
+    assert kept(terminal.desk) == []
+    assert "were forgotten" in terminal.keys("list", "--address", KIM)[1]
+    code, _, refused = terminal.keys("forget", "--address", KIM)
+    assert code != 0
+    assert "No public key of this address is known" in refused

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 import commands
 from commands.context import Context
-from desk import first_answers
+from desk import first_answers, key_decisions
 from desk.arrival import Arrival
 from desk.arrival import Desk as IntakeDesk
+from desk.key_decisions import Decision
 from desk.key_states import USED
 from desk.keys import keep
 from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened
@@ -51,6 +52,8 @@ class Case:
     turns_confidential: bool
     late: bool
     """Whether that happens after `!send`, when only the sender can stop the mail."""
+    forgets: bool = False
+    """Whether somebody has the user's keys forgotten then."""
     said: str = ""
 
 
@@ -63,6 +66,7 @@ CASES = st.builds(
     then=STATES,
     turns_confidential=st.booleans(),
     late=st.booleans(),
+    forgets=st.booleans(),
 )
 
 
@@ -151,6 +155,8 @@ class Wire:
             ticket.confidential = ticket.confidential or case.turns_confidential
             for key in await unit.keys.of(ticket.contact_tag or ""):
                 key.state = case.then or key.state
+            if case.forgets and case.key is not None:
+                await key_decisions.forget(unit, self.office.world, ticket, Decision(AGENT, ""))
 
     async def leaves(self, number: int) -> bytes | None:
         """Let the newest mail leave, if it is of this ticket; return it as the mail server got it."""
@@ -178,11 +184,13 @@ class Wire:
         return await self.leaves(number)
 
     async def now_is(self, number: int) -> tuple[bool, bool]:
-        """Tell whether a ticket is confidential, and whether any key of its user is known."""
+        """Tell whether a ticket is confidential, and whether any key of its user is or was known."""
         async with self.office.units() as unit:
             ticket = await unit.tickets.get(number)
             assert ticket is not None
-            return ticket.confidential, bool(await unit.keys.of(ticket.contact_tag or ""))
+            tag = ticket.contact_tag or ""
+            known = bool(await unit.keys.of(tag)) or await unit.keys.known_once(tag)
+            return ticket.confidential, known
 
 
 @pytest.fixture(name="wire")
