@@ -2,7 +2,7 @@
 """`!key` and `!recheck`: the public keys of a ticket's user, and what they open."""
 
 from commands.context import Context, Reply
-from commands.declare import Commands
+from commands.declare import Commands, Who
 from commands.words import Rest, Words
 from desk import key_decisions, key_listing, rechecking
 from desk.key_decisions import Decision
@@ -96,3 +96,15 @@ async def recheck(context: Context, ticket: Ticket) -> Reply:
     count = await rechecking.ask(context.unit, context.world, ticket)
     what = "1 letter is" if count == 1 else f"{count} letters are"
     return Reply(f"{what} opened again; what comes of it is said here.")
+
+
+@family.command("recheck all", who=Who.ADMINS)
+async def recheck_all(context: Context) -> Reply:
+    """Open all letters once more that could not be opened, in all tickets, after a key of the desk has come.
+
+    !recheck all
+    """
+    numbers = await rechecking.ask_for_all(context.unit, context.world)
+    if not numbers:
+        return Reply("No letter is kept that could not be opened.")
+    return Reply(f"Opened again in {rechecking.named(numbers)}; what comes of it is said in their threads.")

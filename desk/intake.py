@@ -187,6 +187,7 @@ async def _keep_message(desk: Desk, arrival: Arrival, ticket: Ticket, *, by_user
         letter_id=arrival.letter.id,
         kind=MessageKind.IN,
         at=desk.world.now(),
+        encryption=opened.encryption.state.value,
         message_id_tag=(
             desk.unit.messages.message_id_tag(opened.headers.message_id)
             if opened.headers.message_id

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from desk.keys import offer
 from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
 from desk.opened import EncryptionState, Opened
-from desk.posting import Slot, put, say_in_thread, show_state
+from desk.posting import Slot, put, say_in_thread, show_state, tell_operators
 from desk.replies import locked
 from desk.verdicts import details_of, encryption_words
 from desk.world import Refusal, World
@@ -20,6 +20,7 @@ RECHECK = "recheck"
 """The kind of outbox row that has one letter opened again."""
 MOST_LETTERS = 20
 """Letters of one ticket that are opened again at once, the newest."""
+_MOST_NAMED = 50
 _SHUT = frozenset({EncryptionState.UNDECRYPTABLE, EncryptionState.BROKEN})
 
 
@@ -38,6 +39,36 @@ async def ask(unit: Unit, world: World, ticket: Ticket) -> int:
         slot = Slot(RECHECK, f"{RECHECK}:{ticket.id}", ticket=ticket.id, message=message.id)
         await put(unit, world, slot)
     return len(kept[-MOST_LETTERS:])
+
+
+async def ask_for_all(unit: Unit, world: World) -> Sequence[int]:
+    """Have all kept letters opened again that could not be; return their tickets' numbers, oldest first."""
+    shut = await unit.messages.shut(EncryptionState.UNDECRYPTABLE.value)
+    for ticket, message in shut:
+        await put(unit, world, Slot(RECHECK, f"{RECHECK}:{ticket}", ticket=ticket, message=message))
+    return _tickets_of(shut)
+
+
+async def tell_of_new_key(unit: Unit, world: World) -> Sequence[int]:
+    """Tell the operators which letters a key that was imported may open; return their tickets' numbers."""
+    numbers = _tickets_of(await unit.messages.shut(EncryptionState.UNDECRYPTABLE.value))
+    if numbers:
+        text = (
+            "A secret key was imported. Letters of these tickets could not be opened before: "
+            f"{named(numbers)}. `!recheck all` opens them again, `!recheck` in a ticket's thread those of this one."
+        )
+        await tell_operators(unit, world, text)
+    return numbers
+
+
+def named(numbers: Sequence[int]) -> str:
+    """Return tickets' numbers as a list, cut short where it is long."""
+    shown = ", ".join(f"#{number}" for number in numbers[:_MOST_NAMED])
+    return f"{shown} and {len(numbers) - _MOST_NAMED} more" if len(numbers) > _MOST_NAMED else shown
+
+
+def _tickets_of(shut: Sequence[tuple[int, int]]) -> Sequence[int]:
+    return list(dict.fromkeys(ticket for ticket, _ in shut))
 
 
 async def conclude(unit: Unit, world: World, row_id: int, message_id: int, opened: Opened | str) -> None:
@@ -66,6 +97,7 @@ async def _taken_over(unit: Unit, world: World, message: Message, opened: Opened
     is_news = (message.text, message.details) != (opened.text, details)
     if is_news:
         message.text, message.details, message.subject = opened.text, details, subject_of(opened)
+        message.encryption = opened.encryption.state.value
         ticket.read_up_to = min(ticket.read_up_to, message.id - 1)
         await _tell_ticket(unit, world, message, opened)
     for key in opened.keys:

@@ -4,13 +4,14 @@
 import argparse
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from desk.key_decisions import forget_by_sysadmin, pin_imported
 from desk.key_listing import WITHOUT_KEYS, described
 from desk.key_states import spaced
 from desk.keys import KeyGrown
+from desk.rechecking import named, tell_of_new_key
 from desk.world import Refusal
 from helproom import handover, logs
 from helproom.outside import open_keyring
@@ -24,7 +25,7 @@ from mail.pgp_merging import merged_offer
 from mail.pgp_packets import holds_secrets
 from storage.migrating import migrate
 from storage.sealing import address_tag
-from storage.unit import Units
+from storage.unit import StorageTrouble, Units
 
 T = TypeVar("T")
 
@@ -62,8 +63,24 @@ def _import_secret(settings: Settings, content: bytes, address: str | None) -> i
     queues = [queue.name for queue in settings.queues if queue.fingerprint == fingerprint]
     use = f"for the queue {', '.join(queues)}" if queues else "to open older letters; no queue signs with it"
     say(f"Stored, under the desk's passphrase, {use}: {spaced(fingerprint)}.")
-    say("Delete the file. Letters that could not be opened before: say `!recheck` in their tickets.")
+    say("Delete the file.")
+    _tell_of_new_key(settings)
     return os.EX_OK
+
+
+def _tell_of_new_key(settings: Settings) -> None:
+    async def tell(units: Units) -> Sequence[int]:
+        async with units() as unit:
+            return await tell_of_new_key(unit, real_world())
+
+    try:
+        numbers = asyncio.run(_with_units(settings, tell))
+    except StorageTrouble as trouble:
+        complain(f"Note: it is not known which letters it opens. {trouble}")
+        return
+    if numbers:
+        say(f"Letters of these tickets could not be opened before: {named(numbers)}. `!recheck all` in the")
+        say("operators' room opens them again; it is told there, too.")
 
 
 def _import_public(settings: Settings, content: bytes, address: str) -> int:

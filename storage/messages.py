@@ -9,7 +9,7 @@ from sqlalchemy import Select, bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
-from storage.models import Link, Message, Ticket
+from storage.models import Letter, Link, Message, Ticket
 from storage.sealing import Vault
 from storage.states import MessageKind, ReplyState
 
@@ -78,6 +78,19 @@ class Messages:
         if contact_tag is not None:
             query = query.where(Ticket.contact_tag == contact_tag)
         return (await self._session.execute(query)).scalar_one()
+
+    async def shut(self, encryption: str) -> Sequence[tuple[int, int]]:
+        """Return ticket and message of each letter that was encrypted like this and is kept, oldest first."""
+        # What came before this was noted at each message was noted at its ticket, of the first letter.
+        noted = func.coalesce(Message.encryption, Ticket.encryption)
+        query = (
+            select(Message.ticket_id, Message.id)
+            .join(Ticket, Message.ticket_id == Ticket.id)
+            .join(Letter, Message.letter_id == Letter.id)
+            .where(Message.kind == MessageKind.IN, noted == encryption, Letter.wrapped_key.is_not(None))
+            .order_by(Message.id)
+        )
+        return [(row[0], row[1]) for row in await self._session.execute(query)]
 
     def message_id_tag(self, message_id: str) -> str:
         """Return the tag under which a Message-ID is found again."""

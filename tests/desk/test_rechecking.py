@@ -8,11 +8,11 @@ import pytest
 from desk import arrival, intake
 from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
 from desk.posting import say_from_json
-from desk.rechecking import RECHECK, conclude
+from desk.rechecking import RECHECK, conclude, named, tell_of_new_key
 from storage.letters import NewLetter
 from storage.sealing import address_tag
 from storage.states import OutboxState
-from tests.desks import USER, Desk
+from tests.desks import BEN, USER, Desk
 
 SHUT = Opened(
     "pgp/mime encrypted",
@@ -112,3 +112,45 @@ async def test_a_row_that_is_done_or_gone_says_nothing_more(desk: Desk):
         await conclude(unit, desk.world, row.id, row.message_id, OPEN)
         await conclude(unit, desk.world, 999, row.message_id, OPEN)
     assert len(await desk.rows("say")) == before
+
+
+async def test_an_admin_has_all_shut_letters_opened_again(desk: Desk):
+    await came(desk)
+    token = desk.units.vault.reply_token((await desk.look(1)).ref)
+    open_one = replace(OPEN, headers=replace(OPEN.headers, message_id="<2@example.org>"))
+    await came(desk, open_one, token=token)
+    shut_too = replace(SHUT, headers=replace(SHUT.headers, message_id="<3@example.org>", sender="kim@x.test"))
+    await came(desk, shut_too)
+    assert await desk.say("!recheck all", by=BEN, where="ops") == "`!recheck all` is for admins of this desk."
+    said = await desk.say("!recheck all", where="ops")
+    assert said == "Opened again in #1, #2; what comes of it is said in their threads."
+    rows = await desk.rows(RECHECK)
+    assert [(row.ticket_id, row.message_id) for row in rows] == [(1, 1), (2, 3)]
+    for row in rows:
+        async with desk.units() as unit:
+            await conclude(unit, desk.world, row.id, row.message_id, OPEN)
+    assert await desk.say("!recheck all", where="ops") == "No letter is kept that could not be opened."
+
+
+async def test_a_letter_from_before_this_was_noted_counts_by_its_ticket(desk: Desk):
+    await came(desk)
+    async with desk.units() as unit:
+        (await unit.messages.get(1)).encryption = None
+    assert "#1" in await desk.say("!recheck all", where="ops")
+
+
+async def test_operators_read_which_letters_a_new_key_may_open(desk: Desk):
+    async with desk.units() as unit:
+        assert await tell_of_new_key(unit, desk.world) == []
+    assert await desk.rows("say") == []
+    await came(desk)
+    async with desk.units() as unit:
+        assert await tell_of_new_key(unit, desk.world) == [1]
+    told = say_from_json((await desk.rows("say"))[-1].payload).text
+    assert told.startswith(
+        "A secret key was imported. Letters of these tickets could not be opened before: #1."
+    )
+
+
+def test_a_long_list_of_tickets_is_cut():
+    assert named(range(1, 53)).endswith("#50 and 2 more")

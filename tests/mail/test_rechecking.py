@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -184,3 +185,34 @@ async def test_a_keyring_that_fails_is_tried_again_later(office: Office, alice: 
             row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == rechecking.RECHECK
         ]
         assert (row.tries, row.error) == (1, "The desk's gpg-agent does not answer.")
+
+
+async def test_after_a_queue_s_key_was_changed_letters_to_either_key_open(
+    office: Office, alice: Person
+) -> None:
+    """The new key came late: what was encrypted to it waits, and the old one goes on opening."""
+    old = office.keyring.export_public_key(office.house.queues[0].fingerprint)
+    with person("help@desk.example", Path(office.keyring._agent._home).parent / "new") as new:
+        to_new = encrypted(alice.encrypt(entity("to the new key"), new.public))
+        secret = new.gpg("--armor", "--export-secret-keys")
+        fingerprint = new.fingerprint
+    await office.take_in(headers(alice.address, "...") + to_new)
+    another = headers(alice.address).replace(b"<m1@", b"<m2@")
+    await office.take_in(another + encrypted(alice.encrypt(entity("to the old key"), old)))
+    async with office.units() as unit:
+        assert await rechecking.tell_of_new_key(unit, office.world) == [1]
+    assert office.keyring.import_secret_key(secret) == fingerprint
+    async with office.units() as unit:
+        assert await rechecking.ask_for_all(unit, office.world) == [1]
+    rechecker = Rechecker(office.units, office.world, office.keyring, office.workshop)
+    await Delivery(office.units, office.world, {rechecking.RECHECK: rechecker})._drain_lane("recheck:1")
+    assert [(await look(office, number))[1].text for number in (1, 2)] == ["to the new key", "to the old key"]
+    async with office.units() as unit:
+        assert await rechecking.ask_for_all(unit, office.world) == []
+    queue = replace(office.house.queues[0], fingerprint=fingerprint)
+    renewed = replace(office, house=replace(office.house, queues=(queue,)))
+    await renewed.take_in(
+        another.replace(b"<m2@", b"<m3@") + encrypted(alice.encrypt(entity("still to the old key"), old))
+    )
+    assert (await look(renewed, 3))[1].text == "still to the old key"
+    assert fingerprint in {key.fingerprint for key in office.keyring.secret_keys()}
