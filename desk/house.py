@@ -53,6 +53,16 @@ class Rate:
 
 
 @dataclass(frozen=True)
+class Relay:
+    """A Schleuder list whose word on who wrote a letter counts, once it has signed it."""
+
+    address: str
+    """Lower case."""
+    fingerprint: str
+    """40 hexadecimal digits of the key it signs with."""
+
+
+@dataclass(frozen=True)
 class House:
     """All of it."""
 
@@ -74,6 +84,7 @@ class House:
     """Within an hour; beyond them none leaves."""
     rate: Rate | None = None
     """None: as many as come."""
+    relays: tuple[Relay, ...] = ()
     room_life: dt.timedelta = dt.timedelta(hours=24)
     """How long a disposable room lives when nobody says how long."""
     longest_room_life: dt.timedelta = dt.timedelta(hours=72)

@@ -203,6 +203,8 @@ class Opened:
     language: Language | None = None
     sessions: tuple[str, ...] = ()
     """SHA-256 of the session keys: one that came before, from somebody else, is a ciphertext replayed."""
+    relayed: tuple[str, ...] = ()
+    """What a list says that relayed the letter and signed that, in sentences; empty when none did."""
     problems: tuple[str, ...] = ()
     """Sentences for the agent about what is odd with this letter."""
 

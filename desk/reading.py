@@ -103,6 +103,7 @@ def _worth(details: dict[str, Any]) -> list[str]:
     return [
         f"Protection: {_field(details.get('protection', ''))}",
         *(_field(words) for words in (details.get("encryption"), *details.get("signatures", [])) if words),
+        *(_field(words) for words in details.get("relayed", [])),
         *(f"Attention: {_field(warning)}" for warning in warnings),
         *_copies(details.get("copies", [])),
         *_files(details.get("attachments", [])),

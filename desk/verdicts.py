@@ -48,6 +48,7 @@ def details_of(opened: Opened, *, from_contact: bool = True) -> str:
             "problems": list(opened.problems),
             "mismatch": list(opened.headers.mismatch),
             "copies": list(opened.headers.copies),
+            "relayed": list(opened.relayed),
         }
     )
 

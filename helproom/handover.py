@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What the settings say, as the values that desk and storage want."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from desk.belonging import partner_pattern
-from desk.house import House, Queue, Rate, Shift
+from desk.house import House, Queue, Rate, Relay, Shift
 from helproom import databases
 from helproom.credentials import SecretUnusable, read_master_key
-from helproom.sections import QueueSection, RateSection, ShiftSection
+from helproom.sections import QueueSection, RateSection, SchleuderSection, ShiftSection
 from helproom.settings import Settings
 from mail.whisperback import NOBODIES
 from storage.sealing import MASTER_KEY_BYTES, Vault
@@ -28,7 +29,8 @@ def house_of(settings: Settings) -> House:
         partners=tuple(partner_pattern(each) for each in settings.mail.partner_tags),
         first_answer=settings.replies.first_answer,
         most_first_answers=settings.replies.most_first_answers,
-        rate=_rate(settings.mail.rate),
+        rate=_rate(settings.mail.rate, settings.mail.schleuder),
+        relays=tuple(Relay(each.address.lower(), each.fingerprint) for each in settings.mail.schleuder),
         room_life=settings.rooms.life,
         longest_room_life=settings.rooms.longest,
     )
@@ -46,11 +48,13 @@ def _queue(section: QueueSection) -> Queue:
     )
 
 
-def _rate(section: RateSection | None) -> Rate | None:
+def _rate(section: RateSection | None, lists: Sequence[SchleuderSection]) -> Rate | None:
     if section is None:
         return None
     # All WhisperBack reports have one of these for their sender, whoever wrote them.
     exempt = {*(each.lower() for each in section.exempt), *NOBODIES}
+    # What a list relays comes from one address, too.
+    exempt |= {each.address.lower().replace("@", f"{end}@") for each in lists for end in ("", "-bounce")}
     return Rate(section.per_sender, section.in_all, tuple(sorted(exempt)))
 
 

@@ -202,6 +202,13 @@ class RateSection(Section):
     exempt: tuple[Address, ...] = ()
 
 
+class SchleuderSection(Section):
+    """A Schleuder list that relays letters to the desk."""
+
+    address: Address = Field(description="the list's mail address")
+    fingerprint: Fingerprint = Field(description="the fingerprint of the list's OpenPGP key")
+
+
 class MailSection(Section):
     """Mail in and out, and the keys for it."""
 
@@ -215,6 +222,7 @@ class MailSection(Section):
     submission: Submission = Field(description="the section that names the mail server for answers")
     workers: Annotated[int, Field(ge=1, le=32, strict=True)] = 2
     rate: RateSection | None = RateSection()
+    schleuder: tuple[SchleuderSection, ...] = ()
     partner_tags: tuple[Annotated[Line, AfterValidator(_partner_tag)], ...] = ()
 
 

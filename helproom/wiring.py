@@ -228,8 +228,8 @@ def _carriers(desk: Desk, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]
         ).table(),
         replies.MAIL: mail,
         READ_PROBLEM: reader.read,
-        RECHECK: Rechecker(desk.units, desk.world, desk.keyring, desk.workshop),
-        SHOW: QuarantineReader(desk.units, desk.world, desk.keyring, desk.workshop),
+        RECHECK: Rechecker(desk.units, desk.world, desk.keyring, desk.workshop, desk.house.relays),
+        SHOW: QuarantineReader(desk.units, desk.world, desk.keyring, desk.workshop, desk.house.relays),
     }
 
 

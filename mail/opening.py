@@ -4,13 +4,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from desk.house import Relay
 from desk.opened import Attachment, Automatic, OfferedKey, Opened, WhisperBack
 from mail.automatic import is_unanswerable, loop_marks, why_automatic
 from mail.bounces import read_bounce
 from mail.headers import HeaderBlock
 from mail.identity import identity
 from mail.language import detect
-from mail.layers import Opener
+from mail.layers import Layers, Opener
 from mail.mime import Content, as_attachment, join_texts
 from mail.offers import (
     MOST_KEYS,
@@ -24,6 +25,7 @@ from mail.offers import (
 from mail.openpgp import Keyring
 from mail.parts import Part, read_parts
 from mail.protected import choose_headers, protected_fields
+from mail.relayed import UNPROVED, Relayed, looks_relayed, read_relayed
 from mail.senders import bind_sender, odd_senders
 from mail.unwrapping import take_off
 from mail.whisperback import odd_fields, read_report, told_words
@@ -32,39 +34,45 @@ _UNPROTECTED = (
     "Words that were not encrypted or signed stand beside the protected part; anybody may have added them."
 )
 
+_UNNAMED = "The list that relayed the letter names no sender whose address can be read."
+
 
 def open_letter(
-    raw: bytes, keyring: Keyring, *, signers: Sequence[bytes] = (), mail_from: str | None = None
+    raw: bytes,
+    keyring: Keyring,
+    *,
+    signers: Sequence[bytes] = (),
+    mail_from: str | None = None,
+    relays: Sequence[Relay] = (),
 ) -> Opened:
     """Open one letter. It blocks for as long as GnuPG runs, so call it in a thread.
 
     `signers` are armored public keys whose signatures are worth something; `mail_from` is the envelope sender
-    ("" for the null sender, None if it is not known).
+    ("" for the null sender, None if it is not known). `relays` are the lists whose word counts.
     Raises Unopenable for what is in the bytes, KeyringUnusable when the desk's own GnuPG fails.
     KeyRefused means that one of `signers` is no public key.
     """
     letter = read_parts(raw)
     layers = take_off(letter, Opener(keyring, signers, letter.headers))
     inner = protected_fields(layers.payload)
-    signing = inner if inner is not None and inner.raw("from") else letter.headers
-    signatures = tuple(bind_sender(one, signing, keyring, signers) for one in layers.signatures)
-    headers = choose_headers(letter.headers, inner, layers.encryption, signatures)
-    contents = (*layers.inside, *layers.outside)
-    text, beside = join_texts(layers.inside), join_texts(layers.outside)
-    report = read_report(_report_text(layers.inside, text), headers)
-    offers = _read_keys(
-        keyring, letter, contents, _pasted_keys(text, report), inner if headers.protected else None
-    )
+    told = _unwrapped(letter, layers, inner, keyring, signers, relays)
+    contents = (*told.contents, *layers.outside)
+    text, beside = join_texts(told.contents), join_texts(layers.outside)
+    report = read_report(_report_text(told.contents, text), told.headers)
+    # An Autocrypt header of a list is not the writer's.
+    writers = None if told.words else letter
+    protected = inner if told.headers.protected else None
+    offers = _read_keys(keyring, writers, contents, _pasted_keys(text, report), protected)
     content_problems = (problem for content in contents for problem in content.problems)
-    odd = (*odd_senders(letter.headers), *(odd_fields(report) if report else ()))
+    odd = (*_odd_way(letter, contents, told, report), *(odd_fields(report) if report else ()))
     problems = (*layers.problems, *content_problems, *odd, *offers.problems)
-    automatic = None if report and report.whisperback_id else why_automatic(letter, mail_from)
+    automatic = _automatic(letter, mail_from, told, report)
     return Opened(
         form=layers.form,
         encryption=layers.encryption,
-        headers=headers,
+        headers=told.headers,
         text=text,
-        signatures=signatures,
+        signatures=told.signatures,
         unprotected_text=beside,
         attachments=tuple(one for content in contents for one in content.attachments) + offers.refused,
         keys=offers.keys,
@@ -76,6 +84,7 @@ def open_letter(
         identity=identity(raw),
         language=detect(report.user_text if report else text or beside),
         sessions=layers.sessions,
+        relayed=told.words,
         problems=tuple(dict.fromkeys((*problems, *([_UNPROTECTED] if beside else [])))),
     )
 
@@ -91,6 +100,42 @@ def _with_verdict_on_key(report: WhisperBack | None, keys: Sequence[OfferedKey])
     if report is None or report.openpgp_key != "block" or any(key.source == "report" for key in keys):
         return report
     return replace(report, garbled=tuple(dict.fromkeys((*report.garbled, "openpgp_key"))))
+
+
+def _unwrapped(
+    letter: Part,
+    layers: Layers,
+    inner: HeaderBlock | None,
+    keyring: Keyring,
+    signers: Sequence[bytes],
+    relays: Sequence[Relay],
+) -> Relayed:
+    """Choose the headers and judge the signatures; without what a list has put around the letter."""
+    signing = inner if inner is not None and inner.raw("from") else letter.headers
+    signatures = tuple(bind_sender(one, signing, keyring, signers) for one in layers.signatures)
+    headers = choose_headers(letter.headers, inner, layers.encryption, signatures)
+    plain = Relayed(headers, layers.inside, signatures)
+    return read_relayed(letter.headers, layers.payload, plain, relays)
+
+
+def _automatic(
+    letter: Part, mail_from: str | None, told: Relayed, report: WhisperBack | None
+) -> Automatic | None:
+    """Say why no person wrote the letter: a report is a person's, and so is what a list relays for one."""
+    if report is not None and report.whisperback_id:
+        return None
+    found = why_automatic(letter, mail_from)
+    return None if told.words and found is Automatic.LIST else found
+
+
+def _odd_way(
+    letter: Part, contents: Sequence[Content], told: Relayed, report: WhisperBack | None
+) -> tuple[str, ...]:
+    """Say what is odd about who is named as sender; of a report the one in it counts anyway."""
+    if told.words:
+        return () if told.headers.sender else (_UNNAMED,)
+    forged = (UNPROVED,) if report is None and looks_relayed(contents) else ()
+    return (*odd_senders(letter.headers), *forged)
 
 
 @dataclass(frozen=True)
@@ -110,7 +155,7 @@ def _pasted_keys(text: str, report: WhisperBack | None) -> tuple[Source, list[by
 
 def _read_keys(
     keyring: Keyring,
-    letter: Part,
+    letter: Part | None,
     contents: Sequence[Content],
     pasted: tuple[Source, list[bytes]],
     inner: HeaderBlock | None,
@@ -127,5 +172,5 @@ def _read_keys(
         keys += found
         refused += [] if found else [as_attachment(part)]
     refused += [as_attachment(part) for part in parts[MOST_KEYS:]]
-    keys += read_autocrypt(keyring, letter, problems, inner)
+    keys += read_autocrypt(keyring, letter, problems, inner) if letter is not None else []
     return _Offers(each_once(keys), tuple(refused), tuple(problems))

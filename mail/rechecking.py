@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Opens kept letters once more, with the keys that are here by now."""
 
+from collections.abc import Sequence
+
 from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.house import Relay
 from desk.keys import KeyGrown
 from desk.opened import Opened, Unopenable
 from desk.rechecking import conclude
@@ -16,12 +19,20 @@ from storage.unit import Units
 class Rechecker:
     """The sender of outbox rows of the kind "recheck"."""
 
-    def __init__(self, units: Units, world: World, keyring: Keyring, workshop: Workshop) -> None:
+    def __init__(
+        self,
+        units: Units,
+        world: World,
+        keyring: Keyring,
+        workshop: Workshop,
+        relays: Sequence[Relay] = (),
+    ) -> None:
         """Remember what is needed; nothing is opened yet."""
         self._units = units
         self._world = world
         self._keyring = keyring
         self._workshop = workshop
+        self._relays = relays
 
     async def __call__(self, parcel: Parcel) -> Outcome:
         """Open one letter again; what came of it is said in the ticket's thread."""
@@ -30,7 +41,7 @@ class Rechecker:
             return Impossible("the letter is not kept any more")
         found: Opened | str
         try:
-            found = await self._workshop.run(open_begun, begun, self._keyring)
+            found = await self._workshop.run(open_begun, begun, self._keyring, self._relays)
         except Unopenable as why:
             found = str(why)
         except KeyringUnusable as why:

@@ -3,12 +3,13 @@
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 
 import structlog
 
 from desk import intake, quarantine
 from desk.arrival import Desk
-from desk.house import House
+from desk.house import House, Relay
 from desk.keys import KeyGrown
 from desk.opened import Opened, Unopenable
 from desk.posting import tell_operators
@@ -94,7 +95,7 @@ class LetterWorker:
     async def _go_on(self, begun: Begun) -> None:
         letter_id = begun.id
         try:
-            opened = await self._workshop.run(open_begun, begun, self._keyring)
+            opened = await self._workshop.run(open_begun, begun, self._keyring, self._house.relays)
         except Unopenable as why:
             await self._put_aside(letter_id, str(why))
         except KeyringUnusable as why:
@@ -189,12 +190,14 @@ async def _letter(unit: Unit, letter_id: int) -> Letter:
     return letter
 
 
-def open_begun(begun: Begun, keyring: Keyring) -> Opened:
+def open_begun(begun: Begun, keyring: Keyring, relays: Sequence[Relay] = ()) -> Opened:
     """Open a letter. Blocking; raises as `open_letter`, and SealBroken where the master key is another."""
     if begun.raw is None:
         raise SealBroken(f"letter {begun.id}")
     try:
-        return open_letter(begun.raw, keyring, signers=begun.signers, mail_from=begun.mail_from)
+        return open_letter(
+            begun.raw, keyring, signers=begun.signers, mail_from=begun.mail_from, relays=relays
+        )
     except KeyRefused:
         # A key that GnuPG does not take any more proves nothing, and must not keep the letter shut.
         return open_letter(begun.raw, keyring, mail_from=begun.mail_from)

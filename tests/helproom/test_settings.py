@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from desk.house import Relay
 from helproom import handover
 from helproom.complaints import _model_in
 from helproom.configfile import ConfigTrouble
@@ -124,3 +125,12 @@ def test_the_example_explains_every_key() -> None:
     assert {"room_version", "fingerprint", "from", "api_key_file", "listen", "form"} <= found
     missing = [key for key in found if not re.search(rf"^[ #-]*{key}:", text, re.MULTILINE)]
     assert missing == []
+
+
+def test_a_schleuder_list_counts_with_address_and_key_and_is_no_flood(tmp_path: Path) -> None:
+    lines = 'mail:\n  schleuder: [{address: Reports@Lists.example.org, fingerprint: "' + "AB" * 20 + '"}]\n'
+    house = handover.house_of(read_settings(write_config(tmp_path, "mail:\n", lines)))
+    assert house.relays == (Relay("reports@lists.example.org", "AB" * 20),)
+    assert house.rate is not None
+    assert {"reports@lists.example.org", "reports-bounce@lists.example.org"} <= set(house.rate.exempt)
+    assert handover.house_of(read_settings(write_config(tmp_path))).relays == ()
