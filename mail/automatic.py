@@ -17,6 +17,7 @@ _SYSTEM = re.compile(
 STATUS_TYPES = frozenset(
     {"message/delivery-status", "message/global-delivery-status", "message/xdelivery-status"}
 )
+_RETURNED_TYPES = frozenset({"message/rfc822", "text/rfc822-headers"})
 _OPENING_BYTES = 4000
 _TAG = re.compile(r"<style.{0,4000}?</style>|<[^<>]{0,2000}>", re.IGNORECASE | re.DOTALL)
 _LIST_FIELDS = (
@@ -84,7 +85,11 @@ def _is_bounce(letter: Part, mail_from: str | None) -> bool:
     headers = letter.headers
     if letter.type == "multipart/report" or headers.raw("x-failed-recipients") or _has_status(letter):
         return True
-    return _is_from_bouncer(headers) or _tells_undelivered(letter, mail_from)
+    if _is_from_bouncer(headers) or _tells_undelivered(letter, mail_from):
+        return True
+    # Servers without RFC 3464 return the mail in parts of any kind of letter.
+    is_returned = any(part.type in _RETURNED_TYPES for part in letter.walk() if part is not letter)
+    return is_returned and _sender_of(headers, mail_from) == "" and not _is_answer(headers)
 
 
 def _has_status(letter: Part) -> bool:
@@ -94,10 +99,11 @@ def _has_status(letter: Part) -> bool:
 
 
 def _is_from_bouncer(headers: HeaderBlock) -> bool:
-    """Only mail servers leave the address in From empty."""
+    """Only mail servers leave the address in From empty, or its domain out."""
     given = " ".join(headers.raw("from")).strip().lower()
     named = [address.partition("@")[0] for _, address in headers.addresses("from")]
-    return given in _BOUNCERS or given.endswith("<>") or any(name in _BOUNCERS for name in named)
+    bare = given.rpartition("<")[2].removesuffix(">")
+    return bare in _BOUNCERS or given.endswith("<>") or any(name in _BOUNCERS for name in named)
 
 
 def _tells_undelivered(letter: Part, mail_from: str | None) -> bool:

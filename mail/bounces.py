@@ -16,7 +16,9 @@ _ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
 # RFC 3463, 2; whatever else stands there is not ours to repeat.
 _CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
 _EMPTY_LINE = re.compile(rb"\n[ \t]*\n")
-_QUOTED_ID = re.compile(rb"^[> ]{0,4}Message-ID:[ \t]*(<[!-~]{3,400}>)", re.IGNORECASE | re.MULTILINE)
+_QUOTED_ID = re.compile(
+    rb"^[> ]{0,4}Message-ID:[ \t]*(?:\n[ \t]+)?(<[!-~]{3,400}>)", re.IGNORECASE | re.MULTILINE
+)
 _MOST_RECIPIENTS = 100
 _HEAD_BYTES = 64_000
 """So much of a returned mail, or of a bounce in words, is looked at."""

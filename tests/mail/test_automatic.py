@@ -190,3 +190,32 @@ def test_the_null_sender_of_the_envelope_is_no_person(mail_from: str | None, why
 
 def test_x_loop_tells_through_whom_a_letter_came() -> None:
     assert loop_marks(letter("X-Loop: Help@desk.example", "X-Loop: rt")) == ("help@desk.example",)
+
+
+@pytest.mark.parametrize(
+    "sender",
+    ["MAILER-DAEMON", "Mail Delivery System <MAILER-DAEMON>", "<Postmaster>", "postmaster@mx.example"],
+)
+def test_a_bouncer_is_known_with_and_without_a_domain_and_though_it_says_bulk(sender: str) -> None:
+    assert why_automatic(letter(sender=sender), "") is BOUNCE
+    assert why_automatic(letter("Precedence: bulk", sender=sender), "") is BOUNCE
+
+
+@pytest.mark.parametrize(
+    ("type_", "mail_from", "more", "why"),
+    [
+        ("message/rfc822", "", (), BOUNCE),
+        ("message/delivery-status", "", (), BOUNCE),
+        ("text/rfc822-headers", "", (), BOUNCE),
+        ("message/rfc822", "", ("Auto-Submitted: auto-replied",), REPLY),
+        ("message/rfc822", SENDER, (), None),
+        ("image/png", "", (), REPLY),
+    ],
+)
+def test_what_a_server_returns_with_the_null_sender_is_a_bounce(
+    type_: str, mail_from: str, more: tuple[str, ...], why: Automatic | None
+) -> None:
+    body = f"--b\r\n\r\nIt failed.\r\n--b\r\nContent-Type: {type_}\r\n\r\nSubject: Hi\r\n--b--\r\n"
+    raw = f"From: {SENDER}\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+    parts = read_parts("\r\n".join([raw.strip(), *more, "", body]).encode())
+    assert why_automatic(parts, mail_from) is why

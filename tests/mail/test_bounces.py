@@ -236,3 +236,12 @@ def test_a_report_of_thousands_of_recipients_is_cut() -> None:
 )
 def test_codes_are_told_in_words(action: str, code: str, words: str) -> None:
     assert words_of(action, code) == words
+
+
+@pytest.mark.parametrize("sender", ["MAILER-DAEMON", MX])
+@pytest.mark.parametrize("field", [f"Message-ID: {OURS}", f"Message-ID:\n {OURS}", f"> Message-Id: {OURS}"])
+async def test_a_bounce_of_an_old_server_finds_its_ticket(office: Office, sender: str, field: str) -> None:
+    """As qmail writes them: no parts, and a copy of the mail below a line."""
+    words = f"Hi. This is a program.\n\n--- Below this line is a copy.\n\n{field}\nSubject: Re\n"
+    letter = await office.take_in(headers(sender).replace(b"<m1@", b"<m9@") + entity(words))
+    assert (letter.state, letter.ticket_id, letter.reason) == (LetterState.FOLLOW_UP, 1, "bounce")
