@@ -72,6 +72,8 @@ class ImapMailbox:
         self._account = account
         self._client: Any = None
         self._validity = 0
+        self._prefix = ""
+        """What the names of all our folders but the inbox must begin with (RFC 2342)."""
         self._hung_up = threading.Event()
 
     def open(self) -> None:
@@ -88,6 +90,7 @@ class ImapMailbox:
         with told():
             self._secure()
             _log_in(self._client, self._account)
+            self._prefix = _prefix_of(self._client)
         self.go_back()
 
     def go_back(self) -> None:
@@ -98,7 +101,7 @@ class ImapMailbox:
     def go_aside(self) -> list[Waiting]:
         """Select the folder of refused letters, and return them."""
         with told("open the folder for letters that are not taken in"):
-            self._select(self._account.quarantined)
+            self._select(self._named(self._account.quarantined))
         return self.waiting()
 
     def _select(self, folder: str) -> None:
@@ -128,7 +131,12 @@ class ImapMailbox:
 
     def _missing(self) -> list[str]:
         wanted = (self._account.processed, self._account.quarantined)
-        return [name for name in wanted if name is not None and not self._client.folder_exists(name)]
+        names = [self._named(name) for name in wanted if name is not None]
+        return [name for name in names if not self._client.folder_exists(name)]
+
+    def _named(self, folder: str) -> str:
+        is_whole = folder.startswith(self._prefix) or folder.upper() == "INBOX"
+        return folder if is_whole else f"{self._prefix}{folder}"
 
     def waiting(self) -> list[Waiting]:
         """Return all letters that are not flagged as deleted, whether somebody has read them or not."""
@@ -181,9 +189,9 @@ class ImapMailbox:
             if folder is None or outcome is Outcome.DROPPED:
                 self._delete(_uid(letter))
             elif self._client.has_capability("MOVE"):
-                self._client.move([_uid(letter)], folder)
+                self._client.move([_uid(letter)], self._named(folder))
             else:
-                self._client.copy([_uid(letter)], folder)
+                self._client.copy([_uid(letter)], self._named(folder))
                 self._delete(_uid(letter))
 
     def _delete(self, uid: int) -> None:
@@ -222,6 +230,11 @@ class ImapMailbox:
 
 def _uid(letter: Waiting) -> int:
     return int(letter.key.partition("/")[2])
+
+
+def _prefix_of(client: _Client) -> str:
+    personal = client.namespace().personal if client.has_capability("NAMESPACE") else None
+    return str(personal[0][0]) if personal else ""
 
 
 def _log_in(client: _Client, account: ImapAccount) -> None:

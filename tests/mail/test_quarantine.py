@@ -2,12 +2,14 @@
 """Letters in quarantine, opened for those who asked, and taken in when somebody says so."""
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 
 from desk import quarantine
 from desk.delivery import Delivery
 from desk.quarantine import Wanted
+from mail.limits import Allowance
 from mail.quarantine import QuarantineReader
 from storage.states import LetterState, OutboxState
 from tests.mail.office import AGENT, Office, open_office
@@ -78,3 +80,35 @@ async def test_a_letter_that_cannot_be_opened_says_why_and_a_release_does_not_lo
     await release(office, letter.id)
     letter = await office.letter(letter.id)
     assert (letter.state, letter.released_by) == (LetterState.QUARANTINED, None)
+
+
+async def test_a_letter_is_judged_again_by_what_holds_now_whatever_is_killed_meanwhile(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letter = await office.take_in(BOMB)
+    assert letter.state is LetterState.QUARANTINED
+    await recheck(office, letter.id)
+    await office.worker().work(letter.id)
+    assert (await office.letter(letter.id)).state is LetterState.QUARANTINED
+    monkeypatch.setattr("mail.parts.Allowance", partial(Allowance, header_bytes=10_000_000))
+    await recheck(office, letter.id)
+    # Whoever begins it and is killed leaves it for the next.
+    assert await office.worker()._shelf.begin(letter.id) is not None
+    await office.worker().work(letter.id)
+    letter = await office.letter(letter.id)
+    assert (letter.state, letter.ticket_id, letter.tries) == (LetterState.TICKET, 1, 2)
+    await office.worker().work(letter.id)
+    async with office.units() as unit:
+        assert len(await unit.tickets.open_in(None)) == 1
+        rows = await unit.outbox.in_state(OutboxState.PENDING)
+        said = [row.payload or "" for row in rows]
+    assert len([each for each in said if "is in quarantine as before: The letter has more than" in each]) == 1
+    assert len([each for each in said if "Letter 1 has become ticket 1." in each]) == 1
+
+
+async def recheck(office: Office, number: int) -> None:
+    async with office.units() as unit:
+        room = await unit.rooms.of_operators()
+        assert room is not None
+        letter = await quarantine.seen_from(unit, room, number)
+        await quarantine.recheck(unit, office.world, letter, room, None)

@@ -53,7 +53,8 @@ userdb {{
 }}
 namespace inbox {{
   inbox = yes
-  separator = /
+  separator = {separator}
+  prefix = {prefix}
 }}
 service anvil {{
   chroot =
@@ -180,8 +181,12 @@ class _Daemon:
 class Dovecot(_Daemon):
     """An IMAP server with one account, USER with PASSWORD; mail and ports outlive a stop."""
 
-    def __init__(self, *, capability: str = "") -> None:
-        """Write the config. `capability`: what the server claims to be able to do, instead of the truth."""
+    def __init__(self, *, capability: str = "", separator: str = "/", prefix: str = "") -> None:
+        """Write the config.
+
+        `capability`: what the server claims to be able to do, instead of the truth. `prefix`: what the names
+        of all folders but the inbox begin with.
+        """
         super().__init__("dovecot")
         self.imap, self.imaps = free_port(), free_port()
         self.certificate: Certificate = make_certificate(self.folder)
@@ -197,6 +202,8 @@ class Dovecot(_Daemon):
                 imap=self.imap,
                 imaps=self.imaps,
                 capability=capability,
+                separator=separator,
+                prefix=prefix,
                 **_users(),
             )
         )
