@@ -98,11 +98,11 @@ async def recheck(context: Context, ticket: Ticket) -> Reply:
     return Reply(f"{what} opened again; what comes of it is said here.")
 
 
-@family.command("recheck all", who=Who.ADMINS)
+@family.command("key recheck", who=Who.ADMINS)
 async def recheck_all(context: Context) -> Reply:
     """Open all letters once more that could not be opened, in all tickets, after a key of the desk has come.
 
-    !recheck all
+    !key recheck
     """
     numbers = await rechecking.ask_for_all(context.unit, context.world)
     if not numbers:

@@ -55,7 +55,7 @@ async def tell_of_new_key(unit: Unit, world: World) -> Sequence[int]:
     if numbers:
         text = (
             "A secret key was imported. Letters of these tickets could not be opened before: "
-            f"{named(numbers)}. `!recheck all` opens them again, `!recheck` in a ticket's thread its own."
+            f"{named(numbers)}. `!key recheck` opens them again, `!recheck` in a ticket's thread its own."
         )
         await tell_operators(unit, world, text)
     return numbers

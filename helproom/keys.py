@@ -79,7 +79,7 @@ def _tell_of_new_key(settings: Settings) -> None:
         complain(f"Note: it is not known which letters it opens. {trouble}")
         return
     if numbers:
-        say(f"Letters of these tickets could not be opened before: {named(numbers)}. `!recheck all` in the")
+        say(f"Letters of these tickets could not be opened before: {named(numbers)}. `!key recheck` in the")
         say("operators' room opens them again; it is told there, too.")
 
 

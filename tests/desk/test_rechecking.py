@@ -121,22 +121,22 @@ async def test_an_admin_has_all_shut_letters_opened_again(desk: Desk):
     await came(desk, open_one, token=token)
     shut_too = replace(SHUT, headers=replace(SHUT.headers, message_id="<3@example.org>", sender="kim@x.test"))
     await came(desk, shut_too)
-    assert await desk.say("!recheck all", by=BEN, where="ops") == "`!recheck all` is for admins of this desk."
-    said = await desk.say("!recheck all", where="ops")
+    assert await desk.say("!key recheck", by=BEN, where="ops") == "`!key recheck` is for admins of this desk."
+    said = await desk.say("!key recheck", where="ops")
     assert said == "Opened again in #1, #2; what comes of it is said in their threads."
     rows = await desk.rows(RECHECK)
     assert [(row.ticket_id, row.message_id) for row in rows] == [(1, 1), (2, 3)]
     for row in rows:
         async with desk.units() as unit:
             await conclude(unit, desk.world, row.id, row.message_id, OPEN)
-    assert await desk.say("!recheck all", where="ops") == "No letter is kept that could not be opened."
+    assert await desk.say("!key recheck", where="ops") == "No letter is kept that could not be opened."
 
 
 async def test_a_letter_from_before_this_was_noted_counts_by_its_ticket(desk: Desk):
     await came(desk)
     async with desk.units() as unit:
         (await unit.messages.get(1)).encryption = None
-    assert "#1" in await desk.say("!recheck all", where="ops")
+    assert "#1" in await desk.say("!key recheck", where="ops")
 
 
 async def test_operators_read_which_letters_a_new_key_may_open(desk: Desk):
