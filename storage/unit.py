@@ -17,6 +17,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from storage import one_trip
 from storage.contacts import Keys, Pins
+from storage.enclosures import Enclosures
 from storage.facts import Facts
 from storage.journal import Journal
 from storage.letters import Letters
@@ -76,6 +77,10 @@ class Unit:
     @cached_property
     def messages(self) -> Messages:
         return Messages(self.session, self.vault)
+
+    @cached_property
+    def enclosures(self) -> Enclosures:
+        return Enclosures(self.session)
 
     @cached_property
     def letters(self) -> Letters:

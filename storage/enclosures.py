@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Files that leave with an answer: the table, and its named queries."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from sqlalchemy import ForeignKey, String, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, undefer
+
+from storage.models import Base, Message, Ticket
+from storage.sealed import Sealed, SealedBytes
+from storage.sealing import DataKey
+
+
+class Enclosure(Base):
+    """A file that an agent wants to go out; without a size it has not been fetched yet."""
+
+    __tablename__ = "enclosure"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(String(64), unique=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"), index=True)
+    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), index=True)
+    """The answer with which it leaves; None as long as it waits for one."""
+    event_id: Mapped[str | None] = mapped_column(String(255), index=True)
+    """The Matrix event that brought it; None until it is known which one was meant."""
+    size: Mapped[int | None]
+    """Bytes."""
+    asked_at: Mapped[dt.datetime]
+    name_sealed: Mapped[bytes | None]
+    media_type_sealed: Mapped[bytes | None]
+    content_sealed: Mapped[bytes | None] = mapped_column(deferred=True, deferred_raiseload=True)
+    name = Sealed("name_sealed")
+    media_type = Sealed("media_type_sealed")
+    content = SealedBytes("content_sealed")
+
+    ticket: Mapped[Ticket] = relationship(lazy="raise")
+
+    def data_key(self) -> DataKey:
+        """Return the ticket's key: a file is as secret as what was said."""
+        return self.ticket.data_key()
+
+
+class Enclosures:
+    """Files, each with its ticket, whose key it is sealed with; their content only where it is asked for."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, enclosure: Enclosure) -> Enclosure:
+        """Add a file whose sealed attributes are set afterwards; return it with its id."""
+        self._session.add(enclosure)
+        await self._session.flush()
+        return enclosure
+
+    async def get(self, enclosure_id: int) -> Enclosure | None:
+        """Return a file with its ticket."""
+        query = (
+            select(Enclosure)
+            .where(Enclosure.id == enclosure_id)
+            .options(joinedload(Enclosure.ticket))
+            .execution_options(populate_existing=True)
+        )
+        return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def waiting(self, ticket: Ticket) -> Sequence[Enclosure]:
+        """Return a ticket's files that no answer has taken along yet, in the order of asking."""
+        query = (
+            select(Enclosure)
+            .where(Enclosure.ticket_id == ticket.id, Enclosure.message_id.is_(None))
+            .options(joinedload(Enclosure.ticket))
+            .order_by(Enclosure.id)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def of(self, message: Message, *, contents: bool = False) -> Sequence[Enclosure]:
+        """Return the files of an answer, in the order of asking; with `contents` what is in them, too."""
+        query = (
+            select(Enclosure)
+            .where(Enclosure.message_id == message.id)
+            .options(joinedload(Enclosure.ticket))
+            .order_by(Enclosure.id)
+        )
+        if contents:
+            query = query.options(undefer(Enclosure.content_sealed)).execution_options(populate_existing=True)
+        return (await self._session.scalars(query)).all()
+
+    async def by_event(self, event_id: str) -> Enclosure | None:
+        """Return the file that a Matrix event brought, unless it has left."""
+        query = select(Enclosure).where(Enclosure.event_id == event_id).options(joinedload(Enclosure.ticket))
+        return (await self._session.scalars(query)).first()
+
+    async def drop(self, *enclosures: Enclosure) -> None:
+        """Forget files for good."""
+        for enclosure in enclosures:
+            await self._session.delete(enclosure)
+        await self._session.flush()
