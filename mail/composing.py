@@ -14,6 +14,7 @@ from email.message import EmailMessage
 from typing import Protocol
 
 from mail import pgp_packets
+from mail.enclosing import EnclosedFile, file_part
 
 OUTER_SUBJECT = "..."
 """What the world reads instead of the subject of an encrypted mail."""
@@ -74,6 +75,7 @@ class OutgoingLetter:
     """Where answers go, if not to `sender`."""
     autocrypt_key: bytes | None = field(default=None, repr=False)
     """The queue's public key, to offer it."""
+    files: tuple[EnclosedFile, ...] = field(default=(), repr=False)
     automatic: bool = False
     """Nobody wrote it: it says so, and is not to be answered by programs (RFC 3834)."""
 
@@ -129,7 +131,7 @@ def _compose_encrypted(letter: OutgoingLetter, protection: Encrypting) -> bytes:
     outer = _fields(letter, OUTER_SUBJECT)
     shown = [("HP-Outer", f"{name}: {value}") for name, value in outer]
     # RFC 9788 reads `hp`; mail programs of the years before it read `protected-headers`.
-    payload = _head([*inner, *shown]) + _text_part(letter.text, '; hp="cipher"; protected-headers="v1"')
+    payload = _head([*inner, *shown]) + _content(letter, "cipher", _copy_of(letter.subject))
     sealed = protection.keyring.encrypt_and_sign(payload, to=protection.keys, signer=protection.signer)
     version = b"Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1\r\n"
     message = (
@@ -143,8 +145,7 @@ def _compose_encrypted(letter: OutgoingLetter, protection: Encrypting) -> bytes:
 def _compose_signed(letter: OutgoingLetter, protection: Signing) -> bytes:
     # The headers are signed too (RFC 9788, hp="clear"); trailing blanks are encoded (RFC 3156, 5).
     fields = _fields(letter, one_line(letter.subject))
-    payload = _head(fields)
-    payload += _text_part(letter.text, '; hp="clear"; protected-headers="v1"')
+    payload = _head(fields) + _content(letter, "clear")
     signed = protection.keyring.sign_detached(payload, signer=protection.signer)
     signature = (
         b'Content-Type: application/pgp-signature; name="signature.asc"\r\n'
@@ -154,11 +155,37 @@ def _compose_signed(letter: OutgoingLetter, protection: Signing) -> bytes:
     return _multipart([*fields, *_offer(letter)], kind, [payload, signature])
 
 
+def _copy_of(subject: str) -> str:
+    """Lines that programs show which open the mail and know no protected headers (RFC 9788, 5.2.3).
+
+    To whoever is not known to use a newer program they are to be sent (5.2.2); newer ones hide them.
+    """
+    return f"Subject: {one_line(subject)}\n\n"
+
+
+def _content(letter: OutgoingLetter, hp: str, copy: str = "") -> bytes:
+    """The text, or the text and files, from the Content-Type on; its root says how headers are protected."""
+    root = f'; hp="{hp}"; protected-headers="v1"'
+    text, shown = f"{copy}{letter.text}", '; hp-legacy-display="1"' if copy else ""
+    if not letter.files:
+        return _text_part(text, root + shown)
+    try:
+        files = [file_part(file) for file in letter.files]
+    except ValueError:
+        raise Uncomposable("A file has no media type that can leave.") from None
+    return _parts("multipart/mixed" + root, [_text_part(text, shown), *files])
+
+
 def _multipart(fields: Fields, kind: str, parts: Sequence[bytes]) -> bytes:
+    return _head(fields) + b"MIME-Version: 1.0\r\n" + _parts(kind, parts)
+
+
+def _parts(kind: str, parts: Sequence[bytes]) -> bytes:
+    """A multipart from its Content-Type on."""
     # Derived from the content, so that it cannot occur in it and needs no chance.
     boundary = "=-" + hashlib.sha256(b"".join(parts)).hexdigest()[:40]
-    content_type = f"MIME-Version: 1.0\r\nContent-Type: {kind.replace('; ', ';' + chr(13) + chr(10) + ' ')};"
-    head = _head(fields) + f'{content_type}\r\n boundary="{boundary}"\r\n\r\n'.encode("ascii")
+    content_type = f"Content-Type: {kind.replace('; ', ';' + chr(13) + chr(10) + ' ')};"
+    head = f'{content_type}\r\n boundary="{boundary}"\r\n\r\n'.encode("ascii")
     delimiter = f"--{boundary}\r\n".encode("ascii")
     return (
         head + b"".join(delimiter + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode("ascii")

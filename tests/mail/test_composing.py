@@ -70,7 +70,8 @@ def test_an_encrypted_mail_tells_the_world_nothing_and_its_reader_all(desk: Desk
     assert inner["Subject"] == "Re: My sécret disk"
     assert inner["Content-Type"].params["hp"] == "cipher"
     assert "Subject: ..." in inner.get_all("HP-Outer", [])
-    assert body(inner) == WORDS
+    assert inner["Content-Type"].params["hp-legacy-display"] == "1"
+    assert body(inner) == f"Subject: Re: My sécret disk\n\n{WORDS}"
     for name in ("From", "To", "Reply-To", "Message-ID", "In-Reply-To", "References"):
         assert inner[name] == outer[name]
     assert inner["Reply-To"] == "help+token@desk.example"
@@ -93,6 +94,7 @@ def test_a_signed_mail_verifies_byte_for_byte(desk: Desk, alice: Person, tmp_pat
     assert {"8": "pgp-sha256", "10": "pgp-sha512"}[valid[9]] == outer["Content-Type"].params["micalg"]
     inner = parse(content)
     assert inner["Content-Type"].params["hp"] == "clear"
+    assert "hp-legacy-display" not in inner["Content-Type"].params
     assert body(inner) == WORDS
 
 
