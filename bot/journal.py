@@ -65,7 +65,7 @@ class Journal:
             rooms = await unit.rooms.all_open()
             ours = {room.room_id for room in rooms}
             for heard in batch.heard:
-                if heard.room_id in ours and self._matters(heard):
+                if heard.room_id in ours and await self._matters(unit, heard):
                     await self._add(unit, heard, recovered=batch.recovered)
             for closed in batch.undecryptable:
                 if closed.room_id in ours and closed.sender != self._own_id:
@@ -76,11 +76,13 @@ class Journal:
             if change.user_id == self._own_id and change.membership == "invite":
                 self.invitations.put_nowait(change)
 
-    def _matters(self, heard: Heard) -> bool:
-        """Talk among agents is not ours to keep: only commands, and reactions that are buttons."""
+    async def _matters(self, unit: Unit, heard: Heard) -> bool:
+        """Talk among agents is not ours to keep: only commands, buttons, and that a file is taken back."""
         if heard.kind is Kind.MESSAGE:
             return heard.decrypted and heard.msgtype == "m.text" and is_command(heard.body)
-        return heard.kind is Kind.REACTION and _bare(heard.key) in _BUTTONS
+        if heard.kind is Kind.REDACTION:
+            return await unit.enclosures.by_event(heard.relates_to or "") is not None
+        return _bare(heard.key) in _BUTTONS
 
     async def _tell_gaps(self, unit: Unit, rooms: Sequence[Room], batch: Batch) -> None:
         for room in rooms:

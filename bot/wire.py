@@ -29,6 +29,13 @@ REJECTIONS = {
 }
 
 
+_PIECE = 64 * 1024
+
+
+class TooLarge(Exception):
+    """A file has more bytes than it may have."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came back: HTTP status, JSON object (empty when it was none), seconds to wait if asked."""
@@ -77,6 +84,29 @@ async def request(
     answer = await exchange(client, method, where, body, patience=patience)
     raise_for(answer)
     return answer.body
+
+
+async def fetch(client: AsyncClient, where: str, *, largest: int, patience: float = 60.0) -> bytes:
+    """Return a file that the homeserver holds, of at most `largest` bytes.
+
+    Raises TooLarge, and what `request` does.
+    """
+    headers = {"Authorization": f"Bearer {client.access_token}"}
+    try:
+        response = await client.send("GET", where, None, headers, timeout=patience)
+        async with response:
+            content = bytearray()
+            async for piece in response.content.iter_chunked(_PIECE):
+                content += piece
+                if len(content) > largest:
+                    raise TooLarge
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise TryLater(UNREACHABLE) from error
+    if response.status != HTTPStatus.OK:
+        found = _parsed(bytes(content))
+        raise_for(Answer(response.status, found, _pause(response.headers.get("Retry-After"), found)))
+        raise TryLater(f"Something else answers for the homeserver (HTTP {response.status}).")
+    return bytes(content)
 
 
 def raise_for(answer: Answer) -> None:

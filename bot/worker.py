@@ -11,7 +11,7 @@ import commands
 from bot.heard import Kind
 from bot.journal import Journalled, read
 from commands.context import Context, Reply
-from desk import threads
+from desk import attaching, threads
 from desk.house import House
 from desk.posting import Say, lane_of, say_in
 from desk.world import Refusal, World
@@ -108,7 +108,10 @@ class Worker:
         if room is None or event.sender is None or event.sender not in self._house.agents:
             return
         heard = read(event.content or "")
-        context = await self._context(unit, event.sender, room, heard)
+        if heard.kind is Kind.REDACTION:
+            await attaching.withdraw(unit, self._world, heard.target or "")
+            return
+        context = await self._context(unit, event, room, heard)
         # Reactions travel in clear and name no device, so that they cannot be verified: they count as what
         # the homeserver says they are, since the buttons would be of no use otherwise.
         if self._only_verified and heard.kind is Kind.MESSAGE and not heard.verified:
@@ -122,12 +125,12 @@ class Worker:
         if reply is not None:
             await self._say(unit, room, context, event, reply)
 
-    async def _context(self, unit: Unit, agent: str, room: Room, heard: Journalled) -> Context:
+    async def _context(self, unit: Unit, event: Event, room: Room, heard: Journalled) -> Context:
         # A plain reply to an announcement is about its ticket as much as a word in its thread.
         root = heard.thread or (heard.target if heard.kind is Kind.MESSAGE else None)
         thread = await threads.of_event(unit, root) if root else None
         return Context(
-            agent=agent,
+            agent=event.sender or "",
             room=room,
             ticket_in_thread=thread.ticket if thread is not None else None,
             thread_ended=thread is not None and not thread.goes_on,
@@ -138,6 +141,8 @@ class Worker:
             world=self._world,
             house=self._house,
             verified=heard.verified,
+            event_id=event.event_id,
+            reply_to=heard.target if heard.kind is Kind.MESSAGE else None,
             pills=heard.pills,
         )
 

@@ -2,6 +2,7 @@
 """What agents can say: one file per family, and this one line that lists them."""
 
 from commands import (
+    attaching,
     keys,
     operators,
     pins,
@@ -21,6 +22,7 @@ from commands.running import Runner
 FAMILIES = (
     tickets.family,
     replies.family,
+    attaching.family,
     templates.family,
     problems.family,
     rooms.family,

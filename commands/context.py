@@ -28,6 +28,10 @@ class Context:
     house: House
     verified: bool = False
     """The device that sent this was signed by its owner's pinned identity."""
+    event_id: str = ""
+    """The message that says it."""
+    reply_to: str | None = None
+    """The event that the message answers, where a person chose it."""
     pills: tuple[str, ...] = ()
     """Matrix user ids that the message links to, while its text shows display names only."""
     thread_ended: bool = False

@@ -75,13 +75,17 @@ async def forget(context: Context, ticket: Ticket, fingerprint: Words = Words(()
 async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> None:
     """Ask the user to confirm their key, or to send one, with the template “key-ask” and words of your own.
 
-    It is a mail like any other: a preview first, then the hold.
+    It is a mail like any other: a preview first, then the hold. Where it cannot be encrypted, and an answer
+    would be refused, the fixed words of the template “key-ask-clear” leave in clear, with nothing of the
+    user's and none of your own. That needs a verified device, and everybody is told.
 
     !key ask
     !key ask You can reach us at the next meeting, too.
     """
     answer = Answer(context.agent, text, context.said_at)
-    await key_decisions.ask(context.unit, context.world, context.house, ticket, answer)
+    await key_decisions.ask(
+        context.unit, context.world, context.house, ticket, answer, verified=context.verified
+    )
 
 
 @family.command("recheck")

@@ -13,6 +13,7 @@ family = Commands()
 
 # Some keyboards make one long dash of two short ones.
 _PLAIN = frozenset({"--plain", "—plain", "–plain"})
+_QUOTE = frozenset({"--quote", "—quote", "–quote"})
 
 
 @family.command("reply", aliases=("r", "answer"))
@@ -23,25 +24,41 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> None:
     key=value pairs for its variables), the template is used, and what stands below it is added.
     A preview shows what is going to leave, to whom and how protected; then it waits in the hold.
 
+    With --quote first, the user's last message stands above it, quoted, without older quotes and signatures.
+    It can only leave where it is no less protected than what it quotes.
+
     With --plain first, your own words leave in clear where the desk would refuse to: no template, nothing of
     what the user wrote, not even the subject. It needs a verified device, and everybody is told.
 
     !reply Hello,
     !reply wifi
     !reply known-issue link=https://example.org/1
+    !reply --quote Yes, exactly that.
     !reply --plain Please write to us again, and send your public key along.
     """
     option, after = Remaining(text).word()
     if option in _PLAIN:
         await _reply_in_clear(context, ticket, after.rest())
         return
-    if option.startswith("--") and option.strip("-"):
-        raise Refusal(f"`!reply` has no {option[:20]}, only --plain. Begin with another word.")
+    quotes = option in _QUOTE
+    words = after.rest() if quotes else text
+    _refuse_option(words)
+    if not words:
+        raise Refusal("Something is missing: your words, after --quote.")
     is_here = context.ticket_in_thread is not None and not context.thread_ended
     command = "!reply" if is_here else f"!reply #{ticket.id}"
-    filled = await templates.expand(context.unit, context.house, ticket, text, command)
-    answer = replies.Answer(context.agent, filled, context.said_at)
+    filled = await templates.expand(context.unit, context.house, ticket, words, command)
+    answer = replies.Answer(context.agent, filled, context.said_at, quotes=quotes, takes_files=True)
     await replies.begin(context.unit, context.world, context.house, ticket, answer)
+
+
+def _refuse_option(words: str) -> None:
+    """No option is taken for the beginning of a text, nor the other way round."""
+    option, _ = Remaining(words).word()
+    if option in _PLAIN | _QUOTE:
+        raise Refusal("With --plain nothing of the user's can leave, so that it goes with no --quote.")
+    if option.startswith("--") and option.strip("-"):
+        raise Refusal(f"`!reply` has no {option[:20]}, only --quote and --plain. Begin with another word.")
 
 
 async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
@@ -49,11 +66,12 @@ async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
         raise Refusal(
             "`!reply --plain` needs a device that you have verified (cross-signed). Nothing was sent."
         )
+    _refuse_option(text)
     if not text:
         raise Refusal("Something is missing: your words, after --plain.")
     if await templates.expand(context.unit, context.house, ticket, text) != text:
         raise Refusal("With --plain only your own words can leave, no template.")
-    answer = replies.Answer(context.agent, text, context.said_at, Path.PLAIN)
+    answer = replies.Answer(context.agent, text, context.said_at, Path.PLAIN, takes_files=True)
     await replies.begin(context.unit, context.world, context.house, ticket, answer)
 
 

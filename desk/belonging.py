@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from desk.arrival import Arrival, Desk
+from desk.subjects import numbers_in
 from storage.models import Ticket
 from storage.sealing import address_tag
 from storage.states import MessageKind
 from storage.unit import Unit
 
-_OUR_TAG = re.compile(r"\[#([0-9]{1,9})\]")
 _MOST_TAGS = 5
 """In one subject; what comes after them counts for nothing."""
 
@@ -121,8 +121,7 @@ async def _by_reference(desk: Desk, arrival: Arrival, kind: MessageKind) -> Sequ
 
 def _by_our_tag(arrival: Arrival) -> list[int]:
     headers = arrival.opened.headers
-    found = list(_OUR_TAG.finditer(headers.subject))[:_MOST_TAGS] if headers.protected else []
-    return [int(match[1]) for match in found]
+    return numbers_in(headers.subject) if headers.protected else []
 
 
 async def _beside_own_letter(desk: Desk, arrival: Arrival) -> Belonging | None:

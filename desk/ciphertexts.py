@@ -27,4 +27,6 @@ async def with_warning(
         first = await unit.letters.first_with(seen)
         if first.letter_id != letter.id and first.contact_tag != contact_tag:
             warnings.append(_AGAIN.format(date=f"{first.seen_at:%Y-%m-%d}"))
-    return replace(opened, problems=(*opened.problems, *dict.fromkeys(warnings))) if warnings else opened
+    if not warnings:
+        return opened
+    return replace(opened, problems=(*opened.problems, *dict.fromkeys(warnings)), is_replayed=True)

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import structlog
 
+from desk.attaching import FETCH
 from desk.posting import aside_of, tell_operators
 from desk.receipts import delivered, overtaken, refused, unclear
 from desk.world import World
@@ -31,7 +32,7 @@ REFUSALS_BEFORE_PARKING = 12
 """How often the other side may refuse a row that people can mend: with the usual pauses half an hour."""
 _LONGEST_PAUSE = {"mail": dt.timedelta(hours=1)}
 _USUAL_LONGEST_PAUSE = dt.timedelta(minutes=5)
-_LIFETIME = {"mail": dt.timedelta(days=3)}
+_LIFETIME = {"mail": dt.timedelta(days=3), FETCH: dt.timedelta(minutes=15)}
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,7 @@ class Delivery:
     def _weigh(self, row: Outbox, outcome: Outcome) -> Outcome:
         """Lose patience after a while; a refusal too may pass, as when the bot is put back into a room."""
         if isinstance(outcome, Later) and self._too_old(row):
-            return Impossible(f"{outcome.why}; given up after {_LIFETIME[row.kind].days} days")
+            return Impossible(f"{outcome.why}; given up after {_words(_LIFETIME[row.kind])}")
         if isinstance(outcome, Refused):
             self._refusals[row.id] += 1
             enough = self._refusals[row.id] >= REFUSALS_BEFORE_PARKING
@@ -304,6 +305,10 @@ async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
 
 class StopDelivery(Exception):
     """Delivering cannot go on at all (the access token is gone, for one); stops the process."""
+
+
+def _words(life: dt.timedelta) -> str:
+    return f"{life.days} days" if life.days else f"{life // dt.timedelta(minutes=1)} minutes"
 
 
 def _pause(row: Outbox) -> dt.timedelta:

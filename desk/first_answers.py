@@ -8,6 +8,7 @@ from desk.arrival import Arrival, Desk
 from desk.policy import Path, protection_of
 from desk.posting import Slot, put, tell_operators
 from desk.replies import MAIL
+from desk.subjects import tagged
 from desk.templates import chain, existing, fill, values_for, variant
 from desk.world import Refusal
 from storage.models import Message, Ticket
@@ -92,6 +93,6 @@ async def _keep(desk: Desk, ticket: Ticket, text: str) -> Message:
         base_id=await desk.unit.messages.newest_in(ticket),
     )
     message.text = text
-    message.subject = desk.house.queue(ticket.mailbox).role_name
+    message.subject = tagged(ticket.id, desk.house.queue(ticket.mailbox).role_name)
     message.details = to_json({"path": Path.AUTOMATIC})
     return await desk.unit.messages.add(message)

@@ -82,6 +82,10 @@ class House:
     """The template that answers new tickets by itself; None: nothing does."""
     most_first_answers: int = 60
     """Within an hour; beyond them none leaves."""
+    most_files: int = 5
+    """With one answer."""
+    files_size: int = 10_000_000
+    """Bytes, of all files of one answer together."""
     rate: Rate | None = None
     """None: as many as come."""
     relays: tuple[Relay, ...] = ()

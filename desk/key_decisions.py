@@ -10,6 +10,7 @@ from desk.house import House
 from desk.key_states import FLAW_WORDS, USED, current, flaw_of, waiting
 from desk.keys import absorb, keep
 from desk.opened import OfferedKey
+from desk.policy import Path, protection_of
 from desk.posting import tell_operators
 from desk.replies import Answer
 from desk.world import Refusal, World
@@ -20,6 +21,8 @@ from storage.unit import Unit
 
 ASK_TEMPLATE = "key-ask"
 """The template with which `!key ask` asks; agents write it."""
+CLEAR_TEMPLATE = "key-ask-clear"
+"""The one with which it asks where nothing can be encrypted: nothing in it can come from the ticket."""
 _FEWEST_DIGITS = 8
 _DIGITS = re.compile(r"[0-9A-F]{8,40}")
 _UNDECIDED = frozenset({KeyState.SEEN, KeyState.CHANGED})
@@ -96,11 +99,22 @@ def _mark(contact_tag: str, world: World, agent: str | None) -> KnownOnce:
     return KnownOnce(contact_tag=contact_tag, forgotten_at=world.now(), forgotten_by=agent)
 
 
-async def ask(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> None:
+async def ask(
+    unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer, *, verified: bool
+) -> None:
     """Hold a mail that asks the user to confirm their key or to send one; `answer.text` is added to it.
 
-    The words are those of the template `key-ask`. Raises Refusal when there is none, and as `replies.begin`.
+    The words are those of the template `key-ask`. Where such a mail would be refused, since it cannot be
+    encrypted and must not leave in clear, those of `key-ask-clear` leave in clear, and nothing else.
+    Raises Refusal when there is no such template, and as `replies.begin`.
     """
+    try:
+        await protection_of(unit, ticket, world.now())
+    except Refusal as why:
+        if not verified:
+            raise Refusal(f"{why}\nTo ask for a key in clear, use a device that you have verified.") from None
+        await _ask_in_clear(unit, world, house, ticket, answer)
+        return
     if await unit.templates.by_name(ASK_TEMPLATE) is None:
         raise Refusal(
             f"There is no template “{ASK_TEMPLATE}” yet, and I have no words of my own. Write one: "
@@ -113,6 +127,23 @@ async def ask(unit: Unit, world: World, house: House, ticket: Ticket, answer: An
     line = f"{ASK_TEMPLATE} fingerprint={fingerprint}\n{answer.text}"
     text = await templates.expand(unit, house, ticket, line)
     await replies.begin(unit, world, house, ticket, Answer(answer.agent, text, answer.said_at))
+
+
+async def _ask_in_clear(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> None:
+    """Ask in clear, under the rules of `!reply --plain`."""
+    if answer.text:
+        raise Refusal(
+            f"This leaves in clear, so only the text of the template “{CLEAR_TEMPLATE}” can leave: say "
+            "`!key ask` alone, or `!reply --plain` with words of your own."
+        )
+    text = await templates.house_words(unit, house, ticket, CLEAR_TEMPLATE)
+    if text is None:
+        raise Refusal(
+            f"This leaves in clear, with words that are the same for everybody. Write them once: "
+            f"`!template add {CLEAR_TEMPLATE} {ticket.language} …`; {{role}} in it is the desk's name."
+        )
+    request = Answer(answer.agent, text, answer.said_at, Path.KEY_REQUEST)
+    await replies.begin(unit, world, house, ticket, request)
 
 
 async def pin_imported(unit: Unit, world: World, contact_tag: str, key: OfferedKey) -> None:

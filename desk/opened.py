@@ -205,6 +205,8 @@ class Opened:
     """SHA-256 of the session keys: one that came before, from somebody else, is a ciphertext replayed."""
     relayed: tuple[str, ...] = ()
     """What a list says that relayed the letter and signed that, in sentences; empty when none did."""
+    is_replayed: bool = False
+    """Such a one is in it; known only once the letter's sender is."""
     problems: tuple[str, ...] = ()
     """Sentences for the agent about what is odd with this letter."""
 

@@ -20,8 +20,28 @@ class Path(StrEnum):
     """What an agent wrote, with whatever the desk puts to it."""
     PLAIN = "plain"
     """An agent's own new words and nothing else, in clear at that agent's word (`!reply --plain`)."""
+    KEY_REQUEST = "key-request"
+    """The fixed words of a template that ask for a key, in clear at an agent's word (`!key ask`)."""
     AUTOMATIC = "automatic"
     """What no person wrote: the first answer by template."""
+
+
+IN_CLEAR = frozenset({Path.PLAIN, Path.KEY_REQUEST})
+"""What leaves in clear where the desk would refuse: with nothing of the user's, not even the subject."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What a mail carries beside words, and what its preview promised."""
+
+    quote: bool = False
+    """Words of the user's are quoted."""
+    files: bool = False
+    as_encrypted: bool = False
+    """It was shown as one that leaves encrypted."""
+
+
+WORDS_ALONE = Load()
 
 
 @dataclass(frozen=True)
@@ -35,12 +55,15 @@ class Protection:
     """What is known of the key, for the preview."""
     overridden: bool = False
     """An agent asked for clear where the desk would not send."""
+    asked_with: str = field(default="", compare=False)
+    """With which words."""
 
     @property
     def words(self) -> str:
         """What the agent reads in the preview."""
         if self.overridden:
-            return "NOT encrypted, as an agent asked for (--plain): anybody on its way can read it; signed"
+            asked = f"as an agent asked for ({self.asked_with})"
+            return f"NOT encrypted, {asked}: anybody on its way can read it; signed"
         if self.fingerprint is None:
             return "NOT encrypted (the user never wrote encrypted, and no key is known); signed"
         return f"encrypted to the user's key {spaced(self.fingerprint)}{self.trust}, and signed"
@@ -55,6 +78,7 @@ class Standing:
     now: dt.datetime
     known_once: bool = False
     """Keys of the contact were known and forgotten."""
+    load: Load = WORDS_ALONE
 
     def usable(self) -> ContactKey | None:
         """Return the key to encrypt to, if one can."""
@@ -76,16 +100,44 @@ def _never_less(standing: Standing) -> Protection:
     if standing.forbids_clear():
         why = _why_not(standing)
         raise Refusal(f"Not sent: {why}")
+    if standing.load.as_encrypted:
+        raise Refusal(
+            "Not sent: the preview said that it leaves encrypted, and the key for that is gone. `!cancel` "
+            "it; if it may leave in clear, write it again."
+        )
     return Protection(None, None)
 
 
 def _clear_on_demand(standing: Standing) -> Protection:
+    _refuse_load(standing.load, "With --plain only your own words can leave")
     if standing.usable() is not None:
         raise Refusal(
             "Not sent: there is a key of this user that can be used, so `!reply` without --plain encrypts. "
             "If the user has lost that key, `!key refuse` it first."
         )
-    return Protection(None, None, overridden=standing.forbids_clear())
+    return Protection(None, None, overridden=standing.forbids_clear(), asked_with="--plain")
+
+
+def _clear_request(standing: Standing) -> Protection:
+    _refuse_load(standing.load, "Where a key is asked for in clear, only the template's words can leave")
+    if standing.usable() is not None:
+        raise Refusal(
+            "Not sent: meanwhile there is a key of this user that can be used. `!cancel` this; `!key ask` "
+            "asks again, encrypted."
+        )
+    return Protection(None, None, overridden=standing.forbids_clear(), asked_with="!key ask")
+
+
+def _automatic(standing: Standing) -> Protection:
+    _refuse_load(standing.load, "An automatic mail holds nothing of anybody's")
+    return _never_less(standing)
+
+
+def _refuse_load(load: Load, why: str) -> None:
+    if load.quote:
+        raise Refusal(f"Not sent: {why}, no quote.")
+    if load.files:
+        raise Refusal(f"Not sent: {why}, no file. `!detach` takes files away.")
 
 
 def for_every_path(policies: Mapping[Path, Policy]) -> Mapping[Path, Policy]:
@@ -97,22 +149,30 @@ def for_every_path(policies: Mapping[Path, Policy]) -> Mapping[Path, Policy]:
 
 
 _POLICIES = for_every_path(
-    {Path.ANSWER: _never_less, Path.PLAIN: _clear_on_demand, Path.AUTOMATIC: _never_less}
+    {
+        Path.ANSWER: _never_less,
+        Path.PLAIN: _clear_on_demand,
+        Path.KEY_REQUEST: _clear_request,
+        Path.AUTOMATIC: _automatic,
+    }
 )
 
 
-async def protection_of(unit: Unit, ticket: Ticket, now: dt.datetime, path: Path = Path.ANSWER) -> Protection:
+async def protection_of(
+    unit: Unit, ticket: Ticket, now: dt.datetime, path: Path = Path.ANSWER, load: Load = WORDS_ALONE
+) -> Protection:
     """Return how a mail to this ticket's user is to be protected, looking at the keys as they are now.
 
     Raises Refusal when the ticket is confidential or a key was ever known, and there is no usable one:
-    such a mail never leaves in clear, unless an agent has asked for just that.
+    such a mail never leaves in clear, unless an agent has asked for just that; and when the mail carries
+    what cannot leave on its path.
     """
     keys = await unit.keys.of(ticket.contact_tag) if ticket.contact_tag else []
     # In this order: whoever forgets a key meanwhile leaves the mark that is read now.
     known_once = (
         not keys and bool(ticket.contact_tag) and await unit.keys.known_once(ticket.contact_tag or "")
     )
-    return decide(Standing(keys, ticket.confidential, now, known_once), path)
+    return decide(Standing(keys, ticket.confidential, now, known_once, load), path)
 
 
 def decide(standing: Standing, path: Path = Path.ANSWER) -> Protection:
@@ -156,8 +216,9 @@ def _why_not(standing: Standing) -> str:
 
 
 _ASK_FOR_ONE = (
-    "Ask the user for one over another way, or have a sysadmin import one with `helproom keys import`. If it "
-    "must leave all the same, `!reply --plain` sends words of yours in clear, and nothing else."
+    "Ask the user for one over another way, or have a sysadmin import one with `helproom keys import`. "
+    "`!key ask` asks by mail, in clear, with nothing of the user's. If an answer must leave all the same, "
+    "`!reply --plain` sends words of yours in clear, and nothing else."
 )
 
 

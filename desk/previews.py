@@ -4,6 +4,7 @@
 import json
 from typing import Any
 
+from desk.enclosures import is_fetching
 from desk.heads import head_of
 from desk.posting import IN_TICKET_THREAD, Say, Slot, home_of, lane_of, put, say_to_json
 from desk.world import World
@@ -19,14 +20,14 @@ EDIT = "preview.edit"
 async def show(unit: Unit, world: World, draft: Message, facts: str) -> None:
     """Show what is going to leave; `facts` say to whom, from whom and how protected, a line each."""
     room = await home_of(unit, draft.ticket)
-    _note(draft, facts=facts, room=room.id)
+    note(draft, facts=facts, room=room.id)
     slot = Slot(PREVIEW, lane_of(room), room=room.id, ticket=draft.ticket_id, message=draft.id)
     await put(unit, world, slot, say_to_json(say_of(draft)))
 
 
 def was_shown(draft: Message, event_id: str) -> None:
     """Remember the event that shows the preview, to be edited from now on."""
-    _note(draft, event=event_id)
+    note(draft, event=event_id)
 
 
 async def show_state(unit: Unit, world: World, draft: Message, *, why: str = "") -> None:
@@ -35,7 +36,7 @@ async def show_state(unit: Unit, world: World, draft: Message, *, why: str = "")
     room = await unit.rooms.get(known.get("room", 0))
     if room is None:
         return
-    _note(draft, why=why)
+    note(draft, why=why)
     await put(unit, world, Slot(EDIT, lane_of(room), room=room.id, ticket=draft.ticket_id, message=draft.id))
 
 
@@ -46,19 +47,29 @@ def event_of(draft: Message) -> str | None:
 
 def say_of(draft: Message) -> Say:
     """Return the preview as it has to look now: its state in the first line, then facts and text."""
-    text = f"{state_of(draft)}\n{_details(draft).get('facts', '')}"
+    known = _details(draft)
+    text = "\n".join((state_of(draft), known.get("facts", ""), *_files(known)))
     head = head_of(draft.text or "", "", lines=None)
     return Say(text, quote=head.words, thread=IN_TICKET_THREAD)
 
 
 def state_of(draft: Message) -> str:
     """Return how the answer stands, in a line."""
+    if draft.state is ReplyState.HELD and is_fetching(draft):
+        return "Waiting for a file: this does not leave before it is here. ❌ or `!cancel` takes it back."
     if draft.state is ReplyState.HELD:
         return f"{_held(draft)} ✅ or `!send` sends it now, ❌ or `!cancel` takes it back."
     why = _details(draft).get("why", "")
     if draft.state is ReplyState.SENT:
         return f"Left at {draft.at:%Y-%m-%d %H:%M:%S} UTC."
     return f"{_WORDS.get(draft.state, '')}{f': {why}' if why else ''}".rstrip(".") + "."
+
+
+def _files(known: dict[str, Any]) -> list[str]:
+    if not known.get("files"):
+        return []
+    how = "encrypted with the mail" if known.get("encrypted") else "in clear, as the mail does"
+    return [f"Files: they leave {how}, as they are", *(f"- {line}" for line in known["files"])]
 
 
 def _held(draft: Message) -> str:
@@ -83,5 +94,6 @@ def _details(draft: Message) -> dict[str, Any]:
     return found
 
 
-def _note(draft: Message, **facts: object) -> None:
+def note(draft: Message, **facts: object) -> None:
+    """Keep something of an answer that its preview, or its leaving, depends on."""
     draft.details = to_json({**_details(draft), **facts})

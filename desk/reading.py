@@ -139,7 +139,7 @@ def _file(attachment: dict[str, Any]) -> str:
 def _words(text: str | None, details: dict[str, Any], *, folded: bool) -> str:
     unprotected = details.get("unprotected_text", "")
     said = text or "(no text)"
-    shown = _fold_keys(fold(said).text if folded else said)
+    shown = without_keys(fold(said).text if folded else said)
     if not unprotected:
         return shown
     theirs = _marked("| ", unprotected)
@@ -164,7 +164,7 @@ def _marked(mark: str, words: str) -> str:
     return "\n".join(f"{mark}{line}" for line in words.splitlines())
 
 
-def _fold_keys(text: str) -> str:
+def without_keys(text: str) -> str:
     """Leave public keys out of what is shown: they are long, and nothing to read."""
     parts, at = [], 0
     while (end := text.find(_KEY_END, at)) >= 0:

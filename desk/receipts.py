@@ -3,7 +3,7 @@
 
 import json
 
-from desk import previews
+from desk import attaching, enclosures, previews
 from desk.policy import Path
 from desk.posting import react, say_in_thread, show_state
 from desk.replies import READ_FIRST, begin_hold, locked, path_of
@@ -24,6 +24,8 @@ async def delivered(unit: Unit, world: World, row: Outbox) -> None:
             await _announced(unit, row)
         case "preview":
             await _previewed(unit, world, row)
+        case previews.EDIT:
+            await _edited(unit, world, row)
         case "mail":
             await _mailed(unit, world, row)
         case _:
@@ -50,12 +52,23 @@ async def _previewed(unit: Unit, world: World, row: Outbox) -> None:
         await previews.show_state(unit, world, draft)
 
 
+async def _edited(unit: Unit, world: World, row: Outbox) -> None:
+    """A hold that was stopped, as files came or went, begins anew once the preview shows them."""
+    draft = await locked(unit, row.message_id or 0)
+    if draft is None or draft.hold_until is not None or previews.event_of(draft) is None:
+        return
+    begin_hold(world, draft)
+    if draft.hold_until is not None:
+        await previews.show_state(unit, world, draft)
+
+
 async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
     message = await locked(unit, row.message_id or 0)
     if message is None:
         return
     message.state = ReplyState.SENT
     message.at = world.now()
+    await enclosures.forget(unit, message)
     ticket = message.ticket
     if path_of(message) is Path.AUTOMATIC:
         await say_in_thread(unit, world, ticket, "The automatic first answer has left.")
@@ -71,15 +84,18 @@ async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
 
 async def refused(unit: Unit, world: World, row: Outbox) -> bool:
     """Tell the thread that a mail was refused; False when operators have to hear of the row."""
-    if row.kind == "preview":
+    if row.kind in {"preview", previews.EDIT}:
         await _not_shown(unit, world, row)
         return False
+    if row.kind == attaching.FETCH:
+        await attaching.give_up(unit, world, row)
+        return True
     return await _tell_end(unit, world, row, ReplyState.FAILED, f"The answer was NOT sent: {row.error}")
 
 
 async def _not_shown(unit: Unit, world: World, row: Outbox) -> None:
     draft = await locked(unit, row.message_id or 0)
-    if draft is None or draft.state is not ReplyState.HELD:
+    if draft is None or draft.state is not ReplyState.HELD or draft.hold_until is not None:
         return
     draft.state = ReplyState.STALE
     words = f"Not sent: the preview of the answer could not be shown ({row.error}). `!send` or `!cancel` it."

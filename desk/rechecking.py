@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from desk.keys import offer
 from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
@@ -92,7 +93,9 @@ async def _taken_over(unit: Unit, world: World, message: Message, opened: Opened
     if opened.encryption.state in _SHUT:
         return f"nothing new. {words}"
     ticket = message.ticket
-    by_user = bool(json.loads(message.details or "{}").get("from_contact", True))
+    known = json.loads(message.details or "{}")
+    by_user = bool(known.get("from_contact", True))
+    opened = replace(opened, is_replayed=bool(known.get("replayed")))
     details = details_of(opened, from_contact=by_user)
     is_news = (message.text, message.details) != (opened.text, details)
     if is_news:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from desk import previews
+from desk import enclosures, previews, quotes
 from desk.heads import head_of
 from desk.house import House
 from desk.own_words import refuse_repeating
-from desk.policy import Path, Protection, protection_of
+from desk.policy import IN_CLEAR, Load, Path, Protection, protection_of
 from desk.posting import Slot, put, say_file, say_in_thread, tell_operators
 from desk.signatures import with_signature
+from desk.subjects import answer_subject, tagged
 from desk.world import Refusal, World
 from storage.models import Message, Ticket
 from storage.sealed import to_json
@@ -33,6 +34,10 @@ class Answer:
     text: str
     said_at: dt.datetime
     path: Path = Path.ANSWER
+    quotes: bool = False
+    """The user's last message stands above, quoted."""
+    takes_files: bool = False
+    """The files that wait in the ticket leave with it."""
 
 
 async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> Message:
@@ -46,9 +51,22 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
     newest = await unit.messages.newest_in(ticket)
     if newest > max(known, ticket.read_up_to):
         raise Refusal(READ_FIRST)
-    protection = await protection_of(unit, ticket, world.now(), answer.path)
-    if answer.path is Path.PLAIN:
+    files = await unit.enclosures.waiting(ticket) if answer.takes_files else ()
+    load = Load(quote=answer.quotes, files=bool(files))
+    protection = await protection_of(unit, ticket, world.now(), answer.path, load)
+    if answer.path in IN_CLEAR:
         await _tell_override(unit, world, ticket, answer)
+    draft = await _draft(unit, world, house, ticket, answer)
+    draft.base_id = newest
+    previews.note(draft, quote=answer.quotes, encrypted=protection.key is not None)
+    for file in files:
+        file.message_id = draft.id
+    await enclosures.list_on(unit, draft)
+    await _show(unit, world, house, draft, protection)
+    return draft
+
+
+async def _draft(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> Message:
     draft = Message(
         ref=world.token(),
         ticket=ticket,
@@ -56,20 +74,23 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
         at=world.now(),
         author=answer.agent,
         state=ReplyState.HELD,
-        base_id=newest,
     )
-    draft.text = await with_signature(unit, house, ticket, answer.text)
+    above = await quotes.of_newest(unit, house, ticket) if answer.quotes else ""
+    draft.text = await with_signature(unit, house, ticket, f"{above}{answer.text}")
     draft.details = to_json({"hold_seconds": house.hold.total_seconds(), "path": answer.path})
     draft.subject = _subject(ticket, house, answer.path)
-    await unit.messages.add(draft)
+    return await unit.messages.add(draft)
+
+
+async def _show(unit: Unit, world: World, house: House, draft: Message, protection: Protection) -> None:
+    ticket = draft.ticket
     facts = _facts_of(ticket, draft, protection, house)
-    whole = head_of(draft.text, f"answer-{ticket.id}.txt", lines=None).file
+    whole = head_of(draft.text or "", f"answer-{ticket.id}.txt", lines=None).file
     if whole is not None:
         # It goes first: the hold begins with the preview.
         await say_file(unit, world, ticket, whole)
         facts += "\nThe whole answer is in the file above."
     await previews.show(unit, world, draft, facts)
-    return draft
 
 
 READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first (`!show`), then `!send` or `!cancel`."
@@ -86,9 +107,12 @@ async def _check(unit: Unit, ticket: Ticket) -> None:
 
 async def _tell_override(unit: Unit, world: World, ticket: Ticket, answer: Answer) -> None:
     """Let everybody know who sends what in clear; raises Refusal when it is not only new words."""
-    await refuse_repeating(unit, ticket, answer.text)
-    log.warning("reply.in-clear", ticket=ticket.id, agent=answer.agent)
-    told = f"{answer.agent} asked to answer ticket {ticket.id} IN CLEAR (`!reply --plain`)"
+    asked_with = "!key ask"
+    if answer.path is Path.PLAIN:
+        asked_with = "!reply --plain"
+        await refuse_repeating(unit, ticket, answer.text)
+    log.warning("reply.in-clear", ticket=ticket.id, agent=answer.agent, path=answer.path.value)
+    told = f"{answer.agent} asked to answer ticket {ticket.id} IN CLEAR (`{asked_with}`)"
     await say_in_thread(unit, world, ticket, f"{told}: only the words below, with no word of the user's.")
     await tell_operators(unit, world, f"{told}.")
 
@@ -98,19 +122,18 @@ def path_of(draft: Message) -> Path:
     return Path(json.loads(draft.details or "{}").get("path", Path.ANSWER))
 
 
+async def load_of(unit: Unit, draft: Message) -> Load:
+    """Return what a message carries beside words, and what its preview said of it."""
+    known = json.loads(draft.details or "{}")
+    files = await unit.enclosures.of(draft)
+    return Load(bool(known.get("quote")), bool(files), bool(known.get("encrypted")))
+
+
 def _subject(ticket: Ticket, house: House, path: Path) -> str:
     """Return the subject; in a mail that leaves in clear on demand nothing comes from the user's."""
-    if path is Path.PLAIN:
-        return house.queue(ticket.mailbox).role_name
-    return answer_subject(ticket.subject or "")
-
-
-def answer_subject(subject: str) -> str:
-    """Return the subject of an answer: "Re: " once (RFC 5322, 3.6.5)."""
-    bare = " ".join(subject.split())
-    while bare[:3].casefold() == "re:":
-        bare = bare[3:].strip()
-    return f"Re: {bare}" if bare else "Re: your message"
+    if path in IN_CLEAR:
+        return tagged(ticket.id, house.queue(ticket.mailbox).role_name)
+    return answer_subject(ticket.id, ticket.subject or "")
 
 
 def _facts_of(ticket: Ticket, draft: Message, protection: Protection, house: House) -> str:
@@ -132,7 +155,9 @@ async def send(unit: Unit, world: World, draft: Message) -> None:
         raise Refusal(f"This answer is {_WORDS[draft.state]}.")
     if await overtaken(unit, draft):
         raise Refusal(READ_FIRST)
-    await protection_of(unit, draft.ticket, world.now(), path_of(draft))
+    if enclosures.is_fetching(draft):
+        raise Refusal("Not sent: a file of this answer is still being fetched. `!detach` does without it.")
+    await protection_of(unit, draft.ticket, world.now(), path_of(draft), await load_of(unit, draft))
     draft.state = ReplyState.LEAVING
     slot = Slot(MAIL, f"mail:{draft.id}", ticket=draft.ticket_id, message=draft.id)
     await put(unit, world, slot)
@@ -144,12 +169,13 @@ async def cancel(unit: Unit, world: World, draft: Message, agent: str) -> None:
     if draft.state not in {ReplyState.HELD, ReplyState.STALE}:
         raise Refusal(f"Too late to take back: this answer is {_WORDS[draft.state]}.")
     draft.state = ReplyState.CANCELLED
+    await enclosures.forget(unit, draft)
     await previews.show_state(unit, world, draft, why=f"taken back by {agent}")
 
 
 def begin_hold(world: World, draft: Message) -> None:
-    """Let the hold begin, as the preview can be seen from now on."""
-    if draft.state is ReplyState.HELD and draft.hold_until is None:
+    """Let the hold begin, as the preview can be seen from now on, and all files are here."""
+    if draft.state is ReplyState.HELD and draft.hold_until is None and not enclosures.is_fetching(draft):
         seconds: float = json.loads(draft.details or "{}").get("hold_seconds", 0)
         draft.hold_until = world.now() + dt.timedelta(seconds=seconds)
 

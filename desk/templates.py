@@ -152,6 +152,27 @@ def _refuse_unknown(name: str, text: str, given: Mapping[str, str]) -> None:
         raise Refusal(f"Template “{name}” has no variable {', '.join(unknown)}: it has {has}.")
 
 
+async def house_words(unit: Unit, house: House, ticket: Ticket, name: str, **more: str) -> str | None:
+    """Return a template's text in the ticket's language, filled with nothing of the ticket's.
+
+    None when there is no such template, or none in a fitting language. Raises Refusal when a variable in it
+    is neither the house's, nor the role, nor in `more`.
+    """
+    template = await unit.templates.by_name(name)
+    texts = {each.language: each.text for each in template.variants} if template is not None else {}
+    wording = next((texts[each] for each in chain(ticket.language, house) if each in texts), None)
+    if wording is None:
+        return None
+    values = {**house.variables, "role": house.queue(ticket.mailbox).role_name, **more}
+    unknown = [each for each in variables_of(name, wording) if not values.get(each.casefold())]
+    if unknown:
+        raise Refusal(
+            f"The template “{name}” has a variable that nothing fills: {', '.join(unknown)}. "
+            f"`!template edit {name}` it first."
+        )
+    return fill(name, wording, values)
+
+
 def values_for(house: House, ticket: Ticket) -> dict[str, str]:
     """Return the values that need not be given: the house's, and of the ticket what is no secret."""
     return {

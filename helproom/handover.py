@@ -29,6 +29,8 @@ def house_of(settings: Settings) -> House:
         partners=tuple(partner_pattern(each) for each in settings.mail.partner_tags),
         first_answer=settings.replies.first_answer,
         most_first_answers=settings.replies.most_first_answers,
+        most_files=settings.replies.most_files,
+        files_size=settings.replies.files_size,
         rate=_rate(settings.mail.rate, settings.mail.schleuder),
         relays=tuple(Relay(each.address.lower(), each.fingerprint) for each in settings.mail.schleuder),
         room_life=settings.rooms.life,

@@ -29,6 +29,8 @@ from helproom.values import (
 
 LARGEST_LETTER = 25_000_000
 """What `mail` opens at most."""
+LARGEST_FILES = 15_000_000
+"""With an answer: in base64, encrypted and armored they make a mail that other servers still take."""
 LONGEST_HOLD = dt.timedelta(hours=1)
 LONGEST_IDLE = dt.timedelta(minutes=29)
 """After which an IMAP server may hang up (RFC 2177)."""
@@ -232,6 +234,8 @@ class Replies(Section):
     hold: Annotated[Duration, AfterValidator(_short)] = dt.timedelta(seconds=60)
     first_answer: Name | None = None
     most_first_answers: Annotated[int, Field(ge=1, strict=True)] = 60
+    most_files: Annotated[int, Field(ge=0, le=20, strict=True)] = 5
+    files_size: Annotated[Size, Field(ge=10_000, le=LARGEST_FILES)] = 10_000_000
     fallback_languages: tuple[Language, ...] = ("en",)
     variables: dict[Name, str] = Field(default_factory=dict)
 

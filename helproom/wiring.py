@@ -14,6 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.crosssigning import ensure_signed
 from bot.disposable import DisposableRooms
+from bot.enclosures import EnclosureFetcher
 from bot.errors import MatrixError, TryLater
 from bot.heard import Undecryptable
 from bot.homes import note_homes, settle_homes
@@ -185,7 +186,10 @@ async def _open_matrix(desk: Desk, session: Session) -> Matrix:
     rooms = Rooms(session.client)
     sender = Sender(session.client, trust)
     syncer = Syncer(session.client, trust, journal.keep, since=await _since(desk, journal), pause=pause)
-    carriers = {**_carriers(desk, rooms, sender), **PinSenders(desk.units, desk.world, trust).table()}
+    carriers = {
+        **_carriers(desk, session, rooms, sender),
+        **PinSenders(desk.units, desk.world, trust).table(),
+    }
     delivery = Delivery(desk.units, desk.world, carriers)
     only_verified = outside.key_policy(desk.settings) is Policy.SIGNED
     worker = Worker(desk.units, desk.world, desk.house, only_verified=only_verified)
@@ -210,8 +214,9 @@ async def _since(desk: Desk, journal: Journal) -> Since:
     return Since(journal.memory(), token, waiting)
 
 
-def _carriers(desk: Desk, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]:
+def _carriers(desk: Desk, session: Session, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]:
     version = desk.settings.matrix.room_version
+    only_verified = outside.key_policy(desk.settings) is Policy.SIGNED
     mail = MailSender(
         desk.units,
         desk.world,
@@ -225,6 +230,9 @@ def _carriers(desk: Desk, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]
         **RoomSenders(desk.units, desk.world, sender).table(),
         **DisposableRooms(
             desk.units, desk.world, rooms, sender, version=version, agents=desk.house.agents
+        ).table(),
+        **EnclosureFetcher(
+            desk.units, desk.world, desk.house, session.client, only_verified=only_verified
         ).table(),
         replies.MAIL: mail,
         READ_PROBLEM: reader.read,

@@ -8,11 +8,12 @@ import structlog
 
 from desk.delivery import Delivered, Impossible, Later, Outcome, Overtaken, Parcel, Unclear
 from desk.house import House, Queue
-from desk.policy import Path, Protection, protection_of
-from desk.replies import locked, overtaken, path_of
+from desk.policy import IN_CLEAR, Path, Protection, protection_of
+from desk.replies import load_of, locked, overtaken, path_of
 from desk.world import Refusal, World
 from mail import submission
 from mail.composing import Encrypting, OutgoingLetter, Signing, Uncomposable, compose, fit_ids
+from mail.enclosing import EnclosedFile
 from mail.openpgp import KeyRefused, Keyring, KeyringUnusable, SealRefused, Workshop
 from mail.submission import SubmissionSettings, submit
 from storage.models import Message, Ticket
@@ -83,7 +84,8 @@ class MailSender:
             ticket = message.ticket
             if not ticket.contact:
                 raise Refusal("The user left no address.")
-            protection = await protection_of(unit, ticket, self._world.now(), path_of(message))
+            load, now = await load_of(unit, message), self._world.now()
+            protection = await protection_of(unit, ticket, now, path_of(message), load)
             queue = self._house.queue(ticket.mailbox)
             message.message_id = f"<{parcel.ref}@{queue.address.rpartition('@')[2]}>"
             message.message_id_tag = unit.messages.message_id_tag(message.message_id)
@@ -91,7 +93,7 @@ class MailSender:
 
     async def _letter(self, unit: Unit, message: Message, ticket: Ticket, queue: Queue) -> OutgoingLetter:
         # What leaves in clear on demand does not even tell which mails it follows.
-        alone = path_of(message) is Path.PLAIN
+        alone = path_of(message) in IN_CLEAR
         said = [each for each in await unit.messages.of(ticket) if each.id != message.id and not alone]
         heard = fit_ids([each.message_id for each in said if each.kind is MessageKind.IN])
         public = [each for each in said if each.kind is MessageKind.IN or each.state in _SAID]
@@ -105,6 +107,7 @@ class MailSender:
             date=self._world.now(),
             in_reply_to=heard[-1] if heard else "",
             references=fit_ids([each.message_id for each in public]),
+            files=await _files(unit, message),
             automatic=path_of(message) is Path.AUTOMATIC,
             reply_to=_with_token(queue.address, unit.vault.reply_token(ticket.ref)),
         )
@@ -150,13 +153,23 @@ class MailSender:
             message = await locked(unit, parcel.message or 0)
             if row is None or message is None or row.state is not OutboxState.PENDING:
                 raise _Withdrawn(Impossible("it was taken out of the outbox meanwhile"))
-            now, path = self._world.now(), path_of(message)
-            if await protection_of(unit, message.ticket, now, path) != protection:
+            now, path, load = self._world.now(), path_of(message), await load_of(unit, message)
+            if await protection_of(unit, message.ticket, now, path, load) != protection:
                 raise submission.TryLater(_CHANGED)
             if path is not Path.AUTOMATIC and await overtaken(unit, message):
                 raise _Withdrawn(Overtaken())
             row.state = OutboxState.SENDING
             message.state = ReplyState.SENDING
+
+
+async def _files(unit: Unit, message: Message) -> tuple[EnclosedFile, ...]:
+    """Return what leaves with an answer; a file that is not there must not be missed in silence."""
+    found = await unit.enclosures.of(message, contents=True)
+    if any(each.content is None for each in found):
+        raise Refusal("A file of this answer has not been fetched.")
+    return tuple(
+        EnclosedFile(each.name or "file", each.media_type or "", each.content or b"") for each in found
+    )
 
 
 def _with_token(address: str, token: str) -> str:

@@ -189,13 +189,66 @@ async def test_asking_for_a_first_key_names_none(desk: Desk):
     assert (await desk.messages(1))[-1].text == "Please send one: -"
 
 
-async def test_asking_never_leaves_in_clear_what_is_confidential(desk: Desk):
+CLEAR = "!template add key-ask-clear {} {}"
+
+
+async def test_asking_where_nothing_can_be_encrypted_needs_a_verified_device(desk: Desk):
     await desk.ticket(confidential=True)
     await say(desk, ASK.format("en", "Yours?"))
-    assert (await say(desk, "!key ask", ticket=1)).startswith("Not sent: this ticket is confidential")
+    await say(desk, CLEAR.format("en", "Please send your public key."))
+    refused = await say(desk, "!key ask", ticket=1, verified=False)
+    assert refused.startswith("Not sent: this ticket is confidential")
     await bring(desk, FIRST, expires_at=desk.clock.now)
-    assert (await say(desk, "!key ask", ticket=1)).startswith("Not sent: the user's public key has expired")
+    refused = await say(desk, "!key ask", ticket=1, verified=False)
+    assert refused.startswith("Not sent: the user's public key has expired")
+    assert refused.endswith("To ask for a key in clear, use a device that you have verified.")
     assert not await desk.rows("preview", "mail")
+
+
+async def test_asking_in_clear_sends_fixed_words_and_tells_everybody(desk: Desk):
+    await desk.ticket("Please send your public key.", confidential=True, language="fr", subject="My flat")
+    await say(desk, CLEAR.format("en", "Please send your public key."))
+    await say(desk, CLEAR.format("fr", "Votre clé publique, s'il vous plaît. {role}"))
+    await say(desk, "!template add signature fr {role}")
+    assert await say(desk, "!key ask", ticket=1) == ""
+    draft = (await desk.messages(1))[-1]
+    assert draft.subject == "[#1] Help desk"
+    assert draft.text == "Votre clé publique, s'il vous plaît. Help desk\n\n-- \nHelp desk"
+    [preview] = await desk.rows("preview")
+    assert "NOT encrypted, as an agent asked for (!key ask)" in preview.payload
+    told = [say_from_json(row.payload).text for row in await desk.rows("say")]
+    assert [each.startswith(f"{ANA} asked to answer ticket 1 IN CLEAR (`!key ask`)") for each in told] == [
+        True
+    ] * 2
+    await bring(desk, FIRST)
+    assert "meanwhile there is a key" in await say(desk, "!send", ticket=1)
+    assert not await desk.rows("mail")
+
+
+@pytest.mark.parametrize(
+    ("template", "said", "why"),
+    [
+        (None, "!key ask", "`!template add key-ask-clear en …`"),
+        ("Please send a key for {ticket}.", "!key ask", "has a variable that nothing fills: ticket"),
+        ("Is it {fingerprint}?", "!key ask", "has a variable that nothing fills: fingerprint"),
+        ("Please send a key.", "!key ask You wrote of a flat.", "only the text of the template"),
+    ],
+)
+async def test_asking_in_clear_sends_nothing_of_the_ticket(
+    desk: Desk, template: str | None, said: str, why: str
+):
+    await desk.ticket(confidential=True)
+    if template is not None:
+        await say(desk, CLEAR.format("en", template))
+    assert why in await say(desk, said, ticket=1)
+    assert not await desk.rows("preview", "mail")
+
+
+async def test_what_needs_no_override_is_asked_for_as_ever(desk: Desk):
+    await desk.ticket()
+    await say(desk, ASK.format("en", "Please send one:"))
+    assert await say(desk, "!key ask", ticket=1, verified=False) == ""
+    assert not await desk.rows("say")
 
 
 async def test_a_key_of_unknown_source_is_shown_all_the_same(desk: Desk):

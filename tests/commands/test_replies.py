@@ -45,7 +45,7 @@ async def test_a_preview_shows_recipient_protection_subject_and_text(desk: Desk)
     assert f"To: {USER}\n" in shown.text
     assert "From: Help desk <help@helproom.test>" in shown.text
     assert "Protection: NOT encrypted" in shown.text
-    assert "Subject: Re: Wifi" in shown.text
+    assert "Subject: Re: [#1] Wifi" in shown.text
     assert ANA not in shown.text
     assert not await desk.rows("mail")
 

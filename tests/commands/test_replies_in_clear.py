@@ -16,7 +16,7 @@ async def test_in_clear_only_new_words_leave_and_everybody_is_told(desk: Desk):
     await desk.ticket(confidential=True, subject="My disk at home", tails_version="6.10")
     assert await _in_clear(desk) == ""
     draft = (await desk.messages(1))[-1]
-    assert (draft.text, draft.subject) == ("Please send your key along.", "Help desk")
+    assert (draft.text, draft.subject) == ("Please send your key along.", "[#1] Help desk")
     [preview] = await desk.rows("preview")
     assert "NOT encrypted, as an agent asked for (--plain)" in say_from_json(preview.payload).text
     in_thread, to_operators = (say_from_json(row.payload).text for row in await desk.rows("say"))
@@ -72,7 +72,7 @@ async def test_an_answer_in_clear_stays_when_a_key_comes_meanwhile(desk: Desk):
 async def test_an_option_that_there_is_not_is_no_text(desk: Desk):
     await desk.ticket()
     assert await desk.say("!reply --clear Hello", ticket=1) == (
-        "`!reply` has no --clear, only --plain. Begin with another word."
+        "`!reply` has no --clear, only --quote and --plain. Begin with another word."
     )
     assert await desk.say("!reply -- \nHello", ticket=1) == ""
     assert (await desk.messages(1))[-1].text == "-- \nHello"

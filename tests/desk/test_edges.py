@@ -200,9 +200,19 @@ async def test_an_answer_that_is_not_held_is_neither_sent_nor_taken_back(
 
 @pytest.mark.parametrize(
     ("subject", "answered"),
-    [("Wifi", "Re: Wifi"), (" RE: re:Wifi", "Re: Wifi"), ("", "Re: your message"), ("a\u2028b", "Re: a b")],
+    [
+        ("Wifi", "Re: [#2] Wifi"),
+        (" RE: re:Wifi", "Re: [#2] Wifi"),
+        ("", "Re: [#2] your message"),
+        ("a\u2028b", "Re: [#2] a b"),
+        ("Re: [#2] Re: Wifi", "Re: [#2] Wifi"),
+        ("[#2] [#9] Wifi [#1]", "Re: [#2] Wifi"),
+        ("[#2]", "Re: [#2] your message"),
+    ],
 )
-async def test_the_subject_of_an_answer_is_one_line_with_one_re(desk: Desk, subject: str, answered: str):
+async def test_the_subject_of_an_answer_is_one_line_with_one_re_and_one_number(
+    desk: Desk, subject: str, answered: str
+):
     await desk.ticket(subject=subject)
     await desk.say("!reply Hello", ticket=2, by=BEN)
     [preview] = await desk.rows("preview")

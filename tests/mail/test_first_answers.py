@@ -91,7 +91,7 @@ async def test_it_leaves_by_itself_says_that_it_is_automatic_and_quotes_nothing(
     message = email.message_from_bytes(mail.content, policy=policy.default)
     assert message["Auto-Submitted"] == "auto-replied"
     assert message["In-Reply-To"]
-    assert message["Subject"] == "Help Desk"
+    assert message["Subject"] == "[#1] Help Desk"
     assert b"We have it, as ticket 1." in mail.content
     assert b"secret" not in mail.content
     async with office.units() as unit:

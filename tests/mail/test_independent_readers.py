@@ -26,6 +26,7 @@ from tests.services.mailserver import MailServer
 
 KEY = "application/pgp-keys"
 SUBJECT = "Wo ist mein Gerät? – " + "lang " * 20
+ANSWERED = f"Re: [#1] {SUBJECT.strip()}"
 WORDS = "Grüße,\n\nFrom here on:\n.dot\n  indented, trailing  \n" + "long " * 60 + "\n\n-- \nHelp\n"
 
 
@@ -94,8 +95,8 @@ async def test_sequoia_opens_what_is_encrypted_and_checks_who_signed(
     [good] = opened.valid_sigs
     assert good.certificate.upper() == queue.fingerprint.upper()
     inner = parse(opened.bytes)
-    assert inner["Subject"] == f"Re: {SUBJECT.strip()}"
-    assert said_in(inner) == WORDS
+    assert inner["Subject"] == ANSWERED
+    assert said_in(inner) == f"Subject: {ANSWERED}\n\n{WORDS}"
     for secret_word in (b"Ger", b"indented", base64.b64encode("Gerät".encode())):
         assert secret_word not in raw
 
@@ -159,10 +160,11 @@ async def test_notmuch_shows_the_protected_subject_and_a_good_signature(
     assert signature["status"] == "good"
     assert signature["fingerprint"] == desk.keyring.secret_keys()[0].fingerprint
     assert "Subject" in state["signed"]["headers"]
-    assert text_of(shown) == WORDS
+    # Copies of hidden headers come first, as RFC 9788 (5.2.3) wants them for programs that know them not.
+    assert text_of(shown) == (f"Subject: {ANSWERED}\n\n{WORDS}" if is_encrypted else WORDS)
     if is_encrypted:
         assert state["decrypted"] == {"status": "full", "header-mask": {"Subject": "..."}}
-    assert shown["headers"]["Subject"] == (f"Re: {SUBJECT.strip()}" if is_encrypted else "Re: Printer")
+    assert shown["headers"]["Subject"] == (ANSWERED if is_encrypted else "Re: [#1] Printer")
 
 
 @pytest.mark.parametrize("is_encrypted", [True, False])
@@ -174,7 +176,7 @@ async def test_mutt_shows_the_protected_subject_and_a_good_signature(
     shown = read_with_mutt(tmp_path, alice, raw)
     assert "Good signature from: Help <help@desk.example>" in shown
     assert WORDS.rstrip() in shown
-    assert f"\n\nSubject: Re: {'Wo ist mein Gerät?' if is_encrypted else 'Printer'}" in shown
+    assert f"\n\nSubject: {ANSWERED if is_encrypted else 'Re: [#1] Printer'}" in shown
 
 
 class Sq:
@@ -201,7 +203,7 @@ async def test_sq_opens_and_checks_what_leaves(
     sq = Sq(tmp_path, alice, desk)
     sealed = payload(list(parse(raw).iter_parts())[1])
     opened = sq("decrypt --recipient-key {secret} --signer-cert {desk} --signatures 1", sealed)
-    assert said_in(parse(opened)) == WORDS
+    assert said_in(parse(opened)) == f"Subject: {ANSWERED}\n\n{WORDS}"
     with pytest.raises(subprocess.CalledProcessError):
         sq("decrypt --recipient-key {secret} --signer-cert {secret} --signatures 1", sealed)
 

@@ -84,7 +84,7 @@ async def test_a_confidential_answer_leaves_encrypted_and_opens(
     assert outer.get_content_type() == "multipart/encrypted"
     assert b"newest" not in caught.content
     inner = opened_by(alice, desk, caught.content)
-    assert inner.get_content().replace("\r\n", "\n") == WORDS
+    assert inner.get_content().replace("\r\n", "\n") == f"Subject: Re: [#1] ...\n\n{WORDS}"
     assert (inner["In-Reply-To"], inner["References"]) == ("<m1@user.example>", "<m1@user.example>")
     assert outer["Message-ID"] == f"<{row.ref}@desk.example>"
     assert outer["Reply-To"].startswith("help+")

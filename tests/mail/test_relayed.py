@@ -3,7 +3,6 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pytest
 
@@ -59,8 +58,8 @@ def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, house: House) -> AsyncIterator[Office]:
-    async with open_office(tmp_path, house.desk.keyring) as office:
+async def make_office(shaped: str, house: House) -> AsyncIterator[Office]:
+    async with open_office(shaped, house.desk.keyring) as office:
         async with office.units() as unit:
             key = offered(read_public_key(house.list.public), "imported")
             await pin_imported(unit, office.world, address_tag(unit.vault, LIST), key)

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`!attach` and `!detach`: files that leave with an answer."""
+
+from commands.context import Context, Reply
+from commands.declare import Commands
+from commands.words import Words
+from desk import attaching
+from desk.attaching import Wish
+from desk.world import Refusal
+from storage.models import Ticket
+
+family = Commands()
+
+
+@family.command("attach")
+async def attach(context: Context, ticket: Ticket) -> None:
+    """Let a file leave with the held answer, or else with the next one.
+
+    Put the file into the ticket's thread first. Then say this there: as a reply to the file, or by itself for
+    the newest file of yours in the thread; once for each file. It leaves as it is, with all that is in it (a
+    picture may tell where and when it was taken), and as protected as the answer. The preview lists it.
+
+    !attach
+    """
+    if context.thread is None or ticket.event_id != context.thread:
+        raise Refusal(f"Say it in the thread of ticket {ticket.id}, where the file has to be.")
+    wish = Wish(context.agent, context.event_id, context.thread, context.reply_to)
+    await attaching.ask(context.unit, context.world, context.house, ticket, context.room, wish)
+
+
+@family.command("detach")
+async def detach(context: Context, ticket: Ticket, name: Words = Words(())) -> Reply:
+    """Take files away from the held answer, or from the next one: one by its name, or all.
+
+    !detach
+    !detach screenshot.png
+    """
+    taken = await attaching.detach(context.unit, context.world, ticket, " ".join(name))
+    return Reply(f"Taken away, it does not leave: {', '.join(taken)}.")

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""`!reply --quote`: what the user wrote, above the answer, and only where nobody else can be told it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from desk.quotes import MOST_LINES
+from storage.sealed import to_json
+from storage.states import KeyState
+from tests.desks import Desk
+
+WHOLE = {"encryption_state": "none", "from_contact": True}
+
+
+async def _ticket(desk: Desk, text: str, details: dict[str, Any] | None = None, **facts: Any) -> None:
+    await desk.ticket(text, **facts)
+    async with desk.units() as unit:
+        [message] = await unit.messages.of(await unit.tickets.get(1))
+        message.details = to_json({**WHOLE, **(details or {})})
+
+
+async def _answered(desk: Desk, words: str = "Yes.") -> str:
+    refusal = await desk.say(f"!reply --quote {words}", ticket=1)
+    return refusal or (await desk.messages(1))[-1].text
+
+
+async def test_the_last_message_stands_above_the_answer(desk: Desk):
+    await _ticket(desk, "Is it\n\n  the wifi?")
+    assert await _answered(desk, "Yes,\nit is.") == "> Is it\n>\n>   the wifi?\n\nYes,\nit is."
+
+
+async def test_a_template_answers_a_quote_and_another_stands_above_it(desk: Desk):
+    await _ticket(desk, "Is it the wifi?")
+    await desk.say("!template add wifi en It is.")
+    await desk.say("!template add quote en On {date} you wrote:")
+    await desk.say("!template add signature en {role}")
+    assert await _answered(desk, "wifi") == (
+        "On 2026-03-02 you wrote:\n> Is it the wifi?\n\nIt is.\n\n-- \nHelp desk"
+    )
+
+
+async def test_what_others_wrote_signatures_and_keys_are_left_out(desk: Desk):
+    key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDME\n-----END PGP PUBLIC KEY BLOCK-----"
+    quoted = "On Monday, 2 March 2026, help@helproom.test wrote:\n> Is it the disk?"
+    await _ticket(desk, f"No.\n\n{quoted}\n\n{key}\n\n-- \nKim, Elm Street 5")
+    answer = await _answered(desk)
+    assert answer.startswith("> No.\n")
+    assert not any(words in answer for words in ("disk", "wrote", "mDME", "Elm Street"))
+
+
+async def test_long_lines_are_wrapped_and_long_letters_are_cut(desk: Desk):
+    await _ticket(desk, "word " * 40 + "\n" + "\n".join(f"line {number}" for number in range(200)))
+    lines = (await _answered(desk)).splitlines()
+    assert max(map(len, lines)) <= 76
+    assert lines[MOST_LINES] == "> […]"
+    assert lines[MOST_LINES + 1 :] == ["", "Yes."]
+
+
+@pytest.mark.parametrize(
+    ("details", "why"),
+    [
+        ({"encryption_state": "partial"}, "stood outside its encryption"),
+        ({"encryption_state": "broken"}, "stood outside its encryption"),
+        ({"encryption_state": None}, "stood outside its encryption"),
+        ({"unprotected_text": "And what is this? >"}, "stood outside its encryption"),
+        ({"replayed": True}, "this ciphertext came before, from somebody else"),
+        ({"from_contact": False}, "did not come from the ticket's address"),
+    ],
+)
+async def test_what_may_be_bait_is_not_quoted(desk: Desk, details: dict[str, Any], why: str):
+    await _ticket(desk, "My secret.", details)
+    await desk.user_has_key()
+    assert why in await _answered(desk)
+    assert not await desk.rows("preview")
+
+
+async def test_without_words_of_the_users_own_there_is_nothing_to_quote(desk: Desk):
+    await _ticket(desk, "> Is it the disk?")
+    assert "holds no words of their own" in await _answered(desk)
+
+
+@pytest.mark.parametrize("said", ["--plain --quote Yes.", "--quote --plain Yes.", "—quote —plain Yes."])
+async def test_in_clear_on_demand_nothing_is_quoted(desk: Desk, said: str):
+    await _ticket(desk, "My secret.", confidential=True)
+    refused = await desk.say(f"!reply {said}", ticket=1, verified=True)
+    assert refused == "With --plain nothing of the user's can leave, so that it goes with no --quote."
+    assert await desk.say("!reply --quote", ticket=1) == "Something is missing: your words, after --quote."
+
+
+async def test_what_came_encrypted_is_quoted_to_a_key_alone(desk: Desk):
+    await _ticket(desk, "My secret.", {"encryption_state": "ok"}, confidential=True)
+    assert (await _answered(desk)).startswith("Not sent: this ticket is confidential")
+    await desk.user_has_key()
+    assert await _answered(desk) == "> My secret.\n\nYes."
+
+
+async def test_a_quote_does_not_leave_in_clear_because_the_key_is_gone(desk: Desk):
+    await _ticket(desk, "Hello.")
+    await desk.user_has_key()
+    assert await _answered(desk) == "> Hello.\n\nYes."
+    async with desk.units() as unit:
+        [key] = await unit.keys.of((await unit.tickets.get(1)).contact_tag)
+        key.state = KeyState.REFUSED
+    assert (await desk.say("!send", ticket=1)).startswith("Not sent: of the public keys")
+    async with desk.units() as unit:
+        [key] = await unit.keys.of((await unit.tickets.get(1)).contact_tag)
+        await unit.session.delete(key)
+    assert "the preview said that it leaves encrypted" in await desk.say("!send", ticket=1)
+    assert json.loads((await desk.messages(1))[-1].details)["quote"] is True
+    assert not await desk.rows("mail")
