@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,63}")
-_SIMPLE_NAME = re.compile(r"[A-Za-z0-9 ._()+-]{1,60}")
+_SIMPLE_NAME = re.compile(r"(?! )[A-Za-z0-9 ._()+-]{1,60}(?<! )")
 _LINE = 57
 """Bytes that make a line of 76 characters (RFC 2045, 6.8)."""
 _PIECE = 50

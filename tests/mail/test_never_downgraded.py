@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Whatever the ticket, the keys, the words and the way they take: the wire sees ciphertext, or nothing."""
 
+import base64
 import dataclasses
 import datetime as dt
 import itertools
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 
 import commands
 from commands.context import Context
-from desk import first_answers, key_decisions
+from desk import attaching, first_answers, key_decisions, previews
 from desk.arrival import Arrival
 from desk.arrival import Desk as IntakeDesk
+from desk.attaching import FETCH, Fetched, Wish, wish_of
 from desk.key_decisions import Decision
 from desk.key_states import USED
 from desk.keys import keep
@@ -23,6 +25,7 @@ from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened
 from desk.policy import Path
 from desk.world import Refusal
 from storage.models import Letter, Message
+from storage.sealed import to_json
 from storage.states import KeyState, MessageKind, OutboxState
 from storage.tickets import NewTicket
 from tests.mail.office import AGENT, Office, open_office
@@ -31,12 +34,28 @@ from tests.mail.sending import deliver, mail_row
 from tests.services.mailserver import MailServer
 
 SECRET_SUBJECT, SECRET_TEXT, SECRET_VERSION = "Zanzibar", "my landlord is called Quetzal", "9.87xylophone"
-WORDS = "These are new words."
+WORDS, REQUEST = "These are new words.", "Please send us your public key."
+SECRET_NAME, SECRET_CONTENT = "xylophone.png", b"a picture of Quetzal " * 9
+PLAIN_WORDS = f"!reply --plain {WORDS}"
 A_LETTER_COMES = "(a letter comes, and is answered by template)"
 EVERY_WAY = {
-    Path.ANSWER: (f"!reply {WORDS}", "!reply tell", "!key ask", f"!reply tell\n{WORDS}"),
+    Path.ANSWER: (
+        f"!reply {WORDS}",
+        "!reply tell",
+        "!key ask",
+        f"!reply tell\n{WORDS}",
+        f"!reply --quote {WORDS}",
+        f"!reply --quote tell\n{WORDS}",
+    ),
     Path.AUTOMATIC: (A_LETTER_COMES,),
-    Path.PLAIN: (f"!reply --plain {WORDS}", "!reply --plain tell", f"!reply --plain > {SECRET_TEXT}"),
+    Path.PLAIN: (
+        PLAIN_WORDS,
+        "!reply --plain tell",
+        f"!reply --plain > {SECRET_TEXT}",
+        f"!reply --plain --quote {WORDS}",
+        f"!reply --quote --plain {WORDS}",
+    ),
+    Path.KEY_REQUEST: ("!key ask", f"!key ask {WORDS}"),
 }
 """What agents can say, or what happens, to let a mail leave; a new path must be tried here, too."""
 
@@ -50,6 +69,10 @@ class Case:
     expires_in: int | None
     then: KeyState | None
     turns_confidential: bool
+    all_keys_go: bool
+    """Whether, before it leaves, nothing is known any more of any key."""
+    files: int
+    """How many wait for the answer; another one comes when it is held."""
     late: bool
     """Whether that happens after `!send`, when only the sender can stop the mail."""
     forgets: bool = False
@@ -65,6 +88,8 @@ CASES = st.builds(
     expires_in=st.sampled_from([None, -1, 30, 3600]),
     then=STATES,
     turns_confidential=st.booleans(),
+    all_keys_go=st.booleans(),
+    files=st.sampled_from([0, 0, 1, 2]),
     late=st.booleans(),
     forgets=st.booleans(),
 )
@@ -84,6 +109,8 @@ class Wire:
     server: MailServer
     alice: Person
     numbers: "itertools.count[int]" = dataclasses.field(default_factory=itertools.count)
+    promised: bool = False
+    """The last preview said that the answer leaves encrypted."""
 
     async def ticket(self, case: Case) -> int:
         """Open a ticket of a user nobody knew, with the case's key."""
@@ -113,6 +140,9 @@ class Wire:
                 SECRET_SUBJECT,
                 "<secret@user.example>",
             )
+            letter.details = to_json(
+                {"encryption_state": "ok" if case.confidential else "none", "from_contact": True}
+            )
             await unit.messages.add(letter)
             if case.key is not None:
                 end = None if case.expires_in is None else now + dt.timedelta(seconds=case.expires_in)
@@ -133,6 +163,23 @@ class Wire:
         except Refusal:
             return False
         return True
+
+    async def attach(self, number: int) -> None:
+        """Let a file come that was asked for: with the held answer, or with the next."""
+        async with self.office.units() as unit:
+            ticket, room = await unit.tickets.get(number, lock=True), await unit.rooms.of_queue("help")
+            assert ticket is not None
+            assert room is not None
+            wish = Wish(AGENT, "$said", "$root", None)
+            try:
+                await attaching.ask(unit, self.office.world, self.office.house, ticket, room, wish)
+            except Refusal:
+                return
+            rows = await unit.outbox.in_state(OutboxState.PENDING)
+            row = max((each for each in rows if each.kind == FETCH), key=lambda each: each.id)
+            enclosure, _ = wish_of(row.payload or "")
+            file = Fetched(f"$file{enclosure}", SECRET_NAME, "image/png", SECRET_CONTENT)
+            await attaching.fetched(unit, self.office.world, self.office.house, row.id, enclosure, file)
 
     async def answer_first(self, number: int) -> bool:
         """Answer by template, as when a ticket is new; tell whether a mail is to leave."""
@@ -155,7 +202,9 @@ class Wire:
             ticket.confidential = ticket.confidential or case.turns_confidential
             for key in await unit.keys.of(ticket.contact_tag or ""):
                 key.state = case.then or key.state
-            if case.forgets and case.key is not None:
+                if case.all_keys_go:
+                    await unit.session.delete(key)
+            if case.forgets and case.key is not None and not case.all_keys_go:
                 await key_decisions.forget(unit, self.office.world, ticket, Decision(AGENT, ""))
 
     async def leaves(self, number: int) -> bytes | None:
@@ -168,20 +217,38 @@ class Wire:
 
     async def answered(self, number: int, case: Case) -> bytes | None:
         """Answer as the case says; return what the mail server got, if anything left."""
+        if case.files:
+            await self.attach(number)
         if case.said == A_LETTER_COMES:
             if not await self.answer_first(number):
                 return None
             await self.meanwhile(number, case)
             return await self.leaves(number)
+        return await self.leaves(number) if await self.sent(number, case) else None
+
+    async def sent(self, number: int, case: Case) -> bool:
+        """Write an answer and send it, while the world changes; tell whether nothing was refused."""
         if not await self.say(number, case.said):
-            return None
+            return False
+        self.promised = await self.is_shown_as_encrypted(number)
+        for _ in range(case.files - 1):
+            await self.attach(number)
         if not case.late:
             await self.meanwhile(number, case)
         if not await self.say(number, "!send"):
-            return None
+            return False
         if case.late:
             await self.meanwhile(number, case)
-        return await self.leaves(number)
+        return True
+
+    async def is_shown_as_encrypted(self, number: int) -> bool:
+        """Tell what the preview says of the held answer."""
+        async with self.office.units() as unit:
+            ticket = await unit.tickets.get(number)
+            assert ticket is not None
+            held = await unit.messages.open_reply(ticket)
+            assert held is not None
+            return "Protection: encrypted to" in previews.say_of(held).text
 
     async def now_is(self, number: int) -> tuple[bool, bool]:
         """Tell whether a ticket is confidential, and whether any key of its user is or was known."""
@@ -199,6 +266,8 @@ async def make_wire(shaped: str, desk: Desk, alice: Person) -> AsyncIterator[Wir
         async with office.units() as unit:
             await unit.templates.write("tell", "en", "You have version {version}.")
             await unit.templates.write("key-ask", "en", "Is this your key? {fingerprint}")
+            await unit.templates.write("key-ask-clear", "en", REQUEST)
+            await unit.templates.write("quote", "en", "On {date} you wrote:")
         yield Wire(office, server, alice)
 
 
@@ -213,19 +282,34 @@ async def test_the_wire_sees_ciphertext_or_nothing(
     wire: Wire, path: Path, case: Case, data: st.DataObject
 ) -> None:
     case = dataclasses.replace(case, said=data.draw(st.sampled_from(EVERY_WAY[path])))
+    wire.promised = False
     number = await wire.ticket(case)
     mail = await wire.answered(number, case)
     if mail is None:
         return
     head = mail.partition(b"\r\n\r\n")[0]
     if b"multipart/encrypted" in head:
-        assert WORDS.encode() not in mail
+        assert not is_in(mail, WORDS, REQUEST, *SECRETS)
         assert b"Subject: ...\r\n" in head
-        assert not any(secret.encode() in mail for secret in (SECRET_SUBJECT, SECRET_TEXT, SECRET_VERSION))
         return
     assert b"multipart/signed" in head
-    if any(await wire.now_is(number)):
-        assert case.said == f"!reply --plain {WORDS}"
-        assert WORDS.encode() in mail
+    assert not wire.promised
+    if path in {Path.PLAIN, Path.AUTOMATIC}:
+        assert not is_in(mail, SECRET_SUBJECT, SECRET_TEXT, SECRET_NAME, SECRET_CONTENT)
+    if any(await wire.now_is(number)) or case.confidential:
+        assert case.said in {PLAIN_WORDS, "!key ask"}
+        assert is_in(mail, WORDS if case.said == PLAIN_WORDS else REQUEST)
         assert b"secret@user.example" not in mail
-        assert not any(secret.encode() in mail for secret in (SECRET_SUBJECT, SECRET_TEXT, SECRET_VERSION))
+        assert not is_in(mail, *SECRETS)
+
+
+SECRETS = (SECRET_SUBJECT, SECRET_TEXT, SECRET_VERSION, SECRET_NAME, SECRET_CONTENT)
+
+
+def is_in(mail: bytes, *words: str | bytes) -> bool:
+    """Tell whether a mail holds one of these, as they are or in base64."""
+    for word in words:
+        raw = word.encode() if isinstance(word, str) else word
+        if raw in mail or base64.b64encode(raw[: len(raw) // 3 * 3])[:40] in mail.replace(b"\r\n", b""):
+            return True
+    return False
