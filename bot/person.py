@@ -10,12 +10,15 @@ from typing import Any, Self
 
 from aiohttp import ClientError
 from nio import AsyncClient, Event, MegolmEvent, RoomSendResponse, SyncResponse
+from nio.crypto.attachments import encrypt_attachment
 
 from bot import contents, rendering
+from bot.contents import StoredFile
 from bot.crosssigning import ensure_signed
 from bot.errors import MatrixError
 from bot.heard import relation
 from bot.session import Account, Credential, Session, open_session
+from bot.wire import request
 
 POLL_MS = 3000
 LOOK_AGAIN_SECONDS = 0.05
@@ -74,14 +77,33 @@ class Person:
                 await self._task
         await self._session.close()
 
-    async def say(self, room_id: str, text: str, *, thread: str | None = None) -> str:
-        """Say something, encrypted, in a thread or outside; return the event id."""
+    async def say(
+        self, room_id: str, text: str, *, thread: str | None = None, reply_to: str | None = None
+    ) -> str:
+        """Say something, encrypted, in a thread or outside, there as a reply or not; return the event id."""
         content = contents.text(rendering.plain(text))
+        placed = contents.in_thread(content, thread, reply_to=reply_to) if thread else content
+        answer = await self._client.room_send(
+            room_id, "m.room.message", placed, ignore_unverified_devices=True
+        )
+        return _event_id(answer)
+
+    async def share(
+        self, room_id: str, name: str, media_type: str, data: bytes, *, thread: str | None = None
+    ) -> str:
+        """Put an encrypted file into a room, in a thread or outside; return the event id."""
+        sealed, opening = encrypt_attachment(data)
+        stored = await request(self._client, "POST", "/_matrix/media/v3/upload", sealed)
+        content = contents.file(StoredFile(name, media_type, len(data), str(stored["content_uri"]), opening))
         placed = contents.in_thread(content, thread) if thread else content
         answer = await self._client.room_send(
             room_id, "m.room.message", placed, ignore_unverified_devices=True
         )
         return _event_id(answer)
+
+    async def redact(self, room_id: str, event_id: str) -> None:
+        """Remove an event from a room."""
+        await self._client.room_redact(room_id, event_id)
 
     async def react(self, room_id: str, event_id: str, key: str) -> str:
         """React to an event; return the reaction's event id."""

@@ -11,6 +11,7 @@ from bot.heard import Batch, Heard, Kind, Undecryptable
 from bot.journal import Journal
 from bot.worker import HINT_AFTER, Worker
 from desk.posting import say_from_json
+from storage.enclosures import Enclosure
 from storage.states import EventState, OutboxState
 from tests.desks import ANA, BEN, Desk, desk_at
 
@@ -176,3 +177,18 @@ async def test_a_gap_after_a_lost_token_is_told_to_the_operators_too(desk: Desk)
     await journal.keep(Batch("s1", gaps=(await room_of(desk),), recovered=True))
     told = await said(desk)
     assert ["away for long" in told[0], "go back far enough in one room" in told[1]] == [True, True]
+
+
+async def test_a_file_whose_message_an_agent_removes_is_taken_away(desk: Desk) -> None:
+    await desk.ticket()
+    async with desk.units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        kept = Enclosure(ref="x", ticket=ticket, event_id="$file", asked_at=desk.clock.now)
+        await unit.enclosures.add(kept)
+    for target in ("$other", "$file"):
+        await hear(desk, verified=False, kind=Kind.REDACTION, relates_to=target, key="")
+        await Worker(desk.units, desk.world, desk.house, only_verified=True).step()
+        async with desk.units() as unit:
+            assert (await unit.enclosures.get(1) is None) is (target == "$file")
+    assert await said(desk) == ["NOT attached: its message was removed from the room."]

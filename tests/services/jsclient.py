@@ -2,6 +2,7 @@
 """An agent with somebody else's Matrix client: matrix-js-sdk with Rust crypto, in a Node process."""
 
 import asyncio
+import base64
 import json
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Mapping
@@ -51,6 +52,11 @@ class Heard:
     def replaces(self) -> str | None:
         """The id of the event that this one edits."""
         return self.relation.get("event_id") if self.relation.get("rel_type") == "m.replace" else None
+
+
+def _in_thread(root: str, reply_to: str | None) -> dict[str, Any]:
+    answered = {"m.in_reply_to": {"event_id": reply_to or root}, "is_falling_back": reply_to is None}
+    return {"rel_type": "m.thread", "event_id": root, **answered}
 
 
 class JsClientError(Exception):
@@ -130,13 +136,20 @@ class JsClient:
         """Return who is in a room, sorted."""
         return list(await self._order("members", room=room))
 
-    async def say(self, room: str, text: str, *, thread: str | None = None) -> str:
-        """Send a text, in a thread if its root is given, and return its event id."""
+    async def say(
+        self, room: str, text: str, *, thread: str | None = None, reply_to: str | None = None
+    ) -> str:
+        """Send a text, in a thread if its root is given, as a reply there if `reply_to` is; return its id."""
         content: dict[str, Any] = {"msgtype": "m.text", "body": text}
         if thread:
-            reply = {"m.in_reply_to": {"event_id": thread}, "is_falling_back": True}
-            content["m.relates_to"] = {"rel_type": "m.thread", "event_id": thread, **reply}
+            content["m.relates_to"] = _in_thread(thread, reply_to)
         return await self.send(room, "m.room.message", content)
+
+    async def send_file(self, room: str, name: str, media_type: str, data: bytes, *, thread: str) -> str:
+        """Encrypt a file, upload it and put it into a thread; return its event id."""
+        details = {"name": name, "type": media_type, "data": base64.b64encode(data).decode()}
+        content = {"m.relates_to": _in_thread(thread, None)}
+        return str(await self._order("sendFile", room=room, content=content, **details))
 
     async def react(self, room: str, event_id: str, key: str) -> str:
         """React to an event and return the reaction's event id."""
