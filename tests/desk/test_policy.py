@@ -13,7 +13,7 @@ from desk import policy
 from desk.key_states import contact_standing
 from desk.keys import keep
 from desk.opened import OfferedKey
-from desk.policy import Path, Standing, decide, protection_of
+from desk.policy import IN_CLEAR, Load, Path, Standing, decide, protection_of
 from desk.world import Refusal
 from storage.models import ContactKey
 from storage.sealing import Vault
@@ -181,22 +181,28 @@ def test_a_path_without_a_policy_does_not_import():
         exec(compile(grown, "policy", "exec"), {"__name__": "policy"})
 
 
+LOADS = st.builds(Load, quote=st.booleans(), files=st.booleans(), as_encrypted=st.booleans())
+
+
 @given(
     path=st.sampled_from(Path),
     confidential=st.booleans(),
     known_once=st.booleans(),
     facts=st.lists(KEYS, max_size=4),
+    load=LOADS,
 )
 def test_no_path_leaves_in_clear_what_was_protected_unless_somebody_asked(
-    *, path: Path, confidential: bool, known_once: bool, facts: list
+    *, path: Path, confidential: bool, known_once: bool, facts: list, load: Load
 ):
     keys = [made_key(number, *fact) for number, fact in enumerate(facts)]
     try:
-        protection = decide(Standing(keys, confidential, MONDAY_NOON, known_once), path)
+        protection = decide(Standing(keys, confidential, MONDAY_NOON, known_once, load), path)
     except Refusal:
         return
     if protection.key is None and (confidential or keys or known_once):
-        assert path is Path.PLAIN
+        assert path in IN_CLEAR
         assert protection.overridden
         assert "NOT encrypted, as an agent asked for" in protection.words
     assert protection.key is None or not protection.overridden
+    assert path is Path.ANSWER or not (load.quote or load.files)
+    assert path in IN_CLEAR or protection.key is not None or not load.as_encrypted
