@@ -69,22 +69,24 @@ def shaped_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def shaped_template(postgres: Cluster) -> str:
-    """The name of the same on PostgreSQL."""
+def shaped_address(postgres: Cluster) -> str:
+    """The address of a PostgreSQL database with all tables, to be emptied."""
     address = postgres.fresh()
     _shape(address)
-    return address.rpartition("/")[2]
+    return address
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def shaped(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database with all tables, on both kinds in turn, at less cost than migrating."""
+    """The address of a database with all tables and nothing in them, on both kinds in turn."""
     if request.param == "sqlite":
         file = tmp_path / "helproom.db"
         shutil.copy(request.getfixturevalue("shaped_file"), file)
         return f"sqlite+aiosqlite:///{file}"
+    address: str = request.getfixturevalue("shaped_address")
     cluster: Cluster = request.getfixturevalue("postgres")
-    return cluster.fresh(request.getfixturevalue("shaped_template"))
+    cluster.empty(address)
+    return address
 
 
 def _shape(address: str) -> None:
