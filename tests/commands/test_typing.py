@@ -2,6 +2,7 @@
 """What keyboards, clients and clipboards really send: it is understood, or refused with a short sentence."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,13 @@ async def test_an_agent_is_known_by_id_link_or_short_name(desk: Desk, name: str)
     await desk.ticket()
     assert await desk.say(f"!assign {name}", ticket=1) == f"Ticket 1 is {BEN}'s."
     assert (await desk.look(1)).owner == BEN
+
+
+async def test_a_short_name_that_two_agents_have_is_nobody_s(desk: Desk):
+    desk.house = replace(desk.house, agents=desk.house.agents | {"@ben:elsewhere.test"})
+    await desk.ticket()
+    assert await desk.say("!assign ben", ticket=1) == "ben is not an agent of this desk."
+    assert (await desk.look(1)).owner is None
 
 
 async def test_a_pill_stands_for_its_person_whatever_name_it_shows(desk: Desk):

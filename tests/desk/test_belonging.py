@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from desk.belonging import partner_pattern
-from desk.opened import Encryption, EncryptionState, Headers, Opened
+from desk.opened import Encryption, EncryptionState, Headers, Opened, WhisperBack
 from storage.models import Letter
 from storage.states import LetterState, MessageKind
 from tests.desk.test_intake import PLAIN, answer, take_in, token_of, told, wrote
@@ -52,6 +52,13 @@ async def test_somebody_else_only_claims_the_ticket_and_a_release_lets_them_in(d
     assert len(await desk.messages(1)) == 1
     said = await desk.say(f"!quarantine release {letter.id}")
     assert said == f"Letter {letter.id} is opened again and goes to ticket 1."
+
+
+async def test_the_outer_sender_of_a_report_is_no_party(desk: Desk):
+    report = WhisperBack("id1", "No sound", USER)
+    await take_in(desk, replace(wrote(sender=EVE), whisperback=report))
+    assert went(await take_in(desk, protected("Re: [#1]", sender=EVE, number=3))) == CLAIMS
+    assert went(await take_in(desk, protected("Re: [#1]", number=4))) == FOLLOWS
 
 
 async def test_who_has_proven_the_token_is_a_party_from_then_on(desk: Desk):

@@ -30,6 +30,7 @@ def attached(first: bytes, name: str) -> bytes:
         (attached(b"\x01x", "letter.pgp"), None),
         (attached(b"\xd1x", "letter.pgp"), None),
         (attached(ARMOR.encode(), "letter.jpg"), "file"),
+        (attached(b"\r\n\r\n" + ARMOR.encode(), "letter.jpg"), "file"),
         (entity(ARMOR), None),
     ],
 )
