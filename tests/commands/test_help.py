@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Help is written from the declarations, and what it shows can be said."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -122,3 +123,10 @@ def test_no_command_hides_another_command_s_first_word():
     firsts = {name.split()[0] for name in TABLE if " " in name}
     singles = {name for name in TABLE if " " not in name}
     assert not firsts & singles
+
+
+def test_the_agents_manual_has_every_command():
+    written = (Path(__file__).parents[2] / "docs" / "agents.md").read_text(encoding="utf-8")
+    names = {command.name for command in TABLE.values()}
+    assert {"reply", "template add"} < names
+    assert [name for name in sorted(names) if not re.search(rf"`!{name}[ `]", written)] == []
