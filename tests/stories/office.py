@@ -31,7 +31,7 @@ master_key_file: master.key
   homeserver: {homeserver}
   user_id: "{bot}"
   password_file: matrix.password
-queues:
+{matrix}queues:
   - name: en
     language: en
     address: {support}
@@ -140,6 +140,8 @@ class Plan:
     """Lines of the config that other stories do without."""
     mail: str = ""
     """The same for its section on mail."""
+    matrix: str = ""
+    """The same for its section on Matrix."""
     secrets: Mapping[str, str] = field(default_factory=dict)
     """What these lines name: secrets by file name."""
 
@@ -169,6 +171,7 @@ def write_desk(plan: Plan, smtp_port: int) -> Path:
         CONFIG.format(
             more=plan.more,
             mail=plan.mail,
+            matrix=plan.matrix,
             homeserver=plan.homeserver.url,
             bot=plan.user_id("bot"),
             support=SUPPORT,

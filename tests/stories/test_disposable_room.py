@@ -25,10 +25,10 @@ async def come_back(plan: Plan) -> Person:
     return await Person.log_in(plan.homeserver.url, plan.user_id("guest"), PASSWORD, folder)
 
 
-async def open_room(desk: Office, guest: Person) -> tuple[str, str]:
-    """Have a room opened for ticket 1; return its id and the ticket's thread."""
+async def open_room(desk: Office, guest: Person, *, number: int = 1) -> tuple[str, str]:
+    """Have a room opened for the next ticket; return its id and the ticket's thread."""
     await desk.deliver(MAIL)
-    announcement = await desk.announced(1)
+    announcement = await desk.announced(number)
     thread = announcement.event_id
     await desk.ana.say(announcement.room_id, f"!room open 12h {guest.user_id}", thread=thread)
     welcome = await guest.wait_for(lambda seen: "This room is for one matter" in seen.body)
