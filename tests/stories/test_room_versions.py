@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.rooms import AGENT, Rooms
-from bot.wire import path, request
+from bot.wire import Json, path, request
 from storage.states import RoomPurpose
 from tests.services.synapse import Homeserver
 from tests.stories.office import Office, Plan, office
@@ -14,7 +14,7 @@ from tests.stories.test_disposable_room import open_room, visit
 from tests.stories.test_main_job import do_the_main_job
 
 
-async def state(desk: Office, room: str, kind: str) -> dict:
+async def state(desk: Office, room: str, kind: str) -> Json:
     return await request(desk.running.session.client, "GET", path("rooms", room, "state", kind, ""))
 
 
