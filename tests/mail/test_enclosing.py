@@ -43,8 +43,8 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, desk: Desk) -> AsyncIterator[Office]:
-    async with open_office(tmp_path, desk.keyring) as office:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
+    async with open_office(shaped, desk.keyring) as office:
         yield office
 
 

@@ -4,7 +4,6 @@
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -32,8 +31,8 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(tmp_path: Path, desk: Desk) -> AsyncIterator[Office]:
-    async with open_office(tmp_path, desk.keyring) as office:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
+    async with open_office(shaped, desk.keyring) as office:
         async with office.units() as unit:
             await unit.templates.write("signature", "en", "{role}")
         yield office
