@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
+from desk.ciphertexts import with_warning
 from desk.keys import offer
 from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
 from desk.opened import EncryptionState, Opened
@@ -95,7 +96,8 @@ async def _taken_over(unit: Unit, world: World, message: Message, opened: Opened
     ticket = message.ticket
     known = json.loads(message.details or "{}")
     by_user = bool(known.get("from_contact", True))
-    opened = replace(opened, is_replayed=bool(known.get("replayed")))
+    opened = await _with_warning(unit, world, message, opened)
+    opened = replace(opened, is_replayed=opened.is_replayed or bool(known.get("replayed")))
     details = details_of(opened, from_contact=by_user)
     is_news = (message.text, message.details) != (opened.text, details)
     if is_news:
@@ -106,6 +108,12 @@ async def _taken_over(unit: Unit, world: World, message: Message, opened: Opened
     for key in opened.keys:
         await offer(unit, world, ticket, key, by_user=by_user, is_again=True)
     return f"{words} Read it with `!show`." if is_news else f"nothing new. {words}"
+
+
+async def _with_warning(unit: Unit, world: World, message: Message, opened: Opened) -> Opened:
+    """Ask only now whether the ciphertext came before, where it could not be opened on its arrival."""
+    letter = await unit.letters.get(message.letter_id) if message.letter_id is not None else None
+    return await with_warning(unit, world, letter, opened, contact_of(opened)) if letter else opened
 
 
 async def _tell_ticket(unit: Unit, world: World, message: Message, opened: Opened) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What `!recheck` changes in a ticket, and what it leaves alone."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -90,6 +91,17 @@ async def test_what_cannot_be_opened_is_told_and_changes_nothing(desk: Desk):
     assert "nothing new. Encrypted, cannot be opened." in (await recheck(desk, SHUT))[0]
     assert (await recheck(desk, "It is too deep."))[0].endswith("opened again: It is too deep.")
     assert [(each.text) for each in await desk.messages(1)] == ["Words."]
+
+
+async def test_a_ciphertext_that_only_a_recheck_opens_is_known_from_somebody_else(desk: Desk):
+    await came(desk)
+    opened = replace(OPEN, sessions=("digest",))
+    others = Headers(subject="...", sender="else@example.org", message_id="<2@example.org>")
+    await came(desk, replace(opened, headers=others))
+    await recheck(desk, opened)
+    details = json.loads((await desk.messages(1))[0].details or "")
+    assert details["replayed"]
+    assert [each[:32] for each in details["problems"]] == ["The same ciphertext came before,"]
 
 
 @pytest.mark.parametrize("address", ["kim@example.net", None])
