@@ -18,6 +18,7 @@ from mail.parts import Part
 _BLOCK = re.compile(r"((?:[A-Z][A-Za-z-]{0,30}:[^\n]*\n(?:[ \t][^\n]*\n)*)+)-{78}\s*")
 _FOLD = re.compile(r"\n[ \t]+")
 _LAST_ADDRESS = re.compile(r"<([^<>\s]{1,500})>\s*\Z")
+_GOOD = frozenset({SignatureState.GOOD, SignatureState.GOOD_OTHER_SENDER})
 _LONGEST = 300
 _SUBJECT_TYPE = "text/rfc822-headers"
 _SIGNED_BY_LIST = "The signature is the Schleuder list's that relayed the letter, not the writer's."
@@ -84,9 +85,12 @@ def looks_relayed(contents: Sequence[Content]) -> bool:
 
 
 def _relay_of(outer: HeaderBlock, signatures: Sequence[Signature], relays: Sequence[Relay]) -> Relay | None:
-    """A list is known by the one address of From and by its own good signature over the whole letter."""
+    """A list is known by the one address of From and by its own good signature over the whole letter.
+
+    Its Sender is the address for bounces, which is in no key.
+    """
     senders = [address for _, address in outer.addresses("from")]
-    whole = [each for each in signatures if each.covers == "all" and each.state is SignatureState.GOOD]
+    whole = [each for each in signatures if each.covers == "all" and each.state in _GOOD]
     if len(outer.raw("from")) != 1:
         return None
     return next(
@@ -144,7 +148,7 @@ def _without_wrapping(contents: Sequence[Content], payload: Part) -> tuple[Conte
 
 
 def _told(signature: Signature, relay: Relay) -> Signature:
-    if signature.fingerprint != relay.fingerprint or signature.state is not SignatureState.GOOD:
+    if signature.fingerprint != relay.fingerprint or signature.state not in _GOOD:
         return signature
     return replace(signature, state=SignatureState.GOOD_OTHER_SENDER, detail=_SIGNED_BY_LIST)
 

@@ -232,7 +232,8 @@ def _broken(problem: Exception) -> str:
 
 def _met(problem: Exception) -> BaseException:
     cause = problem.__cause__
-    return cause if isinstance(cause, OSError | SMTPServerDisconnected) else problem
+    is_told = isinstance(cause, ssl.SSLError | socket.gaierror | SMTPServerDisconnected)
+    return cause if is_told and cause is not None else problem
 
 
 async def knock(settings: SubmissionSettings) -> None:

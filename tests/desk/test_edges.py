@@ -170,7 +170,11 @@ async def test_an_answer_whose_draft_is_gone_is_let_go(desk: Desk):
 
 async def test_an_announcement_that_has_left_roots_the_thread(desk: Desk):
     async with desk.units() as unit:
-        await receipts.delivered(unit, desk.world, Outbox(kind="announce", ticket_id=1, event_id="$new"))
+        await posting.announce(unit, desk.world, await unit.tickets.get(1))
+    async with desk.units() as unit:
+        [row] = await unit.outbox.announcements(1)
+        row.event_id = "$new"
+        await receipts.delivered(unit, desk.world, row)
     assert (await desk.look(1)).event_id == "$new"
 
 
