@@ -22,6 +22,7 @@ MOST_KEYS = 5
 _AUTOCRYPT_CHARS = 10 * 1024
 _TYPE = ("type", "1")
 """What the drafts of 2016 and 2017 had programs say of every OpenPGP key."""
+_ANY_BEGIN = b"-----BEGIN PGP P"
 _ARMOR_BEGIN = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _ARMOR_END = b"-----END PGP PUBLIC KEY BLOCK-----"
 _BLOCK_BEGIN = re.compile(rb"^[ \t]{0,9}-----BEGIN PGP ((?:PUBLIC|PRIVATE) KEY BLOCK-----)", re.MULTILINE)
@@ -52,7 +53,8 @@ def key_file_blocks(content: bytes) -> list[bytes]:
 
 def key_blocks(content: bytes) -> Iterator[bytes]:
     """Yield the armored key blocks in a text, in order."""
-    end = 0
+    # Most texts hold none, which is seen ten times faster without an expression.
+    end = 0 if _ANY_BEGIN in content else len(content)
     while begin := _BLOCK_BEGIN.search(content, end):
         mark = b"-----END PGP " + begin[1]
         end = content.find(mark, begin.end()) + len(mark)
