@@ -17,6 +17,7 @@ _SYSTEM = re.compile(
 STATUS_TYPES = frozenset(
     {"message/delivery-status", "message/global-delivery-status", "message/xdelivery-status"}
 )
+_DELIVERED_FIELDS = ("delivered-to", "x-original-to", "envelope-to")
 _RETURNED_TYPES = frozenset({"message/rfc822", "text/rfc822-headers"})
 _OPENING_BYTES = 4000
 _TAG = re.compile(r"<style.{0,4000}?</style>|<[^<>]{0,2000}>", re.IGNORECASE | re.DOTALL)
@@ -57,6 +58,8 @@ def why_automatic(letter: Part, mail_from: str | None) -> Automatic | None:
     X-Auto-Response-Suppress is no reason: Exchange puts it on letters written by people.
     """
     headers = letter.headers
+    if _has_come_back(headers):
+        return Automatic.LOOP
     if _is_receipt(letter):
         return Automatic.AUTO_REPLY
     if _is_bounce(letter, mail_from):
@@ -69,6 +72,12 @@ def why_automatic(letter: Part, mail_from: str | None) -> Automatic | None:
     ):
         return Automatic.LIST
     return Automatic.AUTO_REPLY if is_marked else None
+
+
+def _has_come_back(headers: HeaderBlock) -> bool:
+    """Tell a mail that bears the mark of the very mailbox to which it was delivered."""
+    mailboxes = {address for name in _DELIVERED_FIELDS for _, address in headers.addresses(name)}
+    return any(address in mailboxes for _, address in headers.addresses("x-loop"))
 
 
 def _is_receipt(letter: Part) -> bool:

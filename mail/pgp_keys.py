@@ -15,8 +15,8 @@ _MODULAR = _RSA | {"16", "17"}
 """RSA, Elgamal and DSA, whose strength is in their length (RFC 4880, 9.1)."""
 _FEWEST_BITS = 2048
 _ADDRESS = r"[^\s<>@,;()\"]+@[^\s<>@,;()\"]+"
-_USER_ID = re.compile(rf"[^<>]*<(?P<named>{_ADDRESS})>|(?P<bare>{_ADDRESS})")
-"""One address, at the end: a name in front may look like one (boss@x.example <me@y.example>)."""
+_USER_ID = re.compile(rf"[^<>]*<(?P<named>{_ADDRESS})>(?:\s*\([^<>]*\))?|(?P<bare>{_ADDRESS})")
+"""One address in angle brackets: a name in front may look like one (boss@x.example <me@y.example>)."""
 _ESCAPE = re.compile(rb"\\x([0-9a-fA-F]{2})")
 _PLAIN = frozenset(
     (

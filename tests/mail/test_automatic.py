@@ -219,3 +219,17 @@ def test_what_a_server_returns_with_the_null_sender_is_a_bounce(
     raw = f"From: {SENDER}\r\nContent-Type: multipart/mixed; boundary=b\r\n"
     parts = read_parts("\r\n".join([raw.strip(), *more, "", body]).encode())
     assert why_automatic(parts, mail_from) is why
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (("Delivered-To: help@desk.example", "X-Loop: Help@desk.example"), Automatic.LOOP),
+        (("Delivered-To: help@desk.example", "X-Loop: list@lists.example"), None),
+        (("To: list@lists.example", "X-Loop: list@lists.example"), None),
+    ],
+)
+def test_a_mail_with_the_mark_of_the_mailbox_it_came_to_is_a_loop(
+    lines: tuple[str, ...], why: Automatic | None
+) -> None:
+    assert why_automatic(letter(*lines), SENDER) is why

@@ -60,6 +60,7 @@ def test_a_public_key_is_read_in_any_form_and_kept_nowhere(
         ("boss@user.example, x <mallory@user.example>", ("mallory@user.example",)),
         ("<boss@user.example> <mallory@user.example>", ()),
         ("mallory@user.example", ("mallory@user.example",)),
+        ("Mallory <mallory@user.example> (not secure!)", ("mallory@user.example",)),
         ("Mallory", ()),
     ],
 )
