@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from desk.opened import EncryptionState, Signature, SignatureState
+from desk.opened import EncryptionState, SignatureState
 from mail.layers import (
     NOT_ENCRYPTED,
     Layers,
@@ -22,14 +22,15 @@ from mail.limits import HTML_CHARS
 from mail.mime import Content, clean_text, join_texts, safe_text
 from mail.openpgp import Decrypted
 from mail.parts import Part, read_parts
+from mail.pgp_packets import MESSAGE_BEGIN, MESSAGE_END, SIGNATURE_END, SIGNED_BEGIN
+from mail.pgp_status import UNREAD
 from mail.transfer import BASE64, QUOTED, UUENCODED
 
 Armored = Literal["inline encrypted", "clearsigned"]
 _MARKS: dict[Armored, tuple[bytes, bytes]] = {
-    "inline encrypted": (b"-----BEGIN PGP MESSAGE-----", b"-----END PGP MESSAGE-----"),
-    "clearsigned": (b"-----BEGIN PGP SIGNED MESSAGE-----", b"-----END PGP SIGNATURE-----"),
+    "inline encrypted": (MESSAGE_BEGIN, MESSAGE_END),
+    "clearsigned": (SIGNED_BEGIN, SIGNATURE_END),
 }
-_SIGNATURE_END = _MARKS["clearsigned"][1]
 _TEXTS = frozenset({"text/plain", "application/pgp", "text/html"})
 _MARK = b"-----BEGIN PGP "
 _ENCODED = frozenset({BASE64, *UUENCODED})
@@ -49,7 +50,7 @@ _OTHERS = "The letter holds several OpenPGP messages in one text; only the first
 
 def armored_kind(part: Part) -> Armored | None:
     """Say what armored message begins a line of a text part, if any."""
-    if part.type not in _TEXTS or part.headers.token("content-disposition") == "attachment":
+    if part.type not in _TEXTS or part.is_attached:
         return None
     if not _may_hold_armor(part):
         return None
@@ -132,8 +133,7 @@ def _decrypted_text(opened: Decrypted, form: str, charset: str) -> Layers:
 
 def _signed_text(opened: Decrypted, block: bytes, charset: str, form: str) -> Layers:
     """The words under a signature; if it does not hold they stand outside, where anybody may have written."""
-    unread = Signature(SignatureState.BAD, None, detail="The signature could not be read.")
-    signatures = opened.signatures or (unread,)
+    signatures = opened.signatures or (UNREAD,)
     is_bad = opened.data is None or any(one.state is SignatureState.BAD for one in signatures)
     words = (Content([clean_text(block if opened.data is None else opened.data, charset)[0]]),)
     return Layers(
@@ -166,7 +166,7 @@ def _find_block(content: bytes, marks: tuple[bytes, bytes]) -> tuple[int, int] |
         if end < 0:
             return (begin, len(content)) if _CUT_OFF.match(content, begin) else None
         end += len(marks[1])
-        if marks[1] == _SIGNATURE_END or _SOME_DATA.search(content, begin, end):
+        if marks[1] == SIGNATURE_END or _SOME_DATA.search(content, begin, end):
             return begin, end
         begin = _find_line(content, marks[0], end)
     return None

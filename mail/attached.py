@@ -12,6 +12,8 @@ from mail.layers import Layers, Opener, as_partial, not_as_said, not_opened, ses
 from mail.mime import Content, as_attachment
 from mail.openpgp import Decrypted
 from mail.parts import Part
+from mail.pgp_packets import SIGNED_BEGIN
+from mail.pgp_status import UNREAD
 
 _SIGNATURE_NAME = re.compile(r"\.(?:asc|pgp|sig|sign)\Z", re.IGNORECASE)
 _CIPHER_NAME = re.compile(r"\.(?:asc|gpg|pgp)\Z", re.IGNORECASE)
@@ -20,9 +22,8 @@ _MIME_ENTITY = re.compile(
     re.IGNORECASE,
 )
 _LINE_END = re.compile(rb"\r?\n")
-FORM = "encrypted attachment"
-SIGNED_FORM = "signed attachment"
-_SIGNED_MARK = b"-----BEGIN PGP SIGNED MESSAGE-----"
+_FORM = "encrypted attachment"
+_SIGNED_FORM = "signed attachment"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +49,14 @@ def check_file(pair: SignedFile, opener: Opener) -> Layers:
     file = Content(attachments=[as_attachment(pair.file)])
     signatures = _check(pair, opener)
     if not signatures:
-        return Layers(SIGNED_FORM, outside=(file,), problems=not_opened("").problems)
-    is_bad = any(one.state is SignatureState.BAD for one in signatures)
-    inside, outside = ((), (file,)) if is_bad else ((file,), ())
-    return Layers(SIGNED_FORM, inside=inside, outside=outside, signatures=signatures)
+        return Layers(_SIGNED_FORM, outside=(file,), problems=not_opened("").problems)
+    return _by_verdict(Layers(_SIGNED_FORM, inside=(file,), signatures=signatures))
+
+
+def _by_verdict(layers: Layers) -> Layers:
+    """What stands under a signature that does not hold stands outside, where anybody may have put it."""
+    is_bad = any(one.state is SignatureState.BAD for one in layers.signatures)
+    return replace(layers, inside=(), outside=layers.inside) if is_bad else layers
 
 
 def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
@@ -70,14 +75,15 @@ def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
 
 def open_file(part: Part, opener: Opener) -> tuple[Layers, bytes | None]:
     """Decrypt a file; the bytes are a whole MIME entity that was attached as one file, still to be read."""
-    opened = opener.decrypt(part.content())
-    if part.content().lstrip().startswith(_SIGNED_MARK):
+    content = part.content()
+    opened = opener.decrypt(content)
+    if content.lstrip().startswith(SIGNED_BEGIN):
         return _signed_text(part, opened), None
     if opened is None:
-        return not_opened(FORM), None
+        return not_opened(_FORM), None
     if opened.encryption.state is EncryptionState.NONE:
         return _signed_or_open(part, opened), None
-    layers = Layers(FORM, opened.encryption, signatures=opened.signatures, sessions=sessions_of(opened))
+    layers = Layers(_FORM, opened.encryption, signatures=opened.signatures, sessions=sessions_of(opened))
     if opened.encryption.state is not EncryptionState.OK or opened.data is None:
         return replace(layers, outside=(Content(attachments=[as_attachment(part)]),)), None
     if _MIME_ENTITY.match(opened.data):
@@ -88,22 +94,17 @@ def open_file(part: Part, opener: Opener) -> tuple[Layers, bytes | None]:
 def _signed_or_open(part: Part, opened: Decrypted) -> Layers:
     """A message with a signature and without encryption (RFC 9580, 10.3) is a signed file."""
     if not opened.signatures:
-        return not_as_said(FORM, opened)
-    is_bad = any(one.state is SignatureState.BAD for one in opened.signatures)
-    layers = _with_file(Layers(SIGNED_FORM, signatures=opened.signatures), part, opened)
-    return replace(layers, inside=(), outside=layers.inside) if is_bad else layers
+        return not_as_said(_FORM, opened)
+    return _by_verdict(_with_file(Layers(_SIGNED_FORM, signatures=opened.signatures), part, opened))
 
 
 def _signed_text(part: Part, opened: Decrypted | None) -> Layers:
     """A clearsigned file keeps its marks: what a signature in it is worth is never that of the letter."""
     file = Content(attachments=[as_attachment(part)])
     if opened is None:
-        return Layers(SIGNED_FORM, outside=(file,), problems=not_opened("").problems)
-    unread = Signature(SignatureState.BAD, None, detail="The signature could not be read.")
-    signatures = tuple(as_partial(one) for one in opened.signatures or (unread,))
-    is_bad = any(one.state is SignatureState.BAD for one in signatures)
-    inside, outside = ((), (file,)) if is_bad else ((file,), ())
-    return Layers(SIGNED_FORM, inside=inside, outside=outside, signatures=signatures)
+        return Layers(_SIGNED_FORM, outside=(file,), problems=not_opened("").problems)
+    signatures = tuple(as_partial(one) for one in opened.signatures or (UNREAD,))
+    return _by_verdict(Layers(_SIGNED_FORM, inside=(file,), signatures=signatures))
 
 
 def _with_file(layers: Layers, part: Part, opened: Decrypted) -> Layers:

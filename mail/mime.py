@@ -191,21 +191,17 @@ def _choose(part: Part, left_out: Collection[Part]) -> tuple[Part, ...]:
 
 
 def _holds_text(part: Part) -> bool:
-    return (part.type in {"text/plain", "text/html"} and not _is_attached(part)) or bool(part.children)
+    return (part.type in {"text/plain", "text/html"} and not part.is_attached) or bool(part.children)
 
 
 def _is_other_form(part: Part) -> bool:
     """Tell one more form of a text (rich text, AMP) from an invitation or a file."""
     is_form = part.type in _RICH_TYPES or (part.type.startswith("text/") and part.type not in _NO_FORMS)
-    return is_form and not part.name and not _is_attached(part)
-
-
-def _is_attached(part: Part) -> bool:
-    return part.headers.token("content-disposition") == "attachment"
+    return is_form and not part.name and not part.is_attached
 
 
 def _collect_leaf(part: Part, content: Content) -> None:
-    is_file = _is_attached(part) or (bool(part.name) and part is not content.whole)
+    is_file = part.is_attached or (bool(part.name) and part is not content.whole)
     if is_key_part(part):
         content.key_parts.append(part)
     elif part.type.startswith("multipart/"):

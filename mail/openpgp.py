@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from desk.opened import Encryption, EncryptionState, Signature, SignatureState
+from desk.opened import Encryption, EncryptionState, Signature
 from mail import pgp_packets, pgp_status
 from mail.pgp_keys import (
     KeyRefused,
@@ -41,7 +41,6 @@ __all__ = [
 _SOUND = frozenset((EncryptionState.OK, EncryptionState.NONE))
 _COMPRESS_FROM = 1_000_000
 _SLACK = 64 * 1024
-_CLEARSIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
 
 class SealRefused(Exception):
@@ -152,7 +151,7 @@ class Keyring:
         with in_memory([_unarmored(signature)]) as ([path], files):
             args = ["--enable-special-filenames", "--verify", path, "-"]
             run = self._run_with_signers(args, signed, signers, files)
-        return _never_none(pgp_status.judge_signatures(run.lines, run.returncode))
+        return pgp_status.judge_signatures(run.lines, run.returncode) or (pgp_status.UNREAD,)
 
     def _run_with_signers(
         self, args: list[str], data: bytes, signers: Sequence[bytes], files: Sequence[int] = ()
@@ -371,7 +370,8 @@ def _unarmored(block: bytes) -> bytes:
     GnuPG 2.2 takes armor without a checksum, optional since RFC 9580, for a message that was tampered with.
     """
     try:
-        return pgp_packets.with_checksum(block) if _CLEARSIGNED in block else pgp_packets.dearmor(block)
+        is_clearsigned = pgp_packets.SIGNED_BEGIN in block
+        return pgp_packets.with_checksum(block) if is_clearsigned else pgp_packets.dearmor(block)
     except pgp_packets.Malformed:
         return block
 
@@ -381,10 +381,6 @@ def _count_recipients(armor: bytes) -> int | None:
         return pgp_packets.recipients(pgp_packets.dearmor(armor))
     except pgp_packets.Malformed:
         return None
-
-
-def _never_none(signatures: tuple[Signature, ...]) -> tuple[Signature, ...]:
-    return signatures or (Signature(SignatureState.BAD, None, detail="The signature could not be read."),)
 
 
 def read_public_key(key: bytes, *, limits: GpgLimits | None = None) -> PublicKey:

@@ -56,6 +56,11 @@ class Part:
         given = self.headers.params("content-disposition").get("filename") or self.params.get("name") or ""
         return safe_file_name(safe_header(given))
 
+    @property
+    def is_attached(self) -> bool:
+        """Whether the sender put it beside the words, as a file (RFC 2183, 2.2)."""
+        return self.headers.token("content-disposition") == "attachment"
+
     def walk(self) -> Iterator["Part"]:
         """Yield the part and all below it, in the order of the letter."""
         yield self

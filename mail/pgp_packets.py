@@ -22,8 +22,11 @@ _SESSION_KEYS = frozenset({PUBLIC_KEY_ENCRYPTED_SESSION_KEY, SYMMETRIC_KEY_ENCRY
 _BEGIN = re.compile(rb"-----BEGIN PGP ([A-Z ]{3,30})-----[ \t\r]*\n")
 _HEADER = re.compile(rb"[A-Za-z-]{1,40}:(?: |$)")
 _LINE = 64
+MESSAGE_BEGIN, MESSAGE_END = b"-----BEGIN PGP MESSAGE-----", b"-----END PGP MESSAGE-----"
+SIGNED_BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----"
+"""A clearsigned text ends where the signature below it does (RFC 9580, 7)."""
 _SIGNATURE_BEGIN = b"-----BEGIN PGP SIGNATURE-----"
-_SIGNATURE_END = b"-----END PGP SIGNATURE-----"
+SIGNATURE_END = b"-----END PGP SIGNATURE-----"
 _LONGEST_SIGNATURE = 64 * 1024
 
 
@@ -125,7 +128,7 @@ def with_checksum(clearsigned: bytes) -> bytes:
 
     Raises Malformed when its signature cannot be read.
     """
-    begin, end = clearsigned.rfind(_SIGNATURE_BEGIN), clearsigned.rfind(_SIGNATURE_END)
+    begin, end = clearsigned.rfind(_SIGNATURE_BEGIN), clearsigned.rfind(SIGNATURE_END)
     if not 0 <= begin < end <= begin + _LONGEST_SIGNATURE:
         raise Malformed("There is no complete signature.")
     data = dearmor(clearsigned[begin:] if clearsigned.endswith(b"\n") else clearsigned[begin:] + b"\n")

@@ -37,6 +37,7 @@ NEWER = Encryption(
 _UNKNOWN_KEYS = (
     "It is encrypted to keys which the desk does not have{}. Ask the user to take the desk's published key."
 )
+UNREAD = Signature(SignatureState.BAD, None, detail="The signature could not be read.")
 _MOST_NAMED = 3
 """Ids of keys that are told of a letter that cannot be opened."""
 _PASSWORD = Encryption(
@@ -202,7 +203,7 @@ def _groups(lines: Lines) -> Iterator[list[StatusLine]]:
 def _judge_one(group: Sequence[StatusLine]) -> Signature:
     verdicts = [line for line in group if line.key in _VERDICTS]
     if len(verdicts) != 1:
-        return Signature(SignatureState.BAD, None, detail="The signature could not be read.")
+        return UNREAD
     [verdict] = verdicts
     if verdict.key == "ERRSIG":
         return _not_checked(verdict.words)

@@ -7,6 +7,7 @@ from typing import Literal
 from mail.armored import Armored, armored_kind
 from mail.html import html_to_text
 from mail.parts import Part
+from mail.pgp_packets import MESSAGE_BEGIN, SIGNED_BEGIN
 from mail.smime import SMime, smime_kind
 from mail.transfer import decode_transfer
 
@@ -14,7 +15,7 @@ Kind = Literal["encrypted", "signed", "file"] | SMime | Armored
 
 _ENCRYPTED_NAME = re.compile(r".\.(?:asc|gpg|pgp)\Z", re.IGNORECASE)
 _ENCRYPTED_TYPES = frozenset({"application/pgp", "application/pgp-encrypted"})
-_MARKS = (b"-----BEGIN PGP MESSAGE-----", b"-----BEGIN PGP SIGNED MESSAGE-----")
+_MARKS = (MESSAGE_BEGIN, SIGNED_BEGIN)
 _SESSION_KEY_TAGS = frozenset({1, 3})
 """Packets that an encrypted message begins with (RFC 9580, 10.3)."""
 _HEAD = 256
@@ -59,7 +60,7 @@ def _is_empty(part: Part) -> bool:
 
 def _is_openpgp_file(part: Part) -> bool:
     """Whether a file is an encrypted or a signed message: armored, or binary where name or type say so."""
-    is_attached = part.headers.token("content-disposition") == "attachment" or bool(part.name)
+    is_attached = part.is_attached or bool(part.name)
     if part.type.startswith("text/") and not is_attached:
         return False
     head = _head_of(part)
