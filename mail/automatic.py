@@ -66,7 +66,7 @@ def why_automatic(letter: Part, mail_from: str | None) -> Automatic | None:
         return Automatic.BOUNCE
     if _is_answer(headers):
         return Automatic.AUTO_REPLY
-    is_marked = headers.token("auto-submitted") not in {"", "no"} or _sender_of(headers, mail_from) == ""
+    is_marked = _is_marked(headers) or _sender_of(headers, mail_from) == ""
     if _has_any(headers, _LIST_FIELDS) or (
         not is_marked and headers.token("precedence") in _LIST_PRECEDENCES
     ):
@@ -104,7 +104,7 @@ def _is_bounce(letter: Part, mail_from: str | None) -> bool:
 def _has_status(letter: Part) -> bool:
     """Look for a delivery status; one that somebody attached comes from a person."""
     parts = (part for part in letter.walk() if part.type in STATUS_TYPES)
-    return any(part.headers.token("content-disposition") != "attachment" for part in parts)
+    return any(not part.is_attached for part in parts)
 
 
 def _is_from_bouncer(headers: HeaderBlock) -> bool:
@@ -129,14 +129,18 @@ def _is_from_program(headers: HeaderBlock, mail_from: str | None) -> bool:
         envelope == ""
         or (envelope or "").partition("@")[0] in _BOUNCERS
         or not names
-        or headers.token("auto-submitted") not in {"", "no"}
+        or _is_marked(headers)
         or any(_SYSTEM.search(name) for name in names)
     )
 
 
+def _is_marked(headers: HeaderBlock) -> bool:
+    return headers.token("auto-submitted") not in {"", "no"}
+
+
 def _opening(letter: Part) -> str:
     text = next((part for part in letter.walk() if part.type in {"text/plain", "text/html"}), None)
-    if text is None or text.headers.token("content-disposition") == "attachment":
+    if text is None or text.is_attached:
         return ""
     coded = text.source[text.body_begin : min(text.end, text.body_begin + _OPENING_BYTES)]
     content = decode_transfer(coded, text.headers.token("content-transfer-encoding"))
@@ -153,9 +157,12 @@ def _is_answer(headers: HeaderBlock) -> bool:
     )
 
 
-def is_unanswerable(letter: Part, mail_from: str | None) -> bool:
-    """Tell whether no program may answer: what programs wrote, and what says so or comes from no person."""
-    if why_automatic(letter, mail_from) is not None or _has_any(letter.headers, _UNANSWERABLE_FIELDS):
+def is_unanswerable(letter: Part, mail_from: str | None, why: Automatic | None) -> bool:
+    """Tell whether no program may answer: what programs wrote, and what says so or comes from no person.
+
+    `why` is what `why_automatic` said of the letter.
+    """
+    if why is not None or _has_any(letter.headers, _UNANSWERABLE_FIELDS):
         return True
     senders = [address for name in ("from", "reply-to") for _, address in letter.headers.addresses(name)]
     envelope = _sender_of(letter.headers, mail_from) or ""

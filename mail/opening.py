@@ -62,11 +62,11 @@ def open_letter(
     # An Autocrypt header of a list is not the writer's.
     writers = None if told.words else letter
     protected = inner if told.headers.protected else None
-    offers = _read_keys(keyring, writers, contents, _pasted_keys(text, report), protected)
+    offers = _read_keys(keyring, writers, protected, contents, _pasted_keys(text, report))
     content_problems = (problem for content in contents for problem in content.problems)
-    odd = (*_odd_way(letter, contents, told, report), *(odd_fields(report) if report else ()))
-    problems = (*layers.problems, *content_problems, *odd, *offers.problems)
-    automatic = _automatic(letter, mail_from, told, report)
+    problems = (*layers.problems, *content_problems, *_odd(letter, contents, told, report), *offers.problems)
+    why = why_automatic(letter, mail_from)
+    automatic = _automatic(why, told, report)
     return Opened(
         form=layers.form,
         encryption=layers.encryption,
@@ -78,7 +78,7 @@ def open_letter(
         keys=offers.keys,
         whisperback=_with_verdict_on_key(report, offers.keys),
         automatic=automatic,
-        is_unanswerable=is_unanswerable(letter, mail_from),
+        is_unanswerable=is_unanswerable(letter, mail_from, why),
         loop_marks=loop_marks(letter),
         bounce=read_bounce(letter) if automatic is Automatic.BOUNCE else None,
         identity=identity(raw),
@@ -118,24 +118,22 @@ def _unwrapped(
     return read_relayed(letter.headers, layers.payload, plain, relays)
 
 
-def _automatic(
-    letter: Part, mail_from: str | None, told: Relayed, report: WhisperBack | None
-) -> Automatic | None:
+def _automatic(why: Automatic | None, told: Relayed, report: WhisperBack | None) -> Automatic | None:
     """Say why no person wrote the letter: a report is a person's, and so is what a list relays for one."""
     if report is not None and report.whisperback_id:
         return None
-    found = why_automatic(letter, mail_from)
-    return None if told.words and found is Automatic.LIST else found
+    return None if told.words and why is Automatic.LIST else why
 
 
-def _odd_way(
+def _odd(
     letter: Part, contents: Sequence[Content], told: Relayed, report: WhisperBack | None
 ) -> tuple[str, ...]:
-    """Say what is odd about who is named as sender; of a report the one in it counts anyway."""
+    """Say what is odd about who is named as sender, and about the fields of a report."""
+    fields = odd_fields(report) if report is not None else ()
     if told.words:
-        return () if told.headers.sender else (_UNNAMED,)
+        return fields if told.headers.sender else (_UNNAMED, *fields)
     forged = (UNPROVED,) if report is None and looks_relayed(contents) else ()
-    return (*odd_senders(letter.headers), *forged)
+    return (*odd_senders(letter.headers), *forged, *fields)
 
 
 @dataclass(frozen=True)
@@ -156,9 +154,9 @@ def _pasted_keys(text: str, report: WhisperBack | None) -> tuple[Source, list[by
 def _read_keys(
     keyring: Keyring,
     letter: Part | None,
+    inner: HeaderBlock | None,
     contents: Sequence[Content],
     pasted: tuple[Source, list[bytes]],
-    inner: HeaderBlock | None,
 ) -> _Offers:
     """Read what keys the letter offers; a file of one that is not usable stays an attachment."""
     problems: list[str] = []
