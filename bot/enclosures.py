@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import structlog
 from nio import AsyncClient
@@ -122,8 +122,8 @@ class EnclosureFetcher:
         """The events of a thread, newest first (client-server API, "Relationships API")."""
         query = {"dir": "b", "limit": str(PAGE)}
         for _ in range(PAGES):
-            where = "/".join(quote(part, safe="") for part in (room_id, "relations", root, "m.thread"))
-            page = await request(self._client, "GET", f"/_matrix/client/v1/rooms/{where}?{urlencode(query)}")
+            where = path("rooms", room_id, "relations", root, "m.thread", query=query, version="v1")
+            page = await request(self._client, "GET", where)
             for source in page.get("chunk", []):
                 if is_event(source):
                     yield source

@@ -50,10 +50,10 @@ class Answer:
         return str(self.body.get("errcode", ""))
 
 
-def path(*parts: str, query: Mapping[str, str] | None = None) -> str:
-    """A path below /_matrix/client/v3 with every part quoted."""
+def path(*parts: str, query: Mapping[str, str] | None = None, version: str = "v3") -> str:
+    """A path below /_matrix/client and its version, with every part quoted."""
     tail = "/".join(quote(part, safe="") for part in parts)
-    return f"/_matrix/client/v3/{tail}" + (f"?{urlencode(query)}" if query else "")
+    return f"/_matrix/client/{version}/{tail}" + (f"?{urlencode(query)}" if query else "")
 
 
 async def exchange(

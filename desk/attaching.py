@@ -14,7 +14,7 @@ from desk.world import Refusal, World
 from storage.enclosures import Enclosure
 from storage.models import Message, Outbox, Room, Ticket
 from storage.sealed import to_json
-from storage.states import OutboxState, ReplyState
+from storage.states import OPEN_REPLY, OutboxState, ReplyState
 from storage.unit import Unit
 
 FETCH = "enclosure"
@@ -136,12 +136,9 @@ async def withdraw(unit: Unit, world: World, event_id: str) -> None:
     """Take a file away whose message was removed from the room."""
     found = await unit.enclosures.by_event(event_id)
     enclosure, draft = await _locked(unit, found.id) if found is not None else (None, None)
-    if enclosure is None or (draft is not None and draft.state not in _OPEN):
+    if enclosure is None or (draft is not None and draft.state not in OPEN_REPLY):
         return
     await _do_without(unit, world, enclosure, draft, "its message was removed from the room.")
-
-
-_OPEN = frozenset({ReplyState.HELD, ReplyState.STALE})
 
 
 def _refuse_where_none_can(ticket: Ticket, held: Message | None) -> None:
@@ -186,7 +183,7 @@ async def _do_without(
     ticket = enclosure.ticket
     await unit.enclosures.drop(enclosure)
     words = f"NOT attached: {why}"
-    if draft is not None and draft.state in _OPEN:
+    if draft is not None and draft.state in OPEN_REPLY:
         words += " The answer stays here: `!send` it without that file, or `!cancel` it."
         draft.state = ReplyState.STALE
         await enclosures.list_on(unit, draft)

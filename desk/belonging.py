@@ -6,14 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from desk.arrival import Arrival, Desk
-from desk.subjects import numbers_in
+from desk.subjects import MOST_TAGS, numbers_in
 from storage.models import Ticket
 from storage.sealing import address_tag
 from storage.states import MessageKind
 from storage.unit import Unit
-
-_MOST_TAGS = 5
-"""In one subject; what comes after them counts for nothing."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ def partner_pattern(template: str) -> re.Pattern[str]:
 
 
 def _first_of(pattern: re.Pattern[str], subject: str) -> Iterable[re.Match[str]]:
-    return list(pattern.finditer(subject))[:_MOST_TAGS]
+    return list(pattern.finditer(subject))[:MOST_TAGS]
 
 
 def _sender(arrival: Arrival) -> str:

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The files of an answer: what they are called, how they are shown, and when they are forgotten."""
 
-import json
 import re
 import unicodedata
 
+from desk.details import add_details, read_details
 from storage.enclosures import Enclosure
 from storage.models import Message
-from storage.sealed import to_json
 from storage.unit import Unit
 
 _LONGEST_NAME = 100
@@ -54,11 +53,8 @@ def line_of(enclosure: Enclosure) -> str:
 async def list_on(unit: Unit, draft: Message) -> None:
     """Let an answer know its files, for its preview and for its hold."""
     files = await unit.enclosures.of(draft)
-    known = {
-        "files": [line_of(each) for each in files],
-        "fetching": sum(each.size is None for each in files),
-    }
-    draft.details = to_json({**json.loads(draft.details or "{}"), **known})
+    fetching = sum(each.size is None for each in files)
+    add_details(draft, files=[line_of(each) for each in files], fetching=fetching)
 
 
 async def forget(unit: Unit, draft: Message) -> None:
@@ -68,4 +64,4 @@ async def forget(unit: Unit, draft: Message) -> None:
 
 def is_fetching(draft: Message) -> bool:
     """Tell whether an answer waits for a file that is not here yet."""
-    return bool(json.loads(draft.details or "{}").get("fetching"))
+    return bool(read_details(draft).get("fetching"))

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The preview of an answer: one message in the thread, edited as the answer goes its way."""
 
-import json
 from typing import Any
 
+from desk.details import add_details, read_details
 from desk.enclosures import is_fetching
 from desk.heads import head_of
 from desk.posting import IN_TICKET_THREAD, Say, Slot, home_of, lane_of, put, say_to_json
 from desk.world import World
 from storage.models import Message
-from storage.sealed import to_json
 from storage.states import ReplyState
 from storage.unit import Unit
 
@@ -20,34 +19,34 @@ EDIT = "preview.edit"
 async def show(unit: Unit, world: World, draft: Message, facts: str) -> None:
     """Show what is going to leave; `facts` say to whom, from whom and how protected, a line each."""
     room = await home_of(unit, draft.ticket)
-    note(draft, facts=facts, room=room.id)
+    add_details(draft, facts=facts, room=room.id)
     slot = Slot(PREVIEW, lane_of(room), room=room.id, ticket=draft.ticket_id, message=draft.id)
     await put(unit, world, slot, say_to_json(say_of(draft)))
 
 
 def was_shown(draft: Message, event_id: str) -> None:
     """Remember the event that shows the preview, to be edited from now on."""
-    note(draft, event=event_id)
+    add_details(draft, event=event_id)
 
 
 async def show_state(unit: Unit, world: World, draft: Message, *, why: str = "") -> None:
     """Edit the preview, so that it shows how the answer stands; `why` says who or what made it so."""
-    known = _details(draft)
+    known = read_details(draft)
     room = await unit.rooms.get(known.get("room", 0))
     if room is None:
         return
-    note(draft, why=why)
+    add_details(draft, why=why)
     await put(unit, world, Slot(EDIT, lane_of(room), room=room.id, ticket=draft.ticket_id, message=draft.id))
 
 
 def event_of(draft: Message) -> str | None:
     """Return the event that shows the preview; None when it has not arrived."""
-    return _details(draft).get("event") or None
+    return read_details(draft).get("event") or None
 
 
 def say_of(draft: Message) -> Say:
     """Return the preview as it has to look now: its state in the first line, then facts and text."""
-    known = _details(draft)
+    known = read_details(draft)
     text = "\n".join((state_of(draft), known.get("facts", ""), *_files(known)))
     head = head_of(draft.text or "", "", lines=None)
     return Say(text, quote=head.words, thread=IN_TICKET_THREAD)
@@ -59,7 +58,7 @@ def state_of(draft: Message) -> str:
         return "Waiting for a file: this does not leave before it is here. ❌ or `!cancel` takes it back."
     if draft.state is ReplyState.HELD:
         return f"{_held(draft)} ✅ or `!send` sends it now, ❌ or `!cancel` takes it back."
-    why = _details(draft).get("why", "")
+    why = read_details(draft).get("why", "")
     if draft.state is ReplyState.SENT:
         return f"Left at {draft.at:%Y-%m-%d %H:%M:%S} UTC."
     return f"{_WORDS.get(draft.state, '')}{f': {why}' if why else ''}".rstrip(".") + "."
@@ -75,7 +74,7 @@ def _files(known: dict[str, Any]) -> list[str]:
 def _held(draft: Message) -> str:
     if draft.hold_until is not None:
         return f"Waiting: this leaves at {draft.hold_until:%Y-%m-%d %H:%M:%S} UTC."
-    return f"This is going to leave in {int(_details(draft).get('hold_seconds', 0))} s."
+    return f"This is going to leave in {int(read_details(draft).get('hold_seconds', 0))} s."
 
 
 _WORDS: dict[ReplyState | None, str] = {
@@ -87,13 +86,3 @@ _WORDS: dict[ReplyState | None, str] = {
     ReplyState.UNCLEAR: "UNCLEAR whether it has left",
     ReplyState.CANCELLED: "Cancelled, it does not leave",
 }
-
-
-def _details(draft: Message) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(draft.details or "{}")
-    return found
-
-
-def note(draft: Message, **facts: object) -> None:
-    """Keep something of an answer that its preview, or its leaving, depends on."""
-    draft.details = to_json({**_details(draft), **facts})

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The user's last message above an answer to it, for `!reply --quote`: only what they wrote themselves."""
 
-import json
 import textwrap
 
+from desk.details import read_details
 from desk.house import House
 from desk.opened import EncryptionState
 from desk.quoting import Kind, split
@@ -43,7 +43,7 @@ async def of_newest(unit: Unit, house: House, ticket: Ticket) -> str:
 
 
 def _refuse_what_may_be_bait(message: Message) -> None:
-    details = json.loads(message.details or "{}")
+    details = read_details(message)
     if details.get("encryption_state") not in _WHOLE or details.get("unprotected_text"):
         raise Refusal(
             "Not quoted: some of the user's last message stood outside its encryption, or it is not known "

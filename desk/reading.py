@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from desk.details import read_details
 from desk.heads import head_of, in_file
 from desk.opened import Opened
 from desk.posting import File
@@ -49,7 +50,7 @@ async def show(unit: Unit, ticket: Ticket, *, whole: bool) -> Shown:
     wanted = said if whole else [each for each in incoming if each.id > ticket.read_up_to] or [newest]
     words = "\n\n".join(_entry(message, folded=not whole) for message in wanted)
     if wanted == [newest]:
-        words = _words(newest.text, _details(newest), folded=not whole)
+        words = _words(newest.text, read_details(newest), folded=not whole)
     ticket.read_up_to = max(ticket.read_up_to, newest.id)
     is_folded = not whole and any(fold(message.text or "").text != message.text for message in wanted)
     return _shown(_head(ticket, newest) + (_FOLDED if is_folded else ""), words, ticket)
@@ -79,7 +80,7 @@ def _head(ticket: Ticket, message: Message) -> str:
     lines = [
         f"From: {_field(ticket.contact or 'nobody: the user left no address')}",
         f"Subject: {_field(message.subject or '(none)')}",
-        *_worth(_details(message)),
+        *_worth(read_details(message)),
     ]
     return "\n".join(lines)
 
@@ -88,11 +89,6 @@ def _field(value: str, longest: int = _LONGEST_FIELD) -> str:
     """On one line, so that no header can look like a line of ours, nor push one out of sight."""
     line = " ".join(value.split())
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
-
-
-def _details(message: Message) -> dict[str, Any]:
-    details: dict[str, Any] = json.loads(message.details or "{}")
-    return details
 
 
 def _worth(details: dict[str, Any]) -> list[str]:
@@ -154,9 +150,11 @@ def _entry(message: Message, *, folded: bool) -> str:
         MessageKind.OUT: f"Answer by {author} ({message.state.value if message.state else ''})",
         MessageKind.NOTE: f"Note by {message.author}",
     }[message.kind]
-    worth = _worth(_details(message)) if message.kind is MessageKind.IN else []
+    worth = _worth(read_details(message)) if message.kind is MessageKind.IN else []
     heading = f"=== {who}, {message.at:%Y-%m-%d %H:%M} UTC ==="
-    return "\n".join((heading, *worth, _marked("  ", _words(message.text, _details(message), folded=folded))))
+    return "\n".join(
+        (heading, *worth, _marked("  ", _words(message.text, read_details(message), folded=folded)))
+    )
 
 
 def _marked(mark: str, words: str) -> str:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!recheck`: a user's letters are opened once more, after a key has come."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
 from desk.ciphertexts import with_warning
+from desk.details import read_details
 from desk.keys import offer
 from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
 from desk.opened import EncryptionState, Opened
@@ -94,7 +94,7 @@ async def _taken_over(unit: Unit, world: World, message: Message, opened: Opened
     if opened.encryption.state in _SHUT:
         return f"nothing new. {words}"
     ticket = message.ticket
-    known = json.loads(message.details or "{}")
+    known = read_details(message)
     by_user = bool(known.get("from_contact", True))
     opened = await _with_warning(unit, world, message, opened)
     opened = replace(opened, is_replayed=opened.is_replayed or bool(known.get("replayed")))

@@ -2,12 +2,12 @@
 """Answers to users: shown first, held for a while, and only then on their way."""
 
 import datetime as dt
-import json
 from dataclasses import dataclass
 
 import structlog
 
 from desk import enclosures, previews, quotes
+from desk.details import add_details, read_details
 from desk.heads import head_of
 from desk.house import House
 from desk.own_words import refuse_repeating
@@ -17,8 +17,7 @@ from desk.signatures import with_signature
 from desk.subjects import answer_subject, tagged
 from desk.world import Refusal, World
 from storage.models import Message, Ticket
-from storage.sealed import to_json
-from storage.states import MessageKind, ReplyState
+from storage.states import OPEN_REPLY, MessageKind, ReplyState
 from storage.unit import Unit
 
 log = structlog.get_logger()
@@ -58,7 +57,7 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
         await _tell_override(unit, world, ticket, answer)
     draft = await _draft(unit, world, house, ticket, answer)
     draft.base_id = newest
-    previews.note(draft, quote=answer.quotes, encrypted=protection.key is not None)
+    add_details(draft, quote=answer.quotes, encrypted=protection.key is not None)
     for file in files:
         file.message_id = draft.id
     await enclosures.list_on(unit, draft)
@@ -77,7 +76,7 @@ async def _draft(unit: Unit, world: World, house: House, ticket: Ticket, answer:
     )
     above = await quotes.of_newest(unit, house, ticket) if answer.quotes else ""
     draft.text = await with_signature(unit, house, ticket, f"{above}{answer.text}")
-    draft.details = to_json({"hold_seconds": house.hold.total_seconds(), "path": answer.path})
+    add_details(draft, hold_seconds=house.hold.total_seconds(), path=answer.path)
     draft.subject = _subject(ticket, house, answer.path)
     return await unit.messages.add(draft)
 
@@ -119,12 +118,12 @@ async def _tell_override(unit: Unit, world: World, ticket: Ticket, answer: Answe
 
 def path_of(draft: Message) -> Path:
     """Return what a message leaves as; raises ValueError when that is not known."""
-    return Path(json.loads(draft.details or "{}").get("path", Path.ANSWER))
+    return Path(read_details(draft).get("path", Path.ANSWER))
 
 
 async def load_of(unit: Unit, draft: Message) -> Load:
     """Return what a message carries beside words, and what its preview said of it."""
-    known = json.loads(draft.details or "{}")
+    known = read_details(draft)
     files = await unit.enclosures.of(draft)
     return Load(bool(known.get("quote")), bool(files), bool(known.get("encrypted")))
 
@@ -151,7 +150,7 @@ async def send(unit: Unit, world: World, draft: Message) -> None:
     Raises Refusal when it is not held any more, when the user wrote after the answer was begun and nobody has
     read it, or when it cannot be protected any more.
     """
-    if draft.state not in {ReplyState.HELD, ReplyState.STALE}:
+    if draft.state not in OPEN_REPLY:
         raise Refusal(f"This answer is {_WORDS[draft.state]}.")
     if await overtaken(unit, draft):
         raise Refusal(READ_FIRST)
@@ -166,7 +165,7 @@ async def send(unit: Unit, world: World, draft: Message) -> None:
 
 async def cancel(unit: Unit, world: World, draft: Message, agent: str) -> None:
     """Take a held answer back; raises Refusal when it has left."""
-    if draft.state not in {ReplyState.HELD, ReplyState.STALE}:
+    if draft.state not in OPEN_REPLY:
         raise Refusal(f"Too late to take back: this answer is {_WORDS[draft.state]}.")
     draft.state = ReplyState.CANCELLED
     await enclosures.forget(unit, draft)
@@ -176,7 +175,7 @@ async def cancel(unit: Unit, world: World, draft: Message, agent: str) -> None:
 def begin_hold(world: World, draft: Message) -> None:
     """Let the hold begin, as the preview can be seen from now on, and all files are here."""
     if draft.state is ReplyState.HELD and draft.hold_until is None and not enclosures.is_fetching(draft):
-        seconds: float = json.loads(draft.details or "{}").get("hold_seconds", 0)
+        seconds: float = read_details(draft).get("hold_seconds", 0)
         draft.hold_until = world.now() + dt.timedelta(seconds=seconds)
 
 

@@ -4,7 +4,7 @@
 import re
 
 _TAG = re.compile(r"\[#([0-9]{1,9})\]")
-_MOST_TAGS = 5
+MOST_TAGS = 5
 """In one subject; what comes after them counts for nothing."""
 
 
@@ -15,7 +15,7 @@ def tagged(number: int, words: str) -> str:
 
 def numbers_in(subject: str) -> list[int]:
     """Return the tickets' numbers in a subject, in their order."""
-    return [int(match[1]) for match in list(_TAG.finditer(subject))[:_MOST_TAGS]]
+    return [int(match[1]) for match in list(_TAG.finditer(subject))[:MOST_TAGS]]
 
 
 def answer_subject(number: int, subject: str) -> str:

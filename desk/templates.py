@@ -65,13 +65,16 @@ async def existing(unit: Unit, word: str) -> Template:
 
 def variant(template: Template, languages: Sequence[str]) -> str:
     """Return the text in the first language that has one; raises Refusal when none has."""
+    found = _first_of(template, languages)
+    if found is None:
+        known = ", ".join(each.language for each in template.variants)
+        raise Refusal(f"Template “{template.name}” has no text in {' or '.join(languages)}, only in {known}.")
+    return found
+
+
+def _first_of(template: Template, languages: Sequence[str]) -> str | None:
     texts = {each.language: each.text for each in template.variants}
-    for language in languages:
-        if language in texts:
-            return texts[language]
-    raise Refusal(
-        f"Template “{template.name}” has no text in {' or '.join(languages)}, only in {', '.join(texts)}."
-    )
+    return next((texts[language] for language in languages if language in texts), None)
 
 
 def chain(language: str, house: House) -> tuple[str, ...]:
@@ -159,8 +162,7 @@ async def house_words(unit: Unit, house: House, ticket: Ticket, name: str, **mor
     is neither the house's, nor the role, nor in `more`.
     """
     template = await unit.templates.by_name(name)
-    texts = {each.language: each.text for each in template.variants} if template is not None else {}
-    wording = next((texts[each] for each in chain(ticket.language, house) if each in texts), None)
+    wording = _first_of(template, chain(ticket.language, house)) if template is not None else None
     if wording is None:
         return None
     values = {**house.variables, "role": house.queue(ticket.mailbox).role_name, **more}

@@ -54,7 +54,7 @@ def open_mailboxes(settings: Settings, units: Units, world: World) -> Mailboxes:
     fetchers, pulses = [], []
     for mailbox, source, name, queue in _mailboxes(settings):
         pulse = Pulse(name)
-        book = OutsideLetters(units, world, name, source)
+        book = OutsideBook(units, world, name, source)
         keep = keeper(units, world, source)
         doing = Doing(Addressing(queue_of, queue), keep, book.refuse, pulse, wishes=book)
         fetchers.append(Fetcher(mailbox, doing, world))
@@ -81,7 +81,7 @@ def maildir_place(section: MaildirSection) -> MaildirPlace:
 
 
 @dataclass(frozen=True)
-class OutsideLetters:
+class OutsideBook:
     """What the database knows of letters that stay in one mailbox; `source` is the name of its door there."""
 
     units: Units

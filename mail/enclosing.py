@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,63}")
+from desk.enclosures import fit_media_type
+
 _SIMPLE_NAME = re.compile(r"(?! )[A-Za-z0-9 ._()+-]{1,60}(?<! )")
 _LINE = 57
 """Bytes that make a line of 76 characters (RFC 2045, 6.8)."""
@@ -29,7 +30,7 @@ def file_part(file: EnclosedFile) -> bytes:
     The name stands in Content-Disposition alone: in Content-Type it is obsolete (RFC 2183, 2.3), and programs
     that read it there expect other encodings. Raises ValueError for what is no media type.
     """
-    if not _MEDIA_TYPE.fullmatch(file.media_type) or file.media_type.startswith(("multipart/", "message/")):
+    if fit_media_type(file.media_type) != file.media_type:
         raise ValueError("no media type for a file")
     head = (
         f"Content-Type: {file.media_type}\r\n"

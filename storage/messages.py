@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from storage.models import Letter, Link, Message, Ticket
 from storage.sealing import Vault
-from storage.states import MessageKind, ReplyState
+from storage.states import OPEN_REPLY, MessageKind, ReplyState
 
 _MOST_WITH_ONE_ID = 20
 # Built once, as every letter asks so: to build it takes longer than to run it.
@@ -100,7 +100,7 @@ class Messages:
         """Return the answer in this ticket that is still held, if there is one; `lock` as in `get`."""
         query = (
             select(Message)
-            .where(Message.ticket_id == ticket.id, Message.state.in_([ReplyState.HELD, ReplyState.STALE]))
+            .where(Message.ticket_id == ticket.id, Message.state.in_(OPEN_REPLY))
             .options(_WITH_TICKET)
             .order_by(Message.id.desc())
             .limit(1)

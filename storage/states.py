@@ -43,6 +43,10 @@ class ReplyState(StrEnum):
     CANCELLED = "cancelled"
 
 
+OPEN_REPLY = frozenset({ReplyState.HELD, ReplyState.STALE})
+"""In these states it has not been sent on its way, and can be taken back."""
+
+
 class LetterState(StrEnum):
     """What became of a letter; every letter ends in one of the last four."""
 
