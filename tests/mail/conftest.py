@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Whom most tests of mail need."""
+"""Whom and what most tests of mail need; a file that needs another one makes it under the same name."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.mail.people import Person, person
+from tests.mail.office import Office, open_office
+from tests.mail.people import Desk, Person, desk, person
+from tests.services.mailserver import MailServer
 
 
 @pytest.fixture(scope="module")
@@ -13,3 +15,24 @@ def alice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
     """A user with a key of her own."""
     with person("alice@user.example", tmp_path_factory.mktemp("keys") / "alice") as made:
         yield made
+
+
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A desk with a key."""
+    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
+        yield made
+
+
+@pytest.fixture(name="office")
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
+    """The desk at work."""
+    async with open_office(shaped, desk.keyring) as office:
+        yield office
+
+
+@pytest.fixture(name="server")
+async def make_server() -> AsyncIterator[MailServer]:
+    """A mail server that takes what leaves."""
+    async with MailServer() as server:
+        yield server

@@ -3,7 +3,6 @@
 
 import base64
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,10 @@ from hypothesis import strategies as st
 
 from mail.cms import signed_words
 from mail.opening import open_letter
-from tests.mail.people import Desk, desk, entity, headers, multipart
+from tests.mail.people import Desk, entity, headers, multipart
 
 SIGNED = bytes.fromhex("06092a864886f70d010702")
 DATA = bytes.fromhex("06092a864886f70d010701")
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
 
 
 def openssl(folder: Path, *args: str, data: bytes = b"") -> bytes:

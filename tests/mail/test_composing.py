@@ -4,7 +4,6 @@
 import base64
 import datetime as dt
 import email
-from collections.abc import Iterator
 from dataclasses import replace
 from email import policy
 from email.message import EmailMessage, Message
@@ -16,7 +15,7 @@ import pytest
 from mail.composing import Encrypting, OutgoingLetter, Signing, Uncomposable, compose
 from mail.openpgp import Keyring, SealRefused
 from mail.pgp_packets import dearmor, packets
-from tests.mail.people import Desk, Person, desk, person
+from tests.mail.people import Desk, Person, person
 
 WORDS = "Grüße,\n.a dot\nFrom the desk\ntrailing  \n"
 LETTER = OutgoingLetter(
@@ -31,12 +30,6 @@ LETTER = OutgoingLetter(
     references=("<m0@user.example>", "<m1@user.example>"),
     reply_to="help+token@desk.example",
 )
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
 
 
 def signer(desk: Desk) -> str:

@@ -3,7 +3,6 @@
 
 import base64
 import datetime as dt
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,15 +13,9 @@ from hypothesis import strategies as st
 from desk.opened import Automatic, Opened, Unopenable
 from mail.opening import open_letter
 from mail.pgp_packets import dearmor
-from tests.mail.people import Desk, Person, desk, entity, headers, multipart, person, signed
+from tests.mail.people import Desk, Person, entity, headers, multipart, person, signed
 
 HTML = "text/html; charset=utf-8"
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
 
 
 def open_from_alice(desk: Desk, letter: bytes, *more: str, mail_from: str | None = None) -> Opened:

@@ -4,7 +4,6 @@
 import datetime as dt
 import email
 import os
-from collections.abc import AsyncIterator, Iterator
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -21,8 +20,8 @@ from mail.enclosing import EnclosedFile, file_part
 from mail.opening import open_letter
 from storage.enclosures import Enclosure
 from storage.states import OutboxState
-from tests.mail.office import AGENT, Office, open_office
-from tests.mail.people import Desk, Person, desk, entity, headers
+from tests.mail.office import AGENT, Office
+from tests.mail.people import Desk, Person, entity, headers
 from tests.mail.sending import deliver
 from tests.mail.test_independent_readers import payload, read_with_notmuch
 from tests.mail.test_outgoing import confidential
@@ -34,24 +33,6 @@ NAMES = (
     'a"b;c.txt',
     "50% & more.txt",
 )
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(name="office")
-async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
-    async with open_office(shaped, desk.keyring) as office:
-        yield office
-
-
-@pytest.fixture(name="server")
-async def make_server() -> AsyncIterator[MailServer]:
-    async with MailServer() as server:
-        yield server
 
 
 async def wait_in(office: Office, number: int, *files: EnclosedFile) -> None:

@@ -43,12 +43,6 @@ async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
         yield office
 
 
-@pytest.fixture(name="server")
-async def make_server() -> AsyncIterator[MailServer]:
-    async with MailServer() as server:
-        yield server
-
-
 async def comes(
     office: Office, sender: str = KIM, *lines: str, body: bytes = b"", mail_from: str = KIM
 ) -> LetterState:

@@ -6,7 +6,6 @@ import email
 import json
 import os
 import subprocess
-from collections.abc import AsyncIterator, Iterator
 from email import policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -19,8 +18,8 @@ from desk.opened import EncryptionState, SignatureState
 from mail.catcher import Catcher
 from mail.opening import open_letter
 from tests.mail.mutt import read_with_mutt
-from tests.mail.office import Office, open_office
-from tests.mail.people import CRLF, Desk, Person, desk, encrypted, entity, headers, multipart
+from tests.mail.office import Office
+from tests.mail.people import CRLF, Desk, Person, encrypted, entity, headers, multipart
 from tests.mail.sending import answer, deliver
 from tests.services.mailserver import MailServer
 
@@ -28,24 +27,6 @@ KEY = "application/pgp-keys"
 SUBJECT = "Wo ist mein Gerät? – " + "lang " * 20
 ANSWERED = f"Re: [#1] {SUBJECT.strip()}"
 WORDS = "Grüße,\n\nFrom here on:\n.dot\n  indented, trailing  \n" + "long " * 60 + "\n\n-- \nHelp\n"
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(name="office")
-async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
-    async with open_office(shaped, desk.keyring) as office:
-        yield office
-
-
-@pytest.fixture(name="server")
-async def make_server() -> AsyncIterator[MailServer]:
-    async with MailServer() as server:
-        yield server
 
 
 async def answered(office: Office, server: Catcher, letter: bytes) -> bytes:

@@ -3,7 +3,7 @@
 
 import base64
 import datetime as dt
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,26 +15,14 @@ from mail.pgp_packets import dearmor
 from storage.models import ContactKey
 from storage.sealing import address_tag
 from storage.states import KeyState, LetterState, OutboxState
-from tests.mail.office import Office, open_office
-from tests.mail.people import CRLF, Desk, Person, desk, encrypted, entity, headers, multipart, person, signed
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
+from tests.mail.office import Office
+from tests.mail.people import CRLF, Desk, Person, encrypted, entity, headers, multipart, person, signed
 
 
 @pytest.fixture(name="alice")
 def make_alice(tmp_path: Path) -> Iterator[Person]:
     with person("alice@user.example", tmp_path / "alice") as made:
         yield made
-
-
-@pytest.fixture(name="office")
-async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
-    async with open_office(shaped, desk.keyring) as office:
-        yield office
 
 
 def autocrypt(someone: Person, key: bytes, prefer: str = "") -> str:

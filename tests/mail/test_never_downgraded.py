@@ -5,7 +5,7 @@ import base64
 import dataclasses
 import datetime as dt
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
@@ -29,7 +29,7 @@ from storage.sealed import to_json
 from storage.states import KeyState, MessageKind, OutboxState
 from storage.tickets import NewTicket
 from tests.mail.office import AGENT, Office, open_office
-from tests.mail.people import Desk, Person, desk
+from tests.mail.people import Desk, Person
 from tests.mail.sending import deliver, mail_row
 from tests.services.mailserver import MailServer
 
@@ -93,12 +93,6 @@ CASES = st.builds(
     late=st.booleans(),
     forgets=st.booleans(),
 )
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
 
 
 @dataclass

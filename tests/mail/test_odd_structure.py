@@ -1,22 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Letters that are built unlike the standards, as programs that people use build them."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from desk.opened import EncryptionState, Opened
 from mail.opening import open_letter
-from tests.mail.people import Desk, Person, desk, entity, headers, multipart
+from tests.mail.people import Desk, Person, entity, headers, multipart
 
 ATTACHED = "Content-Disposition: attachment"
 TOLD_APART = "The letter's parts are not marked as it says; they were told apart all the same."
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
 
 
 def opened_by(desk: Desk, letter: bytes) -> Opened:

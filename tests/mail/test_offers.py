@@ -2,7 +2,6 @@
 """The Autocrypt header (Level 1): taken from whom it belongs to, and from nobody else."""
 
 import base64
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,15 +10,9 @@ from mail.offers import each_once, read_autocrypt
 from mail.opening import open_letter
 from mail.parts import read_parts
 from mail.pgp_packets import dearmor
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart
+from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart
 
 ADDR = "addr=alice@user.example; "
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
 
 
 def header(key: bytes, attributes: str = ADDR) -> str:

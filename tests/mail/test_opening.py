@@ -2,22 +2,15 @@
 """Letters in every OpenPGP form, made with real keys, and what the agent is told of them."""
 
 import binascii
-from collections.abc import Iterator
 
 import pytest
 
 from desk.opened import EncryptionState, Opened, SignatureState, Unopenable
 from mail.limits import DEPTH
 from mail.opening import open_letter
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, signed
+from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, signed
 
 NONE, OK, PARTIAL = EncryptionState.NONE, EncryptionState.OK, EncryptionState.PARTIAL
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
 
 
 def states(opened: Opened) -> list[tuple[SignatureState, str]]:

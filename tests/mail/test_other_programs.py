@@ -1,25 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Letters as other programs and servers leave them: the same words, in forms that no standard names."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from desk.opened import EncryptionState, Opened, SignatureState
 from mail.opening import open_letter
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, signed
+from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, signed
 
 NONE, OK, BROKEN = EncryptionState.NONE, EncryptionState.OK, EncryptionState.BROKEN
 GOOD, OTHER = SignatureState.GOOD, SignatureState.GOOD_OTHER_SENDER
 BAD, PART = SignatureState.BAD, SignatureState.PARTIAL
 EMPTY_PAGE = entity("<html><body><div>&nbsp;</div></body></html>", type_="text/html")
 ATTACHED = "Content-Disposition: attachment; filename=a.asc"
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
 
 
 @pytest.fixture(scope="module", name="clear")

@@ -2,7 +2,6 @@
 """Answers leave as the policy says, once, and what comes back finds its ticket."""
 
 import email
-from collections.abc import AsyncIterator, Iterator
 from email import policy
 from email.message import EmailMessage
 from typing import Any
@@ -19,31 +18,13 @@ from mail.addresses import split_token
 from storage.models import Letter
 from storage.sealing import address_tag
 from storage.states import KeyState, LetterState, OutboxState, ReplyState
-from tests.mail.office import Office, open_office
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart
+from tests.mail.office import Office
+from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart
 from tests.mail.sending import answer, deliver, delivery, mail_row
 from tests.services.mailserver import MailServer, Oddity
 
 KEY = "application/pgp-keys"
 WORDS = "Please try the newest version.\n"
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
-@pytest.fixture(name="office")
-async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
-    async with open_office(shaped, desk.keyring) as office:
-        yield office
-
-
-@pytest.fixture(name="server")
-async def make_server() -> AsyncIterator[MailServer]:
-    async with MailServer() as server:
-        yield server
 
 
 async def confidential(office: Office, desk: Desk, alice: Person, *, with_key: bool) -> Letter:

@@ -10,17 +10,11 @@ from desk.opened import EncryptionState, Opened, SignatureState
 from mail.layers import MOST_OPENED
 from mail.opening import open_letter
 from mail.pgp_packets import dearmor
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, person, signed
+from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, person, signed
 
 NONE, OK, PARTIAL = EncryptionState.NONE, EncryptionState.OK, EncryptionState.PARTIAL
 SHUT, BROKEN = EncryptionState.UNDECRYPTABLE, EncryptionState.BROKEN
 GOOD, PART = SignatureState.GOOD, SignatureState.PARTIAL
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
 
 
 @pytest.fixture(scope="module", name="bob")

@@ -1,24 +1,16 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Protected headers (RFC 9788 and the draft before): which ones count, and what is said when they differ."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from desk.opened import SignatureState
 from mail.opening import open_letter
-from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart, signed
+from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, signed
 
 CIPHER = 'text/plain; charset=utf-8; hp="cipher"'
 CLEAR = 'text/plain; charset=utf-8; hp="clear"'
 DRAFT = 'text/plain; charset=utf-8; protected-headers="v1"'
 OUTER = ("alice@user.example", "...")
-
-
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
 
 
 @pytest.mark.parametrize("type_", [CIPHER, DRAFT])

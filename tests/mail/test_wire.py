@@ -3,14 +3,14 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from desk.policy import Path as Way
 from mail.enclosing import EnclosedFile
 from tests.mail.office import AGENT, Office, open_office
-from tests.mail.people import Desk, Person, desk, entity, headers
+from tests.mail.people import Desk, Person, entity, headers
 from tests.mail.sending import answer, deliver
 from tests.mail.test_enclosing import answer as answer_with_files
 from tests.mail.test_enclosing import wait_in
@@ -24,24 +24,12 @@ LAST = ["Autocrypt", "MIME-Version", "Content-Type"]
 """Autocrypt stands outside, as its readers look for it in the outer headers only (Level 1, 2.1)."""
 
 
-@pytest.fixture(scope="module", name="desk")
-def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
-        yield made
-
-
 @pytest.fixture(name="office")
 async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
     async with open_office(shaped, desk.keyring) as office:
         async with office.units() as unit:
             await unit.templates.write("signature", "en", "{role}")
         yield office
-
-
-@pytest.fixture(name="server")
-async def make_server() -> AsyncIterator[MailServer]:
-    async with MailServer() as server:
-        yield server
 
 
 def check_outside(raw: bytes, names: list[str], subject: str) -> None:
