@@ -16,6 +16,7 @@ from desk.house import House, Queue
 from helproom.keeping import keeper
 from helproom.world import real_world
 from mail.arrival import Arrival
+from mail.letter_opener import LetterOpener
 from mail.openpgp import Workshop
 from mail.worker import LetterWorker
 from storage.migrating import migrate
@@ -97,7 +98,8 @@ async def _desk(database: Path, office: Post) -> AsyncIterator[tuple[Units, Lett
             room = Room(purpose=purpose, queue=queue, state=RoomState.OPEN, room_id=f"!{ref}:x", ref=ref)
             await unit.rooms.add(room)
     try:
-        yield units, LetterWorker(units, real_world(), house, office.keyring, workshop, parallel=WORKERS)
+        opener = LetterOpener(office.keyring, workshop)
+        yield units, LetterWorker(units, real_world(), house, opener, parallel=WORKERS)
     finally:
         workshop.close()
         await units.close()

@@ -23,7 +23,7 @@ SURE_ENOUGH = 0.6
 
 async def take_in(desk: Desk, letter: Letter, opened: Opened) -> None:
     """Decide what a letter is; the first step that knows has the last word."""
-    opened = await with_warning(desk.unit, desk.world, letter, opened, _contact(desk.house, opened))
+    opened = await with_warning(desk.unit, desk.world, letter, opened, contact_of(desk.house, opened))
     message_id = opened.headers.message_id
     same_id = await desk.unit.messages.by_message_id([message_id]) if message_id else []
     same_tag = desk.unit.vault.tag("letter", opened.identity) if opened.identity else None
@@ -220,17 +220,11 @@ def _new_ticket(desk: Desk, arrival: Arrival) -> NewTicket:
         encryption=opened.encryption.state.value,
         signature=worst_signature(opened),
         kind=kind_of(opened),
-        contact=_contact(desk.house, opened),
+        contact=contact_of(desk.house, opened),
         subject=subject_of(opened),
         tails_version=report.tails_version if report else None,
         whisperback_id=report.whisperback_id if report else None,
     )
-
-
-def _contact(house: House, opened: Opened) -> str | None:
-    """Return the address of the person; a report that names the desk itself as its contact names nobody."""
-    contact = contact_of(opened)
-    return None if contact is None or house.is_ours(contact) else contact
 
 
 def _language(arrival: Arrival) -> tuple[str, float | None]:

@@ -3,6 +3,7 @@
 
 import re
 
+from desk.house import House
 from desk.opened import EncryptionState, Opened, SignatureState
 
 _PROGRAM = re.compile(r"[a-z0-9-]{1,30}")
@@ -16,11 +17,16 @@ def kind_of(opened: Opened) -> str:
     return f"bug report, {app}" if app and _PROGRAM.fullmatch(app) else "bug report"
 
 
-def contact_of(opened: Opened) -> str | None:
-    """Return the address of the person: for a WhisperBack report the one in it, as its From leads nowhere."""
+def contact_of(house: House, opened: Opened) -> str | None:
+    """Return the address of the person: for a WhisperBack report the one in it, as its From leads nowhere.
+
+    None where there is none, or where it is the desk's own: nobody is answered there.
+    """
     if opened.whisperback is not None:
-        return opened.whisperback.contact_email
-    return opened.headers.reply_to or opened.headers.sender or None
+        contact = opened.whisperback.contact_email
+    else:
+        contact = opened.headers.reply_to or opened.headers.sender
+    return None if not contact or house.is_ours(contact) else contact
 
 
 def subject_of(opened: Opened) -> str:

@@ -4,6 +4,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from desk.arrival import Desk
+from desk.belonging import is_contact
 from desk.ciphertexts import with_warning
 from desk.details import read_details
 from desk.keys import offer
@@ -73,70 +75,80 @@ def _tickets_of(shut: Sequence[tuple[int, int]]) -> Sequence[int]:
     return list(dict.fromkeys(ticket for ticket, _ in shut))
 
 
-async def conclude(unit: Unit, world: World, row_id: int, message_id: int, opened: Opened | str) -> None:
+async def conclude(desk: Desk, row_id: int, message_id: int, opened: Opened | str) -> None:
     """Note what a letter turned out to hold this time, or the sentence why it still cannot be opened.
 
     The row is done in the same unit, so that nothing is said twice. What was readable before stays as it was
     when it is not readable any more. Raises KeyGrown as `offer`.
     """
-    message = await locked(unit, message_id)
-    row = await unit.outbox.get(row_id)  # read under the lock: somebody else may just have ended it
+    message = await locked(desk.unit, message_id)
+    row = await desk.unit.outbox.get(row_id)  # read under the lock: somebody else may just have ended it
     if row is None or row.state is not OutboxState.PENDING or message is None:
         return
-    words = opened if isinstance(opened, str) else await _taken_over(unit, world, message, opened)
+    words = opened if isinstance(opened, str) else await _taken_over(desk, message, opened)
     row.state = OutboxState.SENT
     which = f"The letter of {message.at:%Y-%m-%d %H:%M} UTC was opened again"
-    await say_in_thread(unit, world, message.ticket, f"{which}: {words}")
+    await say_in_thread(desk.unit, desk.world, message.ticket, f"{which}: {words}")
 
 
-async def _taken_over(unit: Unit, world: World, message: Message, opened: Opened) -> str:
+async def _taken_over(desk: Desk, message: Message, opened: Opened) -> str:
     words = encryption_words(opened)
     if opened.encryption.state in _SHUT:
         return f"nothing new. {words}"
     ticket = message.ticket
-    known = read_details(message)
-    by_user = bool(known.get("from_contact", True))
-    opened = await _with_warning(unit, world, message, opened)
-    opened = replace(opened, is_replayed=opened.is_replayed or bool(known.get("replayed")))
+    is_first = message.id == _first(await desk.unit.messages.of(ticket))
+    by_user = is_first or is_contact(desk.unit, ticket, opened.headers.sender)
+    opened = await _with_warning(desk, message, opened)
+    was_replayed = bool(read_details(message).get("replayed"))
+    opened = replace(opened, is_replayed=opened.is_replayed or was_replayed)
     details = details_of(opened, from_contact=by_user)
     is_news = (message.text, message.details) != (opened.text, details)
     if is_news:
         message.text, message.details, message.subject = opened.text, details, subject_of(opened)
         message.encryption = opened.encryption.state.value
         ticket.read_up_to = min(ticket.read_up_to, message.id - 1)
-        await _tell_ticket(unit, world, message, opened)
+        await _tell_ticket(desk, ticket, opened, is_first=is_first)
     for key in opened.keys:
-        await offer(unit, world, ticket, key, by_user=by_user, is_again=True)
+        await offer(desk.unit, desk.world, ticket, key, by_user=by_user, is_again=True)
     return f"{words} Read it with `!show`." if is_news else f"nothing new. {words}"
 
 
-async def _with_warning(unit: Unit, world: World, message: Message, opened: Opened) -> Opened:
+async def _with_warning(desk: Desk, message: Message, opened: Opened) -> Opened:
     """Ask only now whether the ciphertext came before, where it could not be opened on its arrival."""
-    letter = await unit.letters.get(message.letter_id) if message.letter_id is not None else None
-    return await with_warning(unit, world, letter, opened, contact_of(opened)) if letter else opened
+    letter = await desk.unit.letters.get(message.letter_id) if message.letter_id is not None else None
+    if letter is None:
+        return opened
+    return await with_warning(desk.unit, desk.world, letter, opened, contact_of(desk.house, opened))
 
 
-async def _tell_ticket(unit: Unit, world: World, message: Message, opened: Opened) -> None:
+async def _tell_ticket(desk: Desk, ticket: Ticket, opened: Opened, *, is_first: bool) -> None:
     """Of the first letter the ticket carries the facts; a ticket once confidential stays so."""
-    ticket = message.ticket
     ticket.confidential = ticket.confidential or is_confidential(opened)
-    if message.id == _first(await unit.messages.of(ticket)):
+    if is_first:
         ticket.encryption, ticket.signature = opened.encryption.state.value, worst_signature(opened)
         ticket.subject, ticket.kind = subject_of(opened), kind_of(opened)
-        _take_report(unit, ticket, opened)
-    await show_state(unit, world, ticket)
+        _take_report(ticket, opened)
+        _take_contact(desk, ticket, opened)
+    await show_state(desk.unit, desk.world, ticket)
 
 
 def _first(said: Sequence[Message]) -> int | None:
     return next((each.id for each in said if each.kind is MessageKind.IN), None)
 
 
-def _take_report(unit: Unit, ticket: Ticket, opened: Opened) -> None:
+def _take_report(ticket: Ticket, opened: Opened) -> None:
     report = opened.whisperback
-    if report is None or report.whisperback_id is None:
-        return
-    ticket.tails_version, ticket.whisperback_id = report.tails_version, report.whisperback_id
-    # The address in a report is the user's; what stood outside leads nowhere.
-    contact = contact_of(opened)
-    ticket.contact = contact
-    ticket.contact_tag = address_tag(unit.vault, contact) if contact else None
+    if report is not None and report.whisperback_id is not None:
+        ticket.tails_version, ticket.whisperback_id = report.tails_version, report.whisperback_id
+
+
+def _take_contact(desk: Desk, ticket: Ticket, opened: Opened) -> None:
+    """A report's address is the user's, and so is the one that a list has signed: outside stood the list.
+
+    Any other protected From proves nothing: answers go on to where they went.
+    """
+    by_whisperback = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
+    if by_whisperback or opened.relayed:
+        contact = contact_of(desk.house, opened)
+        ticket.contact = contact
+        ticket.contact_tag = address_tag(desk.unit.vault, contact) if contact else None

@@ -43,6 +43,7 @@ from helproom.readiness import refuse_other_master_key, refuse_unusable_keys
 from helproom.settings import Settings
 from helproom.world import real_jitter, real_world
 from mail.addresses import queues_by_address
+from mail.letter_opener import LetterOpener
 from mail.lmtp import LmtpDoor
 from mail.openpgp import Keyring, Workshop
 from mail.outgoing import MailSender
@@ -236,20 +237,18 @@ def _carriers(desk: Desk, session: Session, rooms: Rooms, sender: Sender) -> Map
         ).table(),
         replies.MAIL: mail,
         READ_PROBLEM: reader.read,
-        RECHECK: Rechecker(desk.units, desk.world, desk.keyring, desk.workshop, desk.house.relays),
-        SHOW: QuarantineReader(desk.units, desk.world, desk.keyring, desk.workshop, desk.house.relays),
+        RECHECK: Rechecker(desk.units, desk.world, desk.house, _opener(desk)),
+        SHOW: QuarantineReader(desk.units, desk.world, _opener(desk)),
     }
 
 
+def _opener(desk: Desk) -> LetterOpener:
+    return LetterOpener(desk.keyring, desk.workshop, desk.house.relays)
+
+
 def _tasks(desk: Desk, matrix: Matrix, mailboxes: Mailboxes) -> tuple[Callable[[], Awaitable[None]], ...]:
-    letters = LetterWorker(
-        desk.units,
-        desk.world,
-        desk.house,
-        desk.keyring,
-        desk.workshop,
-        parallel=desk.settings.mail.workers,
-    )
+    workers = desk.settings.mail.workers
+    letters = LetterWorker(desk.units, desk.world, desk.house, _opener(desk), parallel=workers)
 
     async def settle() -> None:
         await _settle(desk, matrix.rooms)

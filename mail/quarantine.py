@@ -2,16 +2,14 @@
 """Opens letters in quarantine for those who asked to see them."""
 
 import json
-from collections.abc import Sequence
 
 from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
-from desk.house import Relay
 from desk.opened import Opened, Unopenable
 from desk.quarantine import show
 from desk.world import World
-from mail.openpgp import Keyring, KeyringUnusable, Workshop
+from mail.letter_opener import LetterOpener
+from mail.openpgp import KeyringUnusable
 from mail.shelf import Begun, read_letters
-from mail.worker import open_begun
 from storage.sealing import SealBroken
 from storage.unit import Units
 
@@ -21,20 +19,11 @@ _GONE = "It is not kept any more."
 class QuarantineReader:
     """The sender of outbox rows of the kind "quarantine.show"."""
 
-    def __init__(
-        self,
-        units: Units,
-        world: World,
-        keyring: Keyring,
-        workshop: Workshop,
-        relays: Sequence[Relay] = (),
-    ) -> None:
+    def __init__(self, units: Units, world: World, opener: LetterOpener) -> None:
         """Remember what is needed; nothing is opened yet."""
         self._units = units
         self._world = world
-        self._keyring = keyring
-        self._workshop = workshop
-        self._relays = relays
+        self._opener = opener
 
     async def __call__(self, parcel: Parcel) -> Outcome:
         """Open one letter; what it holds is said in the room where it was asked for."""
@@ -42,7 +31,7 @@ class QuarantineReader:
         found: Opened | str = _GONE
         try:
             if begun is not None:
-                found = await self._workshop.run(open_begun, begun, self._keyring, self._relays)
+                found = await self._opener.open(begun)
         except Unopenable as why:
             found = str(why)
         except KeyringUnusable as why:

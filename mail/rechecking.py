@@ -1,38 +1,28 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Opens kept letters once more, with the keys that are here by now."""
 
-from collections.abc import Sequence
-
+from desk.arrival import Desk
 from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
-from desk.house import Relay
+from desk.house import House
 from desk.keys import KeyGrown
 from desk.opened import Opened, Unopenable
 from desk.rechecking import conclude
 from desk.world import World
-from mail.openpgp import Keyring, KeyringUnusable, Workshop
-from mail.pgp_merging import with_merged_key
+from mail.letter_opener import LetterOpener
+from mail.openpgp import KeyringUnusable
 from mail.shelf import Begun, read_letters
-from mail.worker import open_begun
 from storage.unit import Units
 
 
 class Rechecker:
     """The sender of outbox rows of the kind "recheck"."""
 
-    def __init__(
-        self,
-        units: Units,
-        world: World,
-        keyring: Keyring,
-        workshop: Workshop,
-        relays: Sequence[Relay] = (),
-    ) -> None:
+    def __init__(self, units: Units, world: World, house: House, opener: LetterOpener) -> None:
         """Remember what is needed; nothing is opened yet."""
         self._units = units
         self._world = world
-        self._keyring = keyring
-        self._workshop = workshop
-        self._relays = relays
+        self._house = house
+        self._opener = opener
 
     async def __call__(self, parcel: Parcel) -> Outcome:
         """Open one letter again; what came of it is said in the ticket's thread."""
@@ -41,7 +31,7 @@ class Rechecker:
             return Impossible("the letter is not kept any more")
         found: Opened | str
         try:
-            found = await self._workshop.run(open_begun, begun, self._keyring, self._relays)
+            found = await self._opener.open(begun)
         except Unopenable as why:
             found = str(why)
         except KeyringUnusable as why:
@@ -62,9 +52,10 @@ class Rechecker:
         while True:
             try:
                 async with self._units() as unit:
-                    await conclude(unit, self._world, parcel.id, parcel.message or 0, found)
+                    desk = Desk(unit, self._world, self._house)
+                    await conclude(desk, parcel.id, parcel.message or 0, found)
                     return
             except KeyGrown as why:
                 grown = why
             if isinstance(found, Opened):
-                found = await self._workshop.run(with_merged_key, found, grown)
+                found = await self._opener.merged(found, grown)

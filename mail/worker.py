@@ -3,20 +3,18 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Sequence
 
 import structlog
 
 from desk import intake, quarantine
 from desk.arrival import Desk
-from desk.house import House, Relay
+from desk.house import House
 from desk.keys import KeyGrown
 from desk.opened import Opened, Unopenable
 from desk.posting import tell_operators
 from desk.world import Refusal, World
-from mail.opening import open_letter
-from mail.openpgp import KeyRefused, Keyring, KeyringUnusable, Workshop
-from mail.pgp_merging import with_merged_key
+from mail.letter_opener import LetterOpener
+from mail.openpgp import KeyringUnusable
 from mail.shelf import MOST_TRIES, OUR_FAULT, Begun, Shelf
 from storage.models import Letter
 from storage.sealing import SealBroken
@@ -38,14 +36,13 @@ class LetterWorker:
     """Opens letters and has them taken in."""
 
     def __init__(
-        self, units: Units, world: World, house: House, keyring: Keyring, workshop: Workshop, *, parallel: int
+        self, units: Units, world: World, house: House, opener: LetterOpener, *, parallel: int
     ) -> None:
         """Open up to `parallel` letters at once; nothing is begun yet."""
         self._units = units
         self._world = world
         self._house = house
-        self._keyring = keyring
-        self._workshop = workshop
+        self._opener = opener
         self._parallel = parallel
         self._shelf = Shelf(units, world, house)
         self._taking_in = asyncio.Lock()
@@ -95,7 +92,7 @@ class LetterWorker:
     async def _go_on(self, begun: Begun) -> None:
         letter_id = begun.id
         try:
-            opened = await self._workshop.run(open_begun, begun, self._keyring, self._house.relays)
+            opened = await self._opener.open(begun)
         except Unopenable as why:
             await self._put_aside(letter_id, str(why))
         except KeyringUnusable as why:
@@ -143,7 +140,7 @@ class LetterWorker:
                     return
             except KeyGrown as why:
                 grown = why
-            opened = await self._workshop.run(with_merged_key, opened, grown)
+            opened = await self._opener.merged(opened, grown)
 
     async def _put_aside(self, letter_id: int, reason: str) -> None:
         async with self._units() as unit:
@@ -188,16 +185,3 @@ async def _letter(unit: Unit, letter_id: int) -> Letter:
     if letter is None:
         raise LookupError(f"letter {letter_id} is gone")
     return letter
-
-
-def open_begun(begun: Begun, keyring: Keyring, relays: Sequence[Relay] = ()) -> Opened:
-    """Open a letter. Blocking; raises as `open_letter`, and SealBroken where the master key is another."""
-    if begun.raw is None:
-        raise SealBroken(f"letter {begun.id}")
-    try:
-        return open_letter(
-            begun.raw, keyring, signers=begun.signers, mail_from=begun.mail_from, relays=relays
-        )
-    except KeyRefused:
-        # A key that GnuPG does not take any more proves nothing, and must not keep the letter shut.
-        return open_letter(begun.raw, keyring, mail_from=begun.mail_from)

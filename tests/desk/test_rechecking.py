@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 
 from desk import arrival, intake
+from desk.details import read_details
 from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
 from desk.posting import say_from_json
 from desk.rechecking import RECHECK, conclude, named, tell_of_new_key
 from storage.letters import NewLetter
 from storage.sealing import address_tag
 from storage.states import OutboxState
-from tests.desks import BEN, USER, Desk
+from tests.desks import BEN, HOUSE, USER, Desk
 
 SHUT = Opened(
     "pgp/mime encrypted",
@@ -41,7 +42,7 @@ async def recheck(desk: Desk, *found: Opened | str) -> list[str]:
     before = len(await desk.rows("say"))
     for row, opened in zip(await desk.rows(RECHECK), found, strict=True):
         async with desk.units() as unit:
-            await conclude(unit, desk.world, row.id, row.message_id, opened)
+            await conclude(arrival.Desk(unit, desk.world, desk.house), row.id, row.message_id, opened)
     return [say_from_json(row.payload).text for row in (await desk.rows("say"))[before:]]
 
 
@@ -115,14 +116,60 @@ async def test_a_report_that_opens_says_whom_to_answer(desk: Desk, address: str 
     assert ticket.contact_tag == tag
 
 
+async def test_a_letter_whose_list_is_known_only_now_is_its_writer_s(desk: Desk):
+    from_list = replace(SHUT, headers=replace(SHUT.headers, sender="reports@lists.example"))
+    await came(desk, from_list)
+    inner = replace(OPEN, relayed=("Relayed by a list.",))
+    await recheck(desk, inner)
+    ticket = await desk.look(1)
+    assert (ticket.contact, ticket.contact_tag) == (USER, address_tag(desk.units.vault, USER))
+
+
+async def test_any_other_protected_sender_changes_no_contact(desk: Desk):
+    await came(desk)
+    await recheck(desk, replace(OPEN, headers=replace(OPEN.headers, sender="mallory@x.test")))
+    assert (await desk.look(1)).contact == USER
+
+
+async def test_a_follow_up_whose_list_is_known_only_now_is_the_user_s_word(desk: Desk):
+    await came(desk)
+    token = desk.units.vault.reply_token((await desk.look(1)).ref)
+    later = replace(SHUT.headers, sender="reports@lists.example", message_id="<2@example.org>")
+    await came(desk, replace(SHUT, headers=later), token=token)
+    inner = replace(OPEN, headers=replace(OPEN.headers, message_id="<2@example.org>"), relayed=("Relayed.",))
+    await recheck(desk, OPEN, inner)
+    async with desk.units() as unit:
+        assert [read_details(await unit.messages.get(number))["from_contact"] for number in (1, 2)] == [
+            True,
+            True,
+        ]
+
+
+OURS = HOUSE.queues[0].address
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        replace(OPEN, whisperback=WhisperBack(whisperback_id="abc", contact_email=OURS)),
+        replace(OPEN, headers=replace(OPEN.headers, sender=OURS), relayed=("Relayed.",)),
+    ],
+)
+async def test_the_desk_itself_is_nobody_s_contact(desk: Desk, found: Opened):
+    await came(desk)
+    await recheck(desk, found)
+    ticket = await desk.look(1)
+    assert (ticket.contact, ticket.contact_tag) == (None, None)
+
+
 async def test_a_row_that_is_done_or_gone_says_nothing_more(desk: Desk):
     await came(desk)
     assert len(await recheck(desk, OPEN)) == 1
     before = len(await desk.rows("say"))
     async with desk.units() as unit:
         [row] = [each for each in await unit.outbox.in_state(OutboxState.SENT) if each.kind == RECHECK]
-        await conclude(unit, desk.world, row.id, row.message_id, OPEN)
-        await conclude(unit, desk.world, 999, row.message_id, OPEN)
+        await conclude(arrival.Desk(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
+        await conclude(arrival.Desk(unit, desk.world, desk.house), 999, row.message_id, OPEN)
     assert len(await desk.rows("say")) == before
 
 
@@ -140,7 +187,7 @@ async def test_an_admin_has_all_shut_letters_opened_again(desk: Desk):
     assert [(row.ticket_id, row.message_id) for row in rows] == [(1, 1), (2, 3)]
     for row in rows:
         async with desk.units() as unit:
-            await conclude(unit, desk.world, row.id, row.message_id, OPEN)
+            await conclude(arrival.Desk(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
     assert await desk.say("!key recheck", where="ops") == "No letter is kept that could not be opened."
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from desk.house import House, Queue
 from desk.world import World
+from mail.letter_opener import LetterOpener
 from mail.openpgp import Keyring, Workshop
 from mail.worker import LetterWorker
 from storage.letters import NewLetter
@@ -46,7 +47,11 @@ class Office:
 
     def worker(self) -> LetterWorker:
         """Make a worker."""
-        return LetterWorker(self.units, self.world, self.house, self.keyring, self.workshop, parallel=2)
+        return LetterWorker(self.units, self.world, self.house, self.opener(), parallel=2)
+
+    def opener(self, keyring: Keyring | None = None) -> LetterOpener:
+        """Return what letters are opened with: the office's keyring, or another."""
+        return LetterOpener(keyring or self.keyring, self.workshop, self.house.relays)
 
     async def keep(
         self, raw: bytes, *, mail_from: str = "user@user.example", token: str | None = None

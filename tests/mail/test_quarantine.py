@@ -38,7 +38,7 @@ async def shown(office: Office, number: int) -> str:
         assert room is not None
         letter = await quarantine.seen_from(unit, room, number)
         await quarantine.ask_to_show(unit, office.world, letter, room, None)
-    reader = QuarantineReader(office.units, office.world, office.keyring, office.workshop)
+    reader = QuarantineReader(office.units, office.world, office.opener())
     delivery = Delivery(office.units, office.world, {quarantine.SHOW: reader})
     await delivery._drain_lane(f"{quarantine.SHOW}:{room.id}")
     async with office.units() as unit:

@@ -37,7 +37,7 @@ async def recheck(office: Office, number: int, *, keyring: Keyring | None = None
         ticket = await unit.tickets.get(number, lock=True)
         assert ticket is not None
         await rechecking.ask(unit, office.world, ticket)
-    rechecker = Rechecker(office.units, office.world, keyring or office.keyring, office.workshop)
+    rechecker = Rechecker(office.units, office.world, office.house, office.opener(keyring))
     delivery = Delivery(office.units, office.world, {rechecking.RECHECK: rechecker})
     await delivery._drain_lane(f"recheck:{number}")
     return await said(office)
@@ -149,7 +149,7 @@ async def test_two_carriers_of_one_row_say_it_once(office: Office, alice: Person
         ticket = await unit.tickets.get(1, lock=True)
         assert ticket is not None
         await rechecking.ask(unit, office.world, ticket)
-    rechecker = Rechecker(office.units, office.world, office.keyring, office.workshop)
+    rechecker = Rechecker(office.units, office.world, office.house, office.opener())
     delivery = Delivery(office.units, office.world, {rechecking.RECHECK: rechecker})
     parcel = await delivery._next_parcel("recheck:1")
     assert parcel is not None
@@ -204,7 +204,7 @@ async def test_after_a_queue_s_key_was_changed_letters_to_either_key_open(
     assert office.keyring.import_secret_key(secret) == fingerprint
     async with office.units() as unit:
         assert await rechecking.ask_for_all(unit, office.world) == [1]
-    rechecker = Rechecker(office.units, office.world, office.keyring, office.workshop)
+    rechecker = Rechecker(office.units, office.world, office.house, office.opener())
     await Delivery(office.units, office.world, {rechecking.RECHECK: rechecker})._drain_lane("recheck:1")
     assert [(await look(office, number))[1].text for number in (1, 2)] == ["to the new key", "to the old key"]
     async with office.units() as unit:

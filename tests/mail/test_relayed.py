@@ -13,7 +13,7 @@ from mail.offers import offered
 from mail.opening import open_letter
 from mail.openpgp import read_public_key
 from storage.sealing import address_tag
-from storage.states import LetterState
+from storage.states import KeyState, LetterState
 from tests.mail.office import Office, open_office
 from tests.mail.people import CRLF, Desk, Person, desk, encrypted, entity, multipart, person, signed
 
@@ -218,6 +218,24 @@ async def test_a_ticket_is_the_person_s_and_their_next_letter_belongs_to_it(
     third = await office.take_in(outer("In-Reply-To: <1@user.example>", number=3) + house.seal(eve))
     assert (third.state, third.ticket_id) == (LetterState.TICKET, 2)
     assert token
+
+
+async def test_a_key_that_cannot_be_read_any_more_costs_neither_the_list_nor_its_word(
+    office: Office, house: House, alice: Person
+) -> None:
+    async with office.units() as unit:
+        tag = address_tag(unit.vault, LIST)
+        await pin_imported(unit, office.world, tag, offered(read_public_key(alice.public), "imported"))
+    async with office.units() as unit:
+        for key in await unit.keys.of(tag):
+            key.state = KeyState.PINNED
+            if key.fingerprint == alice.fingerprint:
+                key.armor = b"no key"
+    await office.take_in(outer() + house.seal(wrapped(entity("It does not start."))))
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        assert ticket.contact == USER
 
 
 async def test_our_own_mail_through_the_list_is_dropped(office: Office, house: House) -> None:

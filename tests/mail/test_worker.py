@@ -128,7 +128,7 @@ async def test_a_keyring_that_fails_costs_no_letter_and_is_told_once(
     try:
         good.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
         good._agent.stop()
-        worker = LetterWorker(office.units, office.world, office.house, bad, office.workshop, parallel=2)
+        worker = LetterWorker(office.units, office.world, office.house, office.opener(bad), parallel=2)
         for letter_id in letters:
             await worker.work(letter_id)
             letter = await office.letter(letter_id)
@@ -147,7 +147,7 @@ async def test_a_wrong_master_key_costs_no_letter_and_is_told_once(office: Offic
         await office.keep(headers("a@b.example") + entity("hi"), token=str(number)) for number in range(2)
     ]
     units = Units(office.units.engine, Vault(b"w" * 32))
-    worker = LetterWorker(units, office.world, office.house, office.keyring, office.workshop, parallel=2)
+    worker = LetterWorker(units, office.world, office.house, office.opener(), parallel=2)
     for letter_id in letters:
         await worker.work(letter_id)
     async with units() as unit:
