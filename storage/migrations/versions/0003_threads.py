@@ -42,7 +42,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_letter_sender_tag"))
         batch_op.drop_index(batch_op.f("ix_letter_same_tag"))
         batch_op.drop_index(batch_op.f("ix_letter_begun_at"))
-        batch_op.drop_column("released_by")
-        batch_op.drop_column("begun_at")
-        batch_op.drop_column("same_tag")
-        batch_op.drop_column("sender_tag")
+    # A table made anew on SQLite would take with it what hangs on its rows.
+    for column in ("released_by", "begun_at", "same_tag", "sender_tag"):
+        op.drop_column("letter", column)

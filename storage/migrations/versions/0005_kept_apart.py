@@ -53,8 +53,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("message", schema=None) as batch_op:
-        batch_op.drop_column("encryption")
+    # A table made anew on SQLite would take with it what hangs on its rows.
+    op.drop_column("message", "encryption")
     op.drop_table("known_once")
     op.drop_table("asked")
     with op.batch_alter_table("outside", schema=None) as batch_op:
