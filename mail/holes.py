@@ -14,6 +14,7 @@ from mail.protection import protection
 Hole = Part | SignedFile
 
 _FAILED = (EncryptionState.BROKEN, EncryptionState.UNDECRYPTABLE)
+_PROVES_NOTHING = frozenset({SignatureState.BAD, SignatureState.UNKNOWN_KEY, SignatureState.REVOKED_KEY})
 _NOT_ALL = "Only parts of the letter were encrypted, or could be opened."
 _SEVERAL = "The letter has several protected parts, each on its own: they need not come from one person."
 
@@ -53,6 +54,7 @@ def join(tree: Part, holes: Sequence[Hole], opened: Sequence[Layers], *, protect
     `protected`: the tree itself was under a layer that is off already.
     """
     beside = read_content(tree, left_out=frozenset(_parts_of(holes)), hide_copies=protected)
+    opened = _by_what_holds(opened)
     outside = (beside, *(content for one in opened for content in one.outside))
     is_all = not any(_has_words(content) for content in outside)
     several = len(holes) > 1
@@ -72,6 +74,27 @@ def join(tree: Part, holes: Sequence[Hole], opened: Sequence[Layers], *, protect
             *((_SEVERAL,) if several and not (signatures and whole) else ()),
         ),
     )
+
+
+def _by_what_holds(opened: Sequence[Layers]) -> Sequence[Layers]:
+    """Put outside what anybody may have written: words under no signature, or one that proves nothing.
+
+    A key that nobody knows is made in a second: beside what was encrypted its words stand outside, too.
+    A letter in whose parts nothing could be checked keeps its words.
+    """
+    if all(one.encryption.state is EncryptionState.NONE and not one.signatures for one in opened):
+        return opened
+    is_encrypted = any(one.encryption.state is not EncryptionState.NONE for one in opened)
+    nothing = _PROVES_NOTHING if is_encrypted else frozenset({SignatureState.BAD})
+    return [
+        one if _holds(one, nothing) else replace(one, inside=(), outside=(*one.inside, *one.outside))
+        for one in opened
+    ]
+
+
+def _holds(layers: Layers, nothing: frozenset[SignatureState]) -> bool:
+    states = {signature.state for signature in layers.signatures}
+    return layers.encryption.state is not EncryptionState.NONE or bool(states and not states & nothing)
 
 
 def _parts_of(holes: Sequence[Hole]) -> Iterator[Part]:
