@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""The words in a signed message of S/MIME (RFC 5652, 5), without a look at its signature."""
+"""The words in a signed message of S/MIME (RFC 5652, 5), without a look at its signature.
+
+Only the way to the words is walked, within a depth and a number of elements. Libraries read whole messages and
+know no such number: a megabyte of one-byte pieces costs asn1crypto 1.5 and pyasn1 0.6 over two seconds, and the
+first 120 MB; the parser of `cryptography` wants lengths, which Outlook and streams don't give.
+"""
 
 from dataclasses import dataclass
 
@@ -11,7 +16,7 @@ _INDEFINITE, _MANY = 0x80, 0x1F
 _END = b"\0\0"
 _DEEPEST = 20
 _MOST = 100_000
-"""Elements side by side; programs cut a message into pieces of a thousand bytes and more."""
+"""Elements that are walked at a time; programs cut a message into pieces of a thousand bytes and more."""
 _WIDEST = 4
 """Bytes of a length."""
 
@@ -55,23 +60,29 @@ def _children(message: bytes, parent: _Element) -> list[_Element]:
     return _read(message, parent.begin, parent.end, 0)[0]
 
 
-def _read(message: bytes, at: int, end: int, depth: int) -> tuple[list[_Element], int]:
-    """Read elements by the basic rules (X.690, 8.1); return them, and where they or an end mark end them.
+def _read(message: bytes, at: int, end: int, depth: int) -> tuple[list[_Element], int, int]:
+    """Read elements by the basic rules (X.690, 8.1).
 
-    Raises IndexError or ValueError for what are none.
+    Return them, where they or an end mark end them, and how many they are with those inside that were walked.
+    Raises IndexError or ValueError for what are none, and past a limit.
     """
+    if depth > _DEEPEST:
+        raise ValueError("the elements are nested too deep")
     found: list[_Element] = []
+    walked = 0
     while at < end and message[at : at + 2] != _END:
         tag, begin, stop = _head(message, at, end)
         after = stop
         if stop < 0:
-            _, stop = _read(message, begin, end, depth + 1)
+            _, stop, more = _read(message, begin, end, depth + 1)
             after = stop + len(_END)
-        if tag & _MANY == _MANY or depth > _DEEPEST or len(found) >= _MOST or after > end:
+            walked += more
+        walked += 1
+        if tag & _MANY == _MANY or walked > _MOST or after > end:
             raise ValueError("this is no element of a message, or one that is cut off")
         found.append(_Element(tag, begin, stop))
         at = after
-    return found, at
+    return found, at, walked
 
 
 def _head(message: bytes, at: int, end: int) -> tuple[int, int, int]:

@@ -53,6 +53,27 @@ def test_nothing_raises(content: bytes, head: bytes) -> None:
     assert signed_words(head + content) is None or content
 
 
+@pytest.mark.parametrize("turns", [30, 3000, 300_000])
+def test_elements_nested_without_end_are_no_message(desk: Desk, turns: int) -> None:
+    nested = b"\x30\x80" * turns
+    assert signed_words(nested) is None
+    type_ = "application/pkcs7-mime; smime-type=signed-data"
+    lines = base64.encodebytes(nested).decode()
+    letter = entity(lines, "Content-Transfer-Encoding: base64", type_=type_)
+    opened = open_letter(headers("kim@user.example") + letter, desk.keyring)
+    assert any("cannot be read" in problem for problem in opened.problems)
+
+
+def test_elements_are_counted_over_all_depths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mail.cms._MOST", 50)
+    pieces = b"\x24\x80" + b"\x04\x01x" * 10 + b"\x00\x00"
+    for count, words in ((3, b"x"), (6, None)):
+        octets = b"\x24\x80" + pieces * count + b"\x04\x01x" + b"\x00\x00"
+        held = b"\x30\x80" + DATA + b"\xa0\x80" + octets + b"\x00\x00" * 2
+        message = b"\x30\x80" + SIGNED + b"\xa0\x80\x30\x80\x02\x01\x01\x31\x00" + held + b"\x00\x00" * 3
+        assert signed_words(message) == words
+
+
 def test_pieces_without_lengths_are_joined() -> None:
     octets = b"\x24\x80\x04\x03one\x04\x03two\x00\x00"
     held = b"\x30\x80" + DATA + b"\xa0\x80" + octets + b"\x00\x00\x00\x00"
