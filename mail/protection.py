@@ -52,7 +52,7 @@ def is_mixed_up(part: Part) -> bool:
 
 
 def _is_empty(part: Part) -> bool:
-    content = part.content()[:_EMPTY_PAGE]
+    content = part.content()
     if part.type == "text/html" and len(content) < _EMPTY_PAGE:
         return not html_to_text(content.decode("ascii", "replace")).strip()
     return part.type == "text/plain" and not content.strip()

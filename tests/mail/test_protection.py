@@ -22,6 +22,8 @@ def attached(first: bytes, name: str) -> bytes:
     [
         (multipart("multipart/mixed", entity(""), VERSION, attached(b"x", "x")), "encrypted"),
         (multipart("multipart/mixed", entity("words"), VERSION, attached(b"x", "x")), None),
+        (multipart("multipart/mixed", entity(" \n" * 3000), VERSION, attached(b"x", "x")), "encrypted"),
+        (multipart("multipart/mixed", entity(" \n" * 3000 + "words"), VERSION, attached(b"x", "x")), None),
         (multipart("multipart/mixed", entity(""), VERSION, entity("x")), None),
         (attached(b"\xc1x", "letter.pgp"), "file"),
         (attached(b"\x84x", "letter.gpg"), "file"),
