@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The words in a signed message of S/MIME (RFC 5652, 5), without a look at its signature.
 
-Only the way to the words is walked, within a depth and a number of elements. Libraries read whole messages and
-know no such number: a megabyte of one-byte pieces costs asn1crypto 1.5 and pyasn1 0.6 over two seconds, and the
-first 120 MB; the parser of `cryptography` wants lengths, which Outlook and streams don't give.
+Only the way to the words is walked, within a depth and a number of elements. Libraries read whole messages
+and know no such number: a megabyte of one-byte pieces takes asn1crypto 1.5 and pyasn1 0.6 over two seconds,
+and the first 120 MB.
 """
 
 from dataclasses import dataclass
