@@ -4,6 +4,7 @@
 import pytest
 
 from desk.opened import EncryptionState, Opened, SignatureState
+from mail.limits import HTML_CHARS
 from mail.opening import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, signed
 
@@ -163,3 +164,12 @@ def test_a_comma_between_parameters_takes_none_of_them_away(desk: Desk, alice: P
     assert (opened.headers.subject, opened.headers.protected, opened.problems) == ("inner", True, ())
     name = entity("x", 'Content-Disposition: attachment; filename="a,b.png"', type_="image/png")
     assert opened_by(desk, mixed(entity("hi"), name)).attachments[0].name == "a,b.png"
+
+
+def test_a_signed_text_in_a_page_that_is_cut_off_is_a_part_and_says_so(
+    desk: Desk, alice: Person, clear: str
+) -> None:
+    page = f"<pre>\n{clear}</pre>" + "<i></i>" * (HTML_CHARS // 7) + "<p>You are fired!</p>"
+    opened = opened_by(desk, entity(page, type_="text/html"), alice)
+    assert (opened.text, states(opened)) == ("SIGNED\n", [(PART, "part")])
+    assert "the rest is left out" in opened.unprotected_text
