@@ -15,7 +15,7 @@ from mail.html import charset_of, html_to_text
 from mail.invitations import TYPES as CALENDARS
 from mail.invitations import describe
 from mail.limits import TEXT_BYTES
-from mail.offers import is_key_part
+from mail.offers import holds_only_keys, is_key_part
 from mail.parts import Part, read_parts
 from mail.readable import readable
 from mail.tnef import unpack
@@ -61,6 +61,8 @@ class Content:
     hide_copies: bool = False
     whole: Part | None = None
     """The one part there is, which is the text of the letter even if it has a file name."""
+    is_passed_on: bool = False
+    """Whether its texts are those of a mail that the letter passes on."""
 
     @property
     def text(self) -> str:
@@ -137,6 +139,7 @@ def _show_passed_on(content: Content) -> None:
         _collect(read_parts(passed.content), inner, ())
     if words := inner.text.strip():
         content.texts.append(words)
+        content.is_passed_on = True
         content.note(_NO_OWN_WORDS)
 
 
@@ -202,9 +205,12 @@ def _is_other_form(part: Part) -> bool:
 
 def _collect_leaf(part: Part, content: Content) -> None:
     is_file = part.is_attached or (bool(part.name) and part is not content.whole)
-    if is_key_part(part):
+    is_words = part is content.whole and part.type.startswith("text/") and not is_file
+    if not is_words and is_key_part(part):
         content.key_parts.append(part)
-    elif part.type.startswith("multipart/"):
+        if holds_only_keys(part.content()):
+            return
+    if part.type.startswith("multipart/"):
         content.texts.append(safe_text(part)[0])
         content.note(_SHAPELESS)
     elif part.type == "text/plain" and not is_file:

@@ -46,6 +46,15 @@ def is_key_part(part: Part) -> bool:
     return is_binary or content.lstrip().startswith(_ARMOR_BEGIN)
 
 
+def holds_only_keys(content: bytes) -> bool:
+    """Tell whether a file of keys holds nothing else: words around the blocks would be lost with it."""
+    if content[:1] in _BINARY_KEY:
+        return True
+    ends = [0, *(at for span in _spans(content) for at in span), len(content)]
+    gaps = (content[begin:end] for begin, end in zip(ends[::2], ends[1::2], strict=True))
+    return not any(gap.strip() for gap in gaps)
+
+
 def key_file_blocks(content: bytes) -> list[bytes]:
     """Return the armored key blocks of a file, or the whole file when it is a binary one."""
     return [content] if content[:1] in _BINARY_KEY else list(key_blocks(content))
@@ -53,6 +62,10 @@ def key_file_blocks(content: bytes) -> list[bytes]:
 
 def key_blocks(content: bytes) -> Iterator[bytes]:
     """Yield the armored key blocks in a text, in order."""
+    return (content[begin:end] + b"\n" for begin, end in _spans(content))
+
+
+def _spans(content: bytes) -> Iterator[tuple[int, int]]:
     # Most texts hold none, which is seen ten times faster without an expression.
     end = 0 if _ANY_BEGIN in content else len(content)
     while begin := _BLOCK_BEGIN.search(content, end):
@@ -60,7 +73,7 @@ def key_blocks(content: bytes) -> Iterator[bytes]:
         end = content.find(mark, begin.end()) + len(mark)
         if end < begin.end():
             return
-        yield content[begin.start() : end] + b"\n"
+        yield begin.start(), end
 
 
 def read_offers(

@@ -2,33 +2,24 @@
 """Opening a letter: bytes in, a frozen `Opened` out; pure apart from the runs of GnuPG."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 from desk.house import Relay
-from desk.opened import Attachment, Automatic, OfferedKey, Opened, WhisperBack
+from desk.opened import Automatic, Opened, WhisperBack
 from mail.automatic import is_unanswerable, loop_marks, why_automatic
 from mail.bounces import read_bounce
 from mail.headers import HeaderBlock
 from mail.identity import identity
 from mail.language import detect
 from mail.layers import Layers, Opener
-from mail.mime import Content, as_attachment, join_texts
-from mail.offers import (
-    MOST_KEYS,
-    Source,
-    each_once,
-    key_blocks,
-    key_file_blocks,
-    read_autocrypt,
-    read_offers,
-)
+from mail.letter_keys import Holder, read_keys, with_verdict_on_key
+from mail.mime import Content, join_texts
 from mail.openpgp import Keyring
 from mail.parts import Part, read_parts
 from mail.protected import choose_headers, protected_fields
 from mail.relayed import UNPROVED, Relayed, looks_relayed, read_relayed
 from mail.senders import bind_sender, odd_senders
 from mail.unwrapping import take_off
-from mail.whisperback import odd_fields, read_report, told_words
+from mail.whisperback import odd_fields, read_report
 
 _UNPROTECTED = (
     "Words that were not encrypted or signed stand beside the protected part; anybody may have added them."
@@ -62,7 +53,8 @@ def open_letter(
     # An Autocrypt header of a list is not the writer's.
     writers = None if told.words else letter
     protected = inner if told.headers.protected else None
-    offers = _read_keys(keyring, writers, protected, contents, _pasted_keys(text, report))
+    offers = read_keys(keyring, Holder(writers, protected, told, layers.outside), report)
+    report = with_verdict_on_key(report, offers.keys)
     content_problems = (problem for content in contents for problem in content.problems)
     problems = (*layers.problems, *content_problems, *_odd(letter, contents, told, report), *offers.problems)
     why = why_automatic(letter, mail_from)
@@ -76,7 +68,7 @@ def open_letter(
         unprotected_text=beside,
         attachments=tuple(one for content in contents for one in content.attachments) + offers.refused,
         keys=offers.keys,
-        whisperback=_with_verdict_on_key(report, offers.keys),
+        whisperback=report,
         automatic=automatic,
         is_unanswerable=is_unanswerable(letter, mail_from, why),
         loop_marks=loop_marks(letter),
@@ -93,13 +85,6 @@ def _report_text(contents: Sequence[Content], text: str) -> str:
     """Return the longest text where that is a report: lists write parts of their own before and behind it."""
     longest = max((each for content in contents for each in content.texts), key=len, default="")
     return longest if longest.startswith("Subject:") else text
-
-
-def _with_verdict_on_key(report: WhisperBack | None, keys: Sequence[OfferedKey]) -> WhisperBack | None:
-    """Tell the key of a report as garbled when GnuPG could not read it."""
-    if report is None or report.openpgp_key != "block" or any(key.source == "report" for key in keys):
-        return report
-    return replace(report, garbled=tuple(dict.fromkeys((*report.garbled, "openpgp_key"))))
 
 
 def _unwrapped(
@@ -134,41 +119,3 @@ def _odd(
         return fields if told.headers.sender else (_UNNAMED, *fields)
     forged = (UNPROVED,) if report is None and looks_relayed(contents) else ()
     return (*odd_senders(letter.headers), *forged, *fields)
-
-
-@dataclass(frozen=True)
-class _Offers:
-    keys: tuple[OfferedKey, ...]
-    refused: tuple[Attachment, ...]
-    problems: tuple[str, ...]
-
-
-def _pasted_keys(text: str, report: WhisperBack | None) -> tuple[Source, list[bytes]]:
-    """Return the keys in a text: of a report the last, if it says that it has one."""
-    if report is None or report.whisperback_id is None:
-        return "attached", list(key_blocks(text.encode()))
-    is_told = report.openpgp_key == "block"
-    return "report", list(key_blocks(told_words(text).encode()))[-1:] if is_told else []
-
-
-def _read_keys(
-    keyring: Keyring,
-    letter: Part | None,
-    inner: HeaderBlock | None,
-    contents: Sequence[Content],
-    pasted: tuple[Source, list[bytes]],
-) -> _Offers:
-    """Read what keys the letter offers; a file of one that is not usable stays an attachment."""
-    problems: list[str] = []
-    keys: list[OfferedKey] = []
-    refused: list[Attachment] = []
-    source, blocks = pasted
-    keys += read_offers(keyring, blocks, source, problems)
-    parts = [part for content in contents for part in content.key_parts]
-    for part in parts[:MOST_KEYS]:
-        found = read_offers(keyring, key_file_blocks(part.content()), "attached", problems)
-        keys += found
-        refused += [] if found else [as_attachment(part)]
-    refused += [as_attachment(part) for part in parts[MOST_KEYS:]]
-    keys += read_autocrypt(keyring, letter, problems, inner) if letter is not None else []
-    return _Offers(each_once(keys), tuple(refused), tuple(problems))
