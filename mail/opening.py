@@ -55,8 +55,7 @@ def open_letter(
     protected = inner if told.headers.protected else None
     offers = read_keys(keyring, Holder(writers, protected, told, layers.outside), report)
     report = with_verdict_on_key(report, offers.keys)
-    content_problems = (problem for content in contents for problem in content.problems)
-    problems = (*layers.problems, *content_problems, *_odd(letter, contents, told, report), *offers.problems)
+    problems = (*_of_parts(layers, contents), *_odd(letter, contents, told, report), *offers.problems)
     why = why_automatic(letter, mail_from)
     automatic = _automatic(why, told, report)
     return Opened(
@@ -85,6 +84,10 @@ def _report_text(contents: Sequence[Content], text: str) -> str:
     """Return the longest text where that is a report: lists write parts of their own before and behind it."""
     longest = max((each for content in contents for each in content.texts), key=len, default="")
     return longest if longest.startswith("Subject:") else text
+
+
+def _of_parts(layers: Layers, contents: Sequence[Content]) -> tuple[str, ...]:
+    return (*layers.problems, *(problem for content in contents for problem in content.problems))
 
 
 def _unwrapped(
