@@ -99,8 +99,8 @@ def take_off_armor(part: Part, opener: Opener) -> Layers:
     # Webmail sets blanks of its own into the lines of armor, which is ASCII otherwise.
     opened = opener.decrypt(block if kind == "clearsigned" else _WIDE_BLANK.sub(b" ", block))
     if opened is None:
-        return not_opened(kind)
-    if kind == "clearsigned":
+        layers = _unread(kind, clean_text(block, charset)[0])
+    elif kind == "clearsigned":
         layers = _signed_text(opened, block, charset, kind)
     elif opened.encryption.state is EncryptionState.NONE and opened.signatures:
         layers = _signed_text(opened, block, charset, "inline signed")
@@ -108,10 +108,18 @@ def take_off_armor(part: Part, opener: Opener) -> Layers:
         layers = not_as_said(kind, opened)
     else:
         layers = _decrypted_text(opened, kind, charset)
-    layers = _open_inner(layers, opener)
+    layers = _open_inner(layers, opener) if layers.inside else layers
     if _first(around):
         layers = replace(layers, problems=(*layers.problems, _OTHERS))
     return _mark_beside(layers, clean_text(around, charset)[0].strip())
+
+
+def _unread(kind: Armored, block: str) -> Layers:
+    """What is not opened any more; the words of a signed text can be read all the same."""
+    shut = not_opened(kind)
+    if kind == "inline encrypted":
+        return shut
+    return Layers(kind, outside=(Content([block]),), problems=shut.problems)
 
 
 def _open_inner(layers: Layers, opener: Opener) -> Layers:

@@ -32,6 +32,7 @@ _LINE_END = re.compile(rb"\r?\n")
 _MALFORMED = "The letter claims to be encrypted mail and is not built like it (RFC 3156); it was not opened."
 _REPAIRED = "A mail server on the way has damaged the encrypted letter's form; it was repaired."
 _NOT_SIGNED = "The letter claims to be signed and is not built like it (RFC 3156)."
+_GOOD = frozenset({SignatureState.GOOD, SignatureState.GOOD_OTHER_SENDER})
 _ENCRYPTED_PARTS = ["application/pgp-encrypted", "application/octet-stream"]
 
 
@@ -83,6 +84,7 @@ def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
     if not is_whole:
         bad = Signature(SignatureState.BAD, None, detail="malformed")
         inner = _take_off_below(replace(part, type="multipart/mixed"), opener, depth + 1)
+        inner = _without_claims(inner, part, (bad,))
         return replace(
             inner, form=form, signatures=(bad, *inner.signatures), problems=(_NOT_SIGNED, *inner.problems)
         )
@@ -91,10 +93,17 @@ def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
     lines = _LINE_END.sub(b"\r\n", signed.raw)
     found = opener.verify(lines, signature.content())
     if not found:
-        return not_opened(form)
-    inner = take_off(signed, opener, depth + 1)
+        return Layers(form, outside=(read_content(signed),), problems=not_opened("").problems)
+    inner = _without_claims(take_off(signed, opener, depth + 1), signed, found)
     form = form if inner.form == "plain" else f"{form}, {inner.form}"
     return replace(inner, form=form, signatures=found + inner.signatures)
+
+
+def _without_claims(layers: Layers, signed: Part, signatures: tuple[Signature, ...]) -> Layers:
+    """Header fields under a signature that proves nothing are not protected, whatever is encrypted below."""
+    is_good = all(one.state in _GOOD for one in signatures)
+    is_below = layers.payload is not None and layers.payload.source is not signed.source
+    return layers if is_good or is_below else replace(layers, payload=None)
 
 
 def _take_off_below(part: Part, opener: Opener, depth: int) -> Layers:

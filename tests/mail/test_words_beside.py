@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from desk.opened import EncryptionState, Opened, SignatureState
+from mail.layers import MOST_OPENED
 from mail.opening import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, person, signed
 
@@ -89,3 +90,33 @@ def test_a_whole_letter_keeps_its_words_in_whatever_signature(desk: Desk, alice:
 def test_a_list_s_footer_takes_no_words_out_of_an_smime_letter(desk: Desk) -> None:
     opened = opened_by(desk, mixed(packed(entity("words")), entity("footer")))
     assert (opened.text, opened.unprotected_text) == ("words", "footer")
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_headers_under_a_signature_that_proves_nothing_are_not_protected_by_what_is_encrypted_in_it(
+    desk: Desk, alice: Person, eve: Person, *, is_signed: bool
+) -> None:
+    sealed = encrypted(alice.encrypt(entity("SECRET"), desk.public))
+    marks = 'multipart/mixed; hp="clear"; protected-headers="v1"'
+    claims = b"Subject: EVIL\r\n" + multipart(marks, entity(""), sealed, boundary="=-4")
+    whole = signed(eve, claims, boundary="=-5")
+    letter = whole if is_signed else multipart(f"multipart/signed; {PROTOCOL}", claims, boundary="=-5")
+    opened = opened_by(desk, letter)
+    assert opened.text.strip() == "SECRET"
+    assert (opened.headers.subject, opened.headers.protected) == ("A question", False)
+    known = opened_by(desk, whole, eve)
+    assert (known.headers.subject, known.signatures[0].state) == ("EVIL", SignatureState.GOOD_OTHER_SENDER)
+
+
+def test_signed_words_past_the_number_of_messages_that_are_checked_are_shown_as_unprotected(
+    desk: Desk, alice: Person
+) -> None:
+    clear = alice.gpg("--clearsign", data=b"words\n").decode()
+    parts = [signed(alice, entity(f"words {n}"), boundary=f"=-{n}a") for n in range(MOST_OPENED)]
+    last = signed(alice, entity("the last"), boundary="=-last")
+    letter = mixed(*parts, last, entity(f"in front\n{clear}\nbehind"))
+    opened = opened_by(desk, letter, alice)
+    assert opened.encryption.state is EncryptionState.NONE
+    for words in ("the last", "in front", "words\n", "behind"):
+        assert words in opened.unprotected_text
+    assert any("than are opened" in problem for problem in opened.problems)
