@@ -16,6 +16,9 @@ Hole = Part | SignedFile
 _FAILED = (EncryptionState.BROKEN, EncryptionState.UNDECRYPTABLE)
 _PROVES_NOTHING = frozenset({SignatureState.BAD, SignatureState.UNKNOWN_KEY, SignatureState.REVOKED_KEY})
 _NOT_ALL = "Only parts of the letter were encrypted, or could be opened."
+_FILES = (
+    "Files that were not encrypted or signed came beside the protected part; anybody may have added them."
+)
 _SEVERAL = "The letter has several protected parts, each on its own: they need not come from one person."
 
 
@@ -72,6 +75,7 @@ def join(tree: Part, holes: Sequence[Hole], opened: Sequence[Layers], *, protect
         problems=(
             *(problem for one in opened for problem in one.problems),
             *((_SEVERAL,) if several and not (signatures and whole) else ()),
+            *((_FILES,) if beside.attachments and not protected else ()),
         ),
     )
 

@@ -120,3 +120,14 @@ def test_signed_words_past_the_number_of_messages_that_are_checked_are_shown_as_
     for words in ("the last", "in front", "words\n", "behind"):
         assert words in opened.unprotected_text
     assert any("than are opened" in problem for problem in opened.problems)
+
+
+def test_files_that_nothing_protects_beside_an_encrypted_part_are_told(desk: Desk, alice: Person) -> None:
+    file = entity(EVIL, 'Content-Disposition: attachment; filename="a.txt"')
+    for letter, said in (
+        (mixed(encrypted(alice.encrypt(entity("SECRET"), desk.public)), file), True),
+        (encrypted(alice.encrypt(mixed(signed(alice, entity("SECRET")), file), desk.public)), False),
+    ):
+        opened = opened_by(desk, letter)
+        assert (opened.text, [one.name for one in opened.attachments]) == ("SECRET", ["a.txt"])
+        assert any("Files that were not encrypted" in problem for problem in opened.problems) is said
