@@ -40,6 +40,34 @@ def is_confidential(opened: Opened) -> bool:
     return by_whisperback or opened.encryption.state is not EncryptionState.NONE
 
 
+def writer_of(opened: Opened) -> str:
+    """Return the address that what was encrypted, or a good signature over all of it, names as its writer's.
+
+    Empty where nothing does: anybody can send on what somebody else has encrypted, alone or within a
+    ciphertext of their own, and sign and address it as they like ("Re: What's Up Johnny?", Müller and
+    others, 2019).
+    """
+    states = {each.state for each in opened.signatures}
+    if not _is_one_ciphertext(opened) or (states & _NOT_THEIRS and not opened.relayed):
+        return ""
+    if opened.whisperback is not None:
+        return opened.whisperback.contact_email or ""
+    is_signed = states == {SignatureState.GOOD} and all(each.covers == "all" for each in opened.signatures)
+    is_named = opened.headers.names_sender and not opened.relayed
+    return opened.headers.sender if is_named or is_signed else ""
+
+
+def _is_one_ciphertext(opened: Opened) -> bool:
+    """Whether there is one, and all else within: a signature or fields around it tell nothing of it."""
+    outermost = opened.form.partition(", ")[0]
+    return len(opened.sessions) == 1 and outermost.startswith(_ENCRYPTED) and " + " not in opened.form
+
+
+def tells_inner_subject(opened: Opened) -> bool:
+    """Tell whether the person's subject stood inside the protection, not where anybody reads it."""
+    return opened.headers.protected or opened.whisperback is not None or bool(opened.relayed)
+
+
 def worst_signature(opened: Opened) -> str:
     """Return the state of the worst signature; "none" without any (R11: BAD wins)."""
     order = list(_WORST_FIRST)
@@ -47,6 +75,16 @@ def worst_signature(opened: Opened) -> str:
     return found[0].value if found else "none"
 
 
+_ENCRYPTED = ("pgp/mime encrypted", "inline encrypted", "encrypted attachment")
+"""What forms begin with whose outermost layer is encryption."""
+_NOT_THEIRS = frozenset(
+    {
+        SignatureState.BAD,
+        SignatureState.REVOKED_KEY,
+        SignatureState.PARTIAL,
+        SignatureState.GOOD_OTHER_SENDER,
+    }
+)
 _WORST_FIRST = (
     SignatureState.BAD,
     SignatureState.REVOKED_KEY,

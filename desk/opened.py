@@ -73,6 +73,8 @@ class Headers:
     protected: bool = False
     mismatch: tuple[str, ...] = ()
     """Names of headers whose protected and outer values differ, apart from a subject hidden outside."""
+    names_sender: bool = False
+    """What is protected says from whom it comes, and outside stands the same."""
     copies: tuple[str, ...] = field(default=(), repr=False)
     """Addresses of Cc, lower case: others who got it, to whom no answer goes."""
 

@@ -3,14 +3,13 @@
 
 import textwrap
 
-from desk.details import read_details
+from desk.bait import refuse_quoting
 from desk.house import House
-from desk.opened import EncryptionState
 from desk.quoting import Kind, split
 from desk.reading import without_keys
 from desk.templates import house_words
 from desk.world import Refusal
-from storage.models import Message, Ticket
+from storage.models import Ticket
 from storage.states import MessageKind
 from storage.unit import Unit
 
@@ -19,45 +18,24 @@ QUOTE_TEMPLATE = "quote"
 MOST_LINES = 60
 MOST_CHARS = 4_000
 _WIDTH = 76
-_WHOLE = frozenset({EncryptionState.NONE, EncryptionState.OK})
 
 
 async def of_newest(unit: Unit, house: House, ticket: Ticket) -> str:
     """Return the user's last message, quoted, and an empty line below it.
 
-    Raises Refusal where a quote could tell the recipient what they may not know: when parts of the letter
-    stood outside its encryption, when it is the copy of somebody else's, when somebody else sent it
-    ("Re: What's Up Johnny?", Müller and others, 2019: answers that quote are made to decrypt for others).
+    Raises Refusal where there is nothing to quote, and as `bait.refuse_quoting`.
     """
     incoming = [each for each in await unit.messages.of(ticket) if each.kind is MessageKind.IN]
     if not incoming:
         raise Refusal("There is nothing to quote in this ticket (any more).")
     newest = incoming[-1]
-    _refuse_what_may_be_bait(newest)
+    refuse_quoting(newest)
     own = "".join(piece.text for piece in split(newest.text or "") if piece.kind is Kind.OWN)
     words = without_keys(own).strip("\n")
     if not words.strip():
         raise Refusal("Not quoted: the user's last message holds no words of their own.")
     above = await house_words(unit, house, ticket, QUOTE_TEMPLATE, date=f"{newest.at:%Y-%m-%d}")
     return "\n".join([*([above.strip()] if above else []), *_marked(words), "", ""])
-
-
-def _refuse_what_may_be_bait(message: Message) -> None:
-    details = read_details(message)
-    if details.get("encryption_state") not in _WHOLE or details.get("unprotected_text"):
-        raise Refusal(
-            "Not quoted: some of the user's last message stood outside its encryption, or it is not known "
-            "whether. Answer in your own words."
-        )
-    if details.get("replayed"):
-        raise Refusal(
-            "Not quoted: this ciphertext came before, from somebody else. Answer without telling what "
-            "stands in it."
-        )
-    if not details.get("from_contact"):
-        raise Refusal(
-            "Not quoted: the last message did not come from the ticket's address, where the answer goes."
-        )
 
 
 def _marked(words: str) -> list[str]:

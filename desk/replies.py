@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from desk import enclosures, previews, quotes
+from desk.bait import hides_subject, refuse_what_became_bait
 from desk.details import add_details, read_details
 from desk.heads import head_of
 from desk.house import House
@@ -77,7 +78,9 @@ async def _draft(unit: Unit, world: World, house: House, ticket: Ticket, answer:
     above = await quotes.of_newest(unit, house, ticket) if answer.quotes else ""
     draft.text = await with_signature(unit, house, ticket, f"{above}{answer.text}")
     add_details(draft, hold_seconds=house.hold.total_seconds(), path=answer.path)
-    draft.subject = _subject(ticket, house, answer.path)
+    tells_subject = answer.path not in IN_CLEAR and not await _hides_subject(unit, ticket)
+    add_details(draft, tells_subject=tells_subject)
+    draft.subject = _subject(ticket, house, tells=tells_subject)
     return await unit.messages.add(draft)
 
 
@@ -128,9 +131,23 @@ async def load_of(unit: Unit, draft: Message) -> Load:
     return Load(bool(known.get("quote")), bool(files), bool(known.get("encrypted")))
 
 
-def _subject(ticket: Ticket, house: House, path: Path) -> str:
-    """Return the subject; in a mail that leaves in clear on demand nothing comes from the user's."""
-    if path in IN_CLEAR:
+async def protection_now(unit: Unit, draft: Message, now: dt.datetime) -> Protection:
+    """Return how a message is to be protected as things stand.
+
+    Raises Refusal as `protection_of`, and when it tells of a letter what must not be told any more.
+    """
+    await refuse_what_became_bait(unit, draft)
+    return await protection_of(unit, draft.ticket, now, path_of(draft), await load_of(unit, draft))
+
+
+async def _hides_subject(unit: Unit, ticket: Ticket) -> bool:
+    letters = [each for each in await unit.messages.of(ticket) if each.kind is MessageKind.IN]
+    return bool(letters) and hides_subject(letters[0])
+
+
+def _subject(ticket: Ticket, house: House, *, tells: bool) -> str:
+    """Return the subject; where it must not tell anything of the user's, nothing in it comes from them."""
+    if not tells:
         return tagged(ticket.id, house.queue(ticket.mailbox).role_name)
     return answer_subject(ticket.id, ticket.subject or "")
 
@@ -156,7 +173,7 @@ async def send(unit: Unit, world: World, draft: Message) -> None:
         raise Refusal(READ_FIRST)
     if enclosures.is_fetching(draft):
         raise Refusal("Not sent: a file of this answer is still being fetched. `!detach` does without it.")
-    await protection_of(unit, draft.ticket, world.now(), path_of(draft), await load_of(unit, draft))
+    await protection_now(unit, draft, world.now())
     draft.state = ReplyState.LEAVING
     slot = Slot(MAIL, f"mail:{draft.id}", ticket=draft.ticket_id, message=draft.id)
     await put(unit, world, slot)

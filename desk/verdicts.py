@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What agents read about encryption and signatures: in words, never green for nothing."""
 
+from desk.letter_facts import tells_inner_subject, writer_of
 from desk.opened import Attachment, EncryptionState, Opened, SignatureState
 from storage.sealed import to_json
 
@@ -51,6 +52,8 @@ def details_of(opened: Opened, *, from_contact: bool = True) -> str:
             "mismatch": list(opened.headers.mismatch),
             "copies": list(opened.headers.copies),
             "relayed": list(opened.relayed),
+            "writer": writer_of(opened),
+            "inner_subject": tells_inner_subject(opened),
         }
     )
 

@@ -8,8 +8,8 @@ import structlog
 
 from desk.delivery import Delivered, Impossible, Later, Outcome, Overtaken, Parcel, Unclear
 from desk.house import House, Queue
-from desk.policy import IN_CLEAR, Path, Protection, protection_of
-from desk.replies import load_of, locked, overtaken, path_of
+from desk.policy import IN_CLEAR, Path, Protection
+from desk.replies import locked, overtaken, path_of, protection_now
 from desk.world import Refusal, World
 from mail import submission
 from mail.composing import Encrypting, OutgoingLetter, Signing, Uncomposable, compose, fit_ids
@@ -84,8 +84,7 @@ class MailSender:
             ticket = message.ticket
             if not ticket.contact:
                 raise Refusal("The user left no address.")
-            load, now = await load_of(unit, message), self._world.now()
-            protection = await protection_of(unit, ticket, now, path_of(message), load)
+            protection = await protection_now(unit, message, self._world.now())
             queue = self._house.queue(ticket.mailbox)
             message.message_id = f"<{parcel.ref}@{queue.address.rpartition('@')[2]}>"
             message.message_id_tag = unit.messages.message_id_tag(message.message_id)
@@ -153,10 +152,9 @@ class MailSender:
             message = await locked(unit, parcel.message or 0)
             if row is None or message is None or row.state is not OutboxState.PENDING:
                 raise _Withdrawn(Impossible("it was taken out of the outbox meanwhile"))
-            now, path, load = self._world.now(), path_of(message), await load_of(unit, message)
-            if await protection_of(unit, message.ticket, now, path, load) != protection:
+            if await protection_now(unit, message, self._world.now()) != protection:
                 raise submission.TryLater(_CHANGED)
-            if path is not Path.AUTOMATIC and await overtaken(unit, message):
+            if path_of(message) is not Path.AUTOMATIC and await overtaken(unit, message):
                 raise _Withdrawn(Overtaken())
             row.state = OutboxState.SENDING
             message.state = ReplyState.SENDING

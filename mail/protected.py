@@ -65,7 +65,10 @@ def choose_headers(
     binds = SignatureState.GOOD in whole and bool(inner.addresses("from"))
     is_hidden = encryption.state is EncryptionState.OK
     mismatch = _differences(outer, inner, is_hidden=is_hidden)
-    return _headers(outer, inner, inner if binds else outer, mismatch=mismatch)
+    names_sender = bool(inner.addresses("from")) and "From" not in mismatch
+    return replace(
+        _headers(outer, inner, inner if binds else outer, mismatch=mismatch), names_sender=names_sender
+    )
 
 
 def _headers(

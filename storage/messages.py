@@ -54,6 +54,11 @@ class Messages:
         )
         return (await self._session.execute(query)).unique().scalars().all()
 
+    async def of_letter(self, letter_id: int) -> int | None:
+        """Return the id of the message that a letter became, if it became one."""
+        query = select(Message.id).where(Message.letter_id == letter_id).order_by(Message.id).limit(1)
+        return await self._session.scalar(query)
+
     async def newest_in(self, ticket: Ticket, *, until: dt.datetime | None = None) -> int:
         """Return the id of the newest message from the user (that had come by `until`); 0 without any."""
         query = select(func.max(Message.id)).where(

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from desk.details import add_details
+from desk.posting import say_from_json
 from desk.quotes import MOST_LINES
 from storage.sealed import to_json
 from storage.states import KeyState
-from tests.desks import Desk
+from tests.desks import USER, Desk
 
 WHOLE = {"encryption_state": "none", "from_contact": True}
 
@@ -65,8 +67,17 @@ async def test_long_lines_are_wrapped_and_long_letters_are_cut(desk: Desk):
         ({"encryption_state": "broken"}, "stood outside its encryption"),
         ({"encryption_state": None}, "stood outside its encryption"),
         ({"unprotected_text": "And what is this? >"}, "stood outside its encryption"),
-        ({"replayed": True}, "this ciphertext came before, from somebody else"),
+        ({"replayed": True}, "this ciphertext came more than once"),
         ({"from_contact": False}, "did not come from the ticket's address"),
+        ({"mismatch": ["From"]}, "is another outside than inside"),
+        ({"mismatch": ["Date", "Reply-To"]}, "is another outside than inside"),
+        ({"relayed": ["Relayed by a list."]}, "is the word of the list that relayed it"),
+        ({"encryption_state": "ok"}, "shows that the ticket's address has written it"),
+        ({"encryption_state": "ok", "writer": ""}, "shows that the ticket's address has written it"),
+        (
+            {"encryption_state": "ok", "writer": "kim@x.test"},
+            "shows that the ticket's address has written it",
+        ),
     ],
 )
 async def test_what_may_be_bait_is_not_quoted(desk: Desk, details: dict[str, Any], why: str):
@@ -90,7 +101,7 @@ async def test_in_clear_on_demand_nothing_is_quoted(desk: Desk, said: str):
 
 
 async def test_what_came_encrypted_is_quoted_to_a_key_alone(desk: Desk):
-    await _ticket(desk, "My secret.", {"encryption_state": "ok"}, confidential=True)
+    await _ticket(desk, "My secret.", {"encryption_state": "ok", "writer": USER}, confidential=True)
     assert (await _answered(desk)).startswith("Not sent: this ticket is confidential")
     await desk.user_has_key()
     assert await _answered(desk) == "> My secret.\n\nYes."
@@ -110,3 +121,53 @@ async def test_a_quote_does_not_leave_in_clear_because_the_key_is_gone(desk: Des
     assert "the preview said that it leaves encrypted" in await desk.say("!send", ticket=1)
     assert json.loads((await desk.messages(1))[-1].details)["quote"] is True
     assert not await desk.rows("mail")
+
+
+async def _turns_out(desk: Desk, **facts: Any) -> None:
+    async with desk.units() as unit:
+        add_details((await unit.messages.of(await unit.tickets.get(1)))[0], **facts)
+
+
+async def test_a_quote_that_turns_out_to_be_bait_does_not_leave(desk: Desk):
+    await _ticket(desk, "Hello.")
+    assert await _answered(desk) == "> Hello.\n\nYes."
+    await _turns_out(desk, replayed=True)
+    assert (await desk.say("!send", ticket=1)).startswith(
+        "Not sent: it quotes what must not be quoted. This ciphertext came more than once."
+    )
+    assert not await desk.rows("mail")
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({}, True),
+        ({"replayed": True}, False),
+        ({"encryption_state": "ok", "inner_subject": True, "writer": USER}, True),
+        ({"encryption_state": "ok", "inner_subject": True, "writer": USER, "mismatch": ["From"]}, False),
+        ({"encryption_state": "ok", "inner_subject": True, "writer": ""}, False),
+        ({"encryption_state": "ok", "inner_subject": False, "writer": ""}, True),
+        ({"encryption_state": "ok"}, False),
+    ],
+)
+async def test_the_subject_of_what_may_be_bait_is_not_told(
+    desk: Desk, details: dict[str, Any], *, told: bool
+):
+    await _ticket(desk, "Hello.", details)
+    await desk.user_has_key()
+    await desk.say("!reply Yes.", ticket=1)
+    subject = (await desk.messages(1))[-1].subject
+    assert subject == ("Re: [#1] Wifi" if told else "[#1] Help desk")
+    [preview] = await desk.rows("preview")
+    assert ("Wifi" in say_from_json(preview.payload).text) is told
+
+
+async def test_a_subject_that_turns_out_to_be_bait_does_not_leave(desk: Desk):
+    await _ticket(desk, "Hello.")
+    await desk.say("!reply Yes.", ticket=1)
+    await _turns_out(desk, replayed=True)
+    assert (await desk.say("!send", ticket=1)).startswith("Not sent: its subject is that of a letter")
+    await desk.say("!cancel", ticket=1)
+    await desk.say("!reply Yes.", ticket=1)
+    assert await desk.say("!send", ticket=1) == ""
+    assert len(await desk.rows("mail")) == 1
