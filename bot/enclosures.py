@@ -5,6 +5,7 @@ import asyncio
 import datetime as dt
 import re
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ from bot.heard import is_event, is_heeded, read_event
 from bot.opening import Closed, open_event
 from bot.senders import Carrier, guarded
 from bot.wire import Json, TooLarge, fetch, path, request
-from desk.attaching import FETCH, Fetched, Wish, fetched, wish_of
+from desk.attaching import FETCH, Fetched, Wish, choose, fetched, wish_of
 from desk.delivery import Delivered, Outcome, Parcel
 from desk.enclosures import size_words
 from desk.house import House
@@ -62,9 +63,12 @@ class EnclosureFetcher:
         async with self._units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             room_id = room.room_id if room is not None else None
+            enclosure = await unit.enclosures.get(number)
+        # What was chosen at the first try stays chosen: an older file must not take its place.
+        wish = replace(wish, file=enclosure.event_id if enclosure is not None else wish.file)
         file: Fetched | str
         try:
-            file = await self._fetch(room_id or "", wish, parcel.age)
+            file = await self._fetch(room_id or "", number, wish, parcel.age)
         except _Unfit as why:
             file = str(why)
         except TooLarge:
@@ -75,14 +79,20 @@ class EnclosureFetcher:
             await fetched(unit, self._world, self._house, parcel.id, number, file)
         return Delivered()
 
-    async def _fetch(self, room_id: str, wish: Wish, age: dt.timedelta) -> Fetched:
+    async def _fetch(self, room_id: str, number: int, wish: Wish, age: dt.timedelta) -> Fetched:
         source = await (self._named(room_id, wish.file) if wish.file else self._newest(room_id, wish, age))
         content = self._content(room_id, source, wish, age)
+        # From here on its removal is heeded.
+        async with self._units() as unit:
+            if not await choose(unit, number, source["event_id"]):
+                raise _Unfit("nobody wants it any more.")
         declared = _part(content, "info").get("size")
         if isinstance(declared, int) and declared > self._house.files_size:
             raise TooLarge
         sealed = await self._download(_part(content, "file").get("url"))
         plain = await asyncio.to_thread(_decrypted, sealed, _part(content, "file"))
+        # It may have been removed before that was heeded.
+        self._content(room_id, await self._named(room_id, source["event_id"]), wish, age)
         name = content.get("filename") or content.get("body")
         media_type = _part(content, "info").get("mimetype")
         return Fetched(

@@ -81,7 +81,11 @@ class Journal:
         if heard.kind is Kind.MESSAGE:
             return heard.decrypted and heard.msgtype == "m.text" and is_command(heard.body)
         if heard.kind is Kind.REDACTION:
-            return await unit.enclosures.by_event(heard.relates_to or "") is not None
+            # A command before it that nobody has acted on may ask for the file that is removed here.
+            is_known = bool(await unit.enclosures.by_event(heard.relates_to or ""))
+            return (
+                is_known or await unit.enclosures.any_fetched() or await unit.journal.next_new() is not None
+            )
         return _bare(heard.key) in _BUTTONS
 
     async def _tell_gaps(self, unit: Unit, rooms: Sequence[Room], batch: Batch) -> None:

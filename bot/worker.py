@@ -94,7 +94,8 @@ class Worker:
             return False
         heard = read(event.content or "")
         root = heard.thread or heard.target
-        if root is None or await threads.of_event(unit, root) is not None:
+        # What is removed is a file, or nothing of ours: it never waits for an announcement.
+        if root is None or heard.kind is Kind.REDACTION or await threads.of_event(unit, root) is not None:
             return False
         room = await unit.rooms.by_room_id(event.room_id)
         waiting = await unit.outbox.in_state(OutboxState.PENDING)
@@ -109,7 +110,7 @@ class Worker:
             return
         heard = read(event.content or "")
         if heard.kind is Kind.REDACTION:
-            await attaching.withdraw(unit, self._world, heard.target or "")
+            await attaching.withdraw(unit, self._world, heard.target or "", by=event.sender)
             return
         context = await self._context(unit, event, room, heard)
         # Reactions travel in clear and name no device, so that they cannot be verified: they count as what

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from desk import enclosures, previews
 from desk.house import House
 from desk.policy import IN_CLEAR
-from desk.posting import Slot, put, say_in_thread
+from desk.posting import Slot, finish, put, say_in_thread
 from desk.replies import locked, path_of
 from desk.world import Refusal, World
 from storage.enclosures import Enclosure
@@ -17,6 +17,10 @@ from storage.sealed import to_json
 from storage.states import OPEN_REPLY, OutboxState, ReplyState
 from storage.unit import Unit
 
+_PERHAPS_REMOVED = (
+    "a message of yours was removed while your newest file was looked for. Say `!attach` as a reply to the "
+    "file."
+)
 FETCH = "enclosure"
 """The kind of outbox row that has a file fetched."""
 
@@ -51,6 +55,8 @@ async def ask(unit: Unit, world: World, house: House, ticket: Ticket, room: Room
     """
     held = await unit.messages.open_reply(ticket, lock=True)
     _refuse_where_none_can(ticket, held)
+    if house.most_files == 0:
+        raise Refusal("At this desk no files leave with answers: its config says `most_files: 0`.")
     there = await _there(unit, ticket, held)
     if len(there) >= house.most_files:
         raise Refusal(
@@ -80,11 +86,11 @@ async def fetched(
 
     Of a file that nobody wants any more nothing is kept.
     """
-    row = await unit.outbox.get(row_id)
     enclosure, draft = await _locked(unit, enclosure_id)
+    row = await unit.outbox.get(row_id)  # read under the lock: somebody else may just have ended it
     if row is None or row.state is not OutboxState.PENDING:
         return
-    row.state = OutboxState.SENT
+    finish(world, row, OutboxState.SENT)
     if enclosure is None:
         return
     why = file if isinstance(file, str) else await _unfit(unit, house, enclosure, draft, file)
@@ -108,8 +114,7 @@ async def fetched(
 async def give_up(unit: Unit, world: World, row: Outbox) -> None:
     """Tell that a file could not be fetched; nobody can try again but the one who asked."""
     enclosure, draft = await _locked(unit, wish_of(row.payload or "")[0])
-    row.state, row.done_at = OutboxState.DROPPED, world.now()
-    row.payload_sealed = row.wrapped_key = None
+    finish(world, row, OutboxState.DROPPED)
     if enclosure is not None:
         await _do_without(unit, world, enclosure, draft, f"{row.error}.")
 
@@ -132,13 +137,31 @@ async def detach(unit: Unit, world: World, ticket: Ticket, name: str) -> Sequenc
     return lines
 
 
-async def withdraw(unit: Unit, world: World, event_id: str) -> None:
-    """Take a file away whose message was removed from the room."""
-    found = await unit.enclosures.by_event(event_id)
-    enclosure, draft = await _locked(unit, found.id) if found is not None else (None, None)
-    if enclosure is None or (draft is not None and draft.state not in OPEN_REPLY):
-        return
-    await _do_without(unit, world, enclosure, draft, "its message was removed from the room.")
+async def choose(unit: Unit, enclosure_id: int, event_id: str) -> bool:
+    """Note which file is going to be fetched; False when nobody wants it any more."""
+    enclosure, _ = await _locked(unit, enclosure_id)
+    if enclosure is not None:
+        enclosure.event_id = event_id
+    return enclosure is not None
+
+
+async def withdraw(unit: Unit, world: World, event_id: str, *, by: str) -> None:
+    """Take a file away whose message was removed from the room, wherever it is attached.
+
+    An answer that is on its way, or was refused, does not leave without it either. A file that is still being
+    looked for may have been the removed one: in its place, an older one must not leave.
+    """
+    for found in await unit.enclosures.by_event(event_id):
+        enclosure, draft = await _locked(unit, found.id)
+        if enclosure is not None:
+            await _do_without(unit, world, enclosure, draft, "its message was removed from the room.")
+    for row in await unit.outbox.in_state(OutboxState.PENDING):
+        number, wish = wish_of(row.payload or "") if row.kind == FETCH else (0, None)
+        if wish is None or wish.file is not None or wish.agent != by:
+            continue
+        enclosure, draft = await _locked(unit, number)
+        if enclosure is not None and enclosure.size is None:
+            await _do_without(unit, world, enclosure, draft, _PERHAPS_REMOVED)
 
 
 def _refuse_where_none_can(ticket: Ticket, held: Message | None) -> None:
@@ -188,6 +211,8 @@ async def _do_without(
         draft.state = ReplyState.STALE
         await enclosures.list_on(unit, draft)
         await previews.show_state(unit, world, draft)
+    elif draft is not None:
+        words += " An answer with that file does not leave, unless it is leaving at this moment."
     await say_in_thread(unit, world, ticket, words)
 
 

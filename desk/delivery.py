@@ -13,7 +13,7 @@ from typing import TypeVar
 import structlog
 
 from desk.attaching import FETCH
-from desk.posting import aside_of, tell_operators
+from desk.posting import aside_of, finish, tell_operators
 from desk.receipts import delivered, overtaken, refused, unclear
 from desk.world import World
 from storage.models import Outbox
@@ -279,18 +279,6 @@ class Delivery:
         async with self._units() as unit:
             for row in await unit.outbox.in_state(OutboxState.SENDING):
                 await self._settle(unit, row, Unclear("Helproom stopped while it was being handed over"))
-
-
-def finish(world: World, row: Outbox, state: OutboxState) -> None:
-    """End a row, which keeps no words: its payload goes, and the key it was sealed with.
-
-    A carrier that tells of its work in a unit of its own ends its row there too: a crash right after
-    it would else have it told twice.
-    """
-    row.state = state
-    row.done_at = world.now()
-    row.payload_sealed = None
-    row.wrapped_key = None
 
 
 async def insist(attempt: Callable[[], Awaitable[T]]) -> T:

@@ -5,6 +5,7 @@ import re
 import unicodedata
 
 from desk.details import add_details, read_details
+from desk.world import Refusal
 from storage.enclosures import Enclosure
 from storage.models import Message
 from storage.unit import Unit
@@ -60,6 +61,12 @@ async def list_on(unit: Unit, draft: Message) -> None:
 async def forget(unit: Unit, draft: Message) -> None:
     """Forget the files of an answer that has left or never will; what they were called stays with it."""
     await unit.enclosures.drop(*await unit.enclosures.of(draft))
+
+
+async def refuse_incomplete(unit: Unit, draft: Message) -> None:
+    """Raise Refusal when a file of an answer was forgotten after the answer was sent on its way."""
+    if len(await unit.enclosures.of(draft)) < len(read_details(draft).get("files", [])):
+        raise Refusal("Not sent: a file of this answer was taken away meanwhile. Write the answer again.")
 
 
 def is_fetching(draft: Message) -> bool:

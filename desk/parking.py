@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What could not leave the house: listed, and tried again when a person says so."""
 
-from desk import previews
+from desk import enclosures, previews
 from desk.posting import aside_of
+from desk.replies import locked
 from desk.world import Refusal, World
 from storage.models import Outbox
 from storage.states import OutboxState, ReplyState
@@ -43,14 +44,14 @@ async def unpark_all(unit: Unit, world: World) -> str:
 
 
 async def _try_again(unit: Unit, world: World, row: Outbox) -> None:
+    message = await locked(unit, row.message_id) if row.message_id and row.kind == "mail" else None
+    if message is not None:
+        await enclosures.refuse_incomplete(unit, message)
     row.state, row.tries, row.due_at = OutboxState.PENDING, 0, world.now()
     if row.lane == aside_of(row):
         for waiting in await unit.outbox.in_state(OutboxState.PENDING):
             if waiting.lane == row.lane:
                 waiting.due_at = world.now()
-    message = (
-        await unit.messages.get(row.message_id, lock=True) if row.message_id and row.kind == "mail" else None
-    )
     if message is not None:
         message.state = ReplyState.LEAVING
         await previews.show_state(unit, world, message)

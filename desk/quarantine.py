@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 
 from desk import asking, outside
 from desk.arrival import Desk
-from desk.delivery import finish
 from desk.opened import Opened
-from desk.posting import File, Say, Slot, ago, put, say_in
+from desk.posting import File, Say, Slot, ago, finish, put, say_in
 from desk.reading import show_letter
 from desk.world import Refusal, World
 from storage.letters import Aside

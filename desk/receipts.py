@@ -122,6 +122,9 @@ async def _tell_end(unit: Unit, world: World, row: Outbox, state: ReplyState, wo
     if message is None:
         return False
     message.state = state
+    # It is not sent again by itself, and after the ticket's end by nobody.
+    if state is ReplyState.UNCLEAR or (state is ReplyState.FAILED and message.ticket.closed_at is not None):
+        await enclosures.forget(unit, message)
     if path_of(message) is Path.AUTOMATIC:
         words = f"About the automatic first answer: {words}"
     await previews.show_state(unit, world, message, why=row.error or "")

@@ -134,9 +134,11 @@ async def load_of(unit: Unit, draft: Message) -> Load:
 async def protection_now(unit: Unit, draft: Message, now: dt.datetime) -> Protection:
     """Return how a message is to be protected as things stand.
 
-    Raises Refusal as `protection_of`, and when it tells of a letter what must not be told any more.
+    Raises Refusal as `protection_of`, and when it tells of a letter what must not be told any more, or
+    lacks a file.
     """
     await refuse_what_became_bait(unit, draft)
+    await enclosures.refuse_incomplete(unit, draft)
     return await protection_of(unit, draft.ticket, now, path_of(draft), await load_of(unit, draft))
 
 
@@ -199,10 +201,12 @@ def begin_hold(world: World, draft: Message) -> None:
 async def end_hold(unit: Unit, world: World, message_id: int) -> None:
     """Send an answer whose hold has ended, or tell the thread why it stays.
 
-    Where nobody could see the preview yet, the hold has not begun.
+    Where nobody could see the preview yet, the hold has not begun; it may also have begun anew meanwhile.
     """
     draft = await locked(unit, message_id)
     if draft is None or draft.state is not ReplyState.HELD or draft.hold_until is None:
+        return
+    if draft.hold_until > world.now():
         return
     try:
         await send(unit, world, draft)

@@ -90,7 +90,7 @@ async def close(unit: Unit, world: World, ticket: Ticket, reason: str) -> None:
         raise Refusal(f"Ticket {ticket.id} is closed already.")
     if await unit.messages.open_reply(ticket) is not None:
         raise Refusal("An answer in this ticket has not left yet: `!send` or `!cancel` it first.")
-    await unit.enclosures.drop(*await unit.enclosures.waiting(ticket))
+    await unit.enclosures.drop(*await unit.enclosures.besides_leaving(ticket))
     ticket.closed_at = world.now()
     ticket.close_reason = reason or None
     await show_state(unit, world, ticket)

@@ -4,13 +4,14 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import ForeignKey, String, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, undefer
 
 from storage.models import Base, Message, Ticket
 from storage.sealed import Sealed, SealedBytes
 from storage.sealing import DataKey
+from storage.states import ReplyState
 
 
 class Enclosure(Base):
@@ -86,10 +87,25 @@ class Enclosures:
             query = query.options(undefer(Enclosure.content_sealed)).execution_options(populate_existing=True)
         return (await self._session.scalars(query)).all()
 
-    async def by_event(self, event_id: str) -> Enclosure | None:
-        """Return the file that a Matrix event brought, unless it has left."""
-        query = select(Enclosure).where(Enclosure.event_id == event_id).options(joinedload(Enclosure.ticket))
-        return (await self._session.scalars(query)).first()
+    async def by_event(self, event_id: str) -> Sequence[Enclosure]:
+        """Return the files that a Matrix event brought, one for each answer, unless they have left."""
+        query = select(Enclosure).where(Enclosure.event_id == event_id)
+        query = query.options(joinedload(Enclosure.ticket)).order_by(Enclosure.id)
+        return (await self._session.scalars(query)).all()
+
+    async def any_fetched(self) -> bool:
+        """Tell whether a file is being fetched."""
+        query = select(Enclosure.id).where(Enclosure.size.is_(None)).limit(1)
+        return await self._session.scalar(query) is not None
+
+    async def besides_leaving(self, ticket: Ticket) -> Sequence[Enclosure]:
+        """Return a ticket's files without those of answers that are on their way."""
+        leaving = select(Message.id).where(
+            Message.ticket_id == ticket.id, Message.state.in_((ReplyState.LEAVING, ReplyState.SENDING))
+        )
+        is_staying = or_(Enclosure.message_id.is_(None), Enclosure.message_id.not_in(leaving))
+        query = select(Enclosure).where(Enclosure.ticket_id == ticket.id, is_staying)
+        return (await self._session.scalars(query)).all()
 
     async def drop(self, *enclosures: Enclosure) -> None:
         """Forget files for good."""

@@ -5,8 +5,8 @@ import json
 
 import structlog
 
-from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel, finish
-from desk.posting import say_in_thread
+from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.posting import finish, say_in_thread
 from desk.world import World
 from storage.states import OutboxState
 from storage.unit import Unit, Units

@@ -12,10 +12,12 @@ from nio.crypto.attachments import encrypt_attachment
 
 from bot.contents import StoredFile, file
 from bot.enclosures import PAGE, EnclosureFetcher
+from bot.errors import TryLater
 from bot.wire import request
 from desk.attaching import FETCH, Wish, ask
 from desk.delivery import Delivery
 from desk.posting import say_from_json
+from storage.enclosures import Enclosure
 from storage.models import Room
 from storage.states import RoomPurpose, RoomState
 from tests.bot.conftest import Enter, Gather
@@ -168,4 +170,48 @@ async def test_without_a_file_before_the_command_there_is_none(scene: Scene) -> 
     command = await scene.ana.say(scene.room_id, "!attach", **scene.placed({}))
     await scene.share(scene.ana)
     assert "there is no file of yours before it" in await scene.attach(None, command=command)
+    assert await kept(scene) == []
+
+
+async def test_a_file_that_is_removed_while_it_is_fetched_is_not_kept(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.share(scene.ana, await scene.upload(scene.ana, filename="older.png"))
+    newest = await scene.share(scene.ana, await scene.upload(scene.ana, filename="newest.png"))
+    command = await scene.ana.say(scene.room_id, "!attach", **scene.placed({}))
+    download = EnclosureFetcher._download
+    chosen: list[Enclosure] = []
+
+    async def slow(self: EnclosureFetcher, url: object) -> bytes:
+        async with scene.desk.units() as unit:
+            chosen.extend(await unit.enclosures.by_event(newest))
+        sealed = await download(self, url)
+        await scene.ana.client.room_redact(scene.room_id, newest)
+        return sealed
+
+    monkeypatch.setattr(EnclosureFetcher, "_download", slow)
+    assert "that message was removed from the room" in await scene.attach(None, command=command)
+    assert len(chosen) == 1
+    assert await kept(scene) == []
+
+
+async def test_what_was_chosen_once_is_chosen_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    await scene.share(scene.ana, await scene.upload(scene.ana, filename="older.png"))
+    newest = await scene.share(scene.ana, await scene.upload(scene.ana, filename="newest.png"))
+    command = await scene.ana.say(scene.room_id, "!attach", **scene.placed({}))
+
+    async def away(_: EnclosureFetcher, __: object) -> bytes:
+        raise TryLater("The homeserver does not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(EnclosureFetcher, "_download", away)
+        with pytest.raises(IndexError):
+            await scene.attach(None, command=command)
+    await scene.ana.client.room_redact(scene.room_id, newest)
+    desk = scene.desk
+    desk.clock.pass_by(minutes=1)
+    fetcher = EnclosureFetcher(desk.units, desk.world, desk.house, scene.bot.client, only_verified=False)
+    [row] = await desk.rows(FETCH)
+    await Delivery(desk.units, desk.world, fetcher.table())._drain_lane(row.lane)
+    assert "that message was removed" in say_from_json((await desk.rows("say"))[-1].payload or "").text
     assert await kept(scene) == []

@@ -10,7 +10,7 @@ import pytest
 from bot.heard import Batch, Heard, Kind, Undecryptable
 from bot.journal import Journal
 from bot.worker import HINT_AFTER, Worker
-from desk.posting import say_from_json
+from desk.posting import announce, say_from_json
 from storage.enclosures import Enclosure
 from storage.states import EventState, OutboxState
 from tests.desks import ANA, BEN, Desk, desk_at
@@ -184,7 +184,7 @@ async def test_a_file_whose_message_an_agent_removes_is_taken_away(desk: Desk) -
     async with desk.units() as unit:
         ticket = await unit.tickets.get(1)
         assert ticket is not None
-        kept = Enclosure(ref="x", ticket=ticket, event_id="$file", asked_at=desk.clock.now)
+        kept = Enclosure(ref="x", ticket=ticket, event_id="$file", asked_at=desk.clock.now, size=1)
         await unit.enclosures.add(kept)
     for target in ("$other", "$file"):
         await hear(desk, verified=False, kind=Kind.REDACTION, relates_to=target, key="")
@@ -192,3 +192,38 @@ async def test_a_file_whose_message_an_agent_removes_is_taken_away(desk: Desk) -
         async with desk.units() as unit:
             assert (await unit.enclosures.get(1) is None) is (target == "$file")
     assert await said(desk) == ["NOT attached: its message was removed from the room."]
+
+
+async def test_what_is_removed_waits_for_no_announcement(desk: Desk) -> None:
+    await desk.ticket()
+    async with desk.units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        kept = Enclosure(ref="x", ticket=ticket, event_id="$file", asked_at=desk.clock.now, size=1)
+        await unit.enclosures.add(kept)
+        await announce(unit, desk.world, ticket)
+    await hear(desk, verified=False, kind=Kind.REDACTION, relates_to="$file", key="")
+    assert await Worker(desk.units, desk.world, desk.house).step()
+    async with desk.units() as unit:
+        assert await unit.enclosures.get(1) is None
+
+
+@pytest.mark.parametrize("before", ["command", "file", "nothing"])
+async def test_a_removal_is_kept_while_it_may_concern_a_file_that_is_asked_for(
+    desk: Desk, before: str
+) -> None:
+    await desk.ticket()
+    async with desk.units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        if before == "file":
+            await unit.enclosures.add(Enclosure(ref="x", ticket=ticket, asked_at=desk.clock.now))
+    room = await room_of(desk)
+    said = Heard(
+        "$1", room, ANA, Kind.MESSAGE, desk.clock.now, body="!attach", msgtype="m.text", decrypted=True
+    )
+    removed = Heard("$2", room, ANA, Kind.REDACTION, desk.clock.now, relates_to="$file")
+    heard = (said, removed) if before == "command" else (removed,)
+    await Journal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", heard=heard))
+    async with desk.units() as unit:
+        assert ("$2" in await unit.journal.known(["$2"])) is (before != "nothing")

@@ -222,9 +222,26 @@ async def test_a_file_whose_message_is_removed_does_not_leave(desk: Desk):
     await arrives(desk)
     await desk.say("!reply Hello", ticket=1)
     async with desk.units() as unit:
-        await attaching.withdraw(unit, desk.world, "$file")
+        await attaching.withdraw(unit, desk.world, "$file", by=ANA)
     assert (await files(desk), (await answer_of(desk)).state) == ([], ReplyState.STALE)
     assert "its message was removed from the room" in (await said(desk))[-1]
+
+
+async def test_what_was_fetched_ends_its_row_and_forgets_what_was_asked(desk: Desk):
+    await desk.ticket()
+    await attach(desk)
+    [row] = await desk.rows(FETCH)
+    await arrives(desk)
+    async with desk.units() as unit:
+        done = await unit.outbox.get(row.id)
+        assert (done.state, done.payload_sealed, done.wrapped_key) == (OutboxState.SENT, None, None)
+        assert done.done_at == desk.clock.now
+
+
+async def test_where_no_file_may_leave_that_is_said(desk: Desk):
+    desk.house = dataclasses.replace(desk.house, most_files=0)
+    await desk.ticket()
+    assert await attach(desk) == "At this desk no files leave with answers: its config says `most_files: 0`."
 
 
 async def test_limits_hold_for_all_files_of_an_answer(desk: Desk):

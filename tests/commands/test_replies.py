@@ -147,6 +147,20 @@ async def test_the_end_of_the_hold_sends_once(desk: Desk):
     assert mail.message_id == (await desk.messages(number))[-1].id
 
 
+async def test_a_hold_that_began_anew_meanwhile_does_not_end(desk: Desk):
+    number = await desk.ticket()
+    await desk.say("!reply Hello", ticket=number)
+    await _show_previews(desk)
+    desk.clock.pass_by(seconds=60)
+    async with desk.units() as unit:
+        [due] = await unit.messages.due_replies(desk.clock.now)
+    async with desk.units() as unit:
+        (await unit.messages.get(due)).hold_until = desk.clock.now + dt.timedelta(seconds=1)
+    async with desk.units() as unit:
+        await replies.end_hold(unit, desk.world, due)
+    assert await _state(desk) is ReplyState.HELD
+
+
 async def test_the_hold_begins_when_the_preview_can_be_seen(desk: Desk):
     number = await desk.ticket()
     await desk.say("!reply Hello", ticket=number)

@@ -2,6 +2,7 @@
 """One ciphertext from two senders: both letters are suspect, whichever came first."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ async def came(desk: Desk, opened: Opened, *, released: bool = False) -> Letter:
 async def warnings(desk: Desk, number: int) -> tuple[bool, list[str]]:
     """Return whether a ticket's letter is marked, and what its reader is warned of."""
     details = read_details((await desk.messages(number))[0])
-    return details["replayed"], [each[:36] for each in details["problems"]]
+    return bool(details["replayed"]), [each[:36] for each in details["problems"]]
 
 
 MARKED = (True, ["The same ciphertext came from somebo"])
@@ -66,7 +67,7 @@ async def test_both_letters_are_marked_and_the_first_ones_thread_hears_of_it_onc
     await came(desk, sent_by(USER, 2))
     await came(desk, sent_by("third@example.org", 3))
     assert [await warnings(desk, number) for number in (1, 2, 3)] == [MARKED] * 3
-    told = [say_from_json(row.payload).text for row in await desk.rows("say") if row.ticket_id == 1]
+    told = [say_from_json(row.payload or "").text for row in await desk.rows("say") if row.ticket_id == 1]
     [once] = [each for each in told if "as the same ciphertext" in each]
     assert once.startswith("The letter of 2026-03-02 12:00 UTC came again")
 
@@ -87,6 +88,7 @@ async def test_a_first_letter_that_waits_in_quarantine_is_marked_when_it_is_rele
     await came(desk, sent_by(USER, 2))
     async with desk.units() as unit:
         again = await unit.letters.get(letter.id)
+        assert again is not None
         again.released_by, again.ticket_id = ANA, None
         await intake.take_in(arrival.Desk(unit, desk.world, desk.house), again, claim)
     assert await warnings(desk, 3) == MARKED
@@ -116,5 +118,5 @@ async def test_a_first_letter_that_waits_in_quarantine_is_marked_when_it_is_rele
         ({"whisperback": WhisperBack()}, ""),
     ],
 )
-def test_a_writer_is_who_is_named_within_the_one_ciphertext(changed: dict[str, object], writer: str):
+def test_a_writer_is_who_is_named_within_the_one_ciphertext(changed: dict[str, Any], writer: str):
     assert writer_of(replace(OPEN, **changed)) == writer
