@@ -61,7 +61,12 @@ async def take_in(desk: Desk, arrival: Arrival) -> Verdict | None:
         return None
     ticket, message = found
     arrival.letter.ticket_id = ticket.id
-    fates = _for_contact(desk, ticket, (arrival.opened.bounce or Bounce()).fates)
+    bounce = arrival.opened.bounce or Bounce()
+    if bounce.is_complaint:
+        words = f"{_which(message)} was reported as unwanted mail, as by a button in somebody's mail program."
+        await say_in_thread(desk.unit, desk.world, ticket, words)
+        return LetterState.FOLLOW_UP, "complaint"
+    fates = _for_contact(desk, ticket, bounce.fates)
     told = _told(fates)
     if message is not None and fates and all(fate.action == _FAILED for fate in fates):
         await _not_delivered(desk, message, told)

@@ -9,7 +9,7 @@ from desk.ciphertexts import with_warning
 from desk.house import House
 from desk.keys import offer
 from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
-from desk.opened import Automatic, Opened
+from desk.opened import Automatic, Bounce, Opened
 from desk.posting import announce, ping_duty, say_in_thread, show_state
 from desk.reports import tell_same
 from desk.verdicts import details_of, encryption_words
@@ -85,13 +85,23 @@ async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
 
 
 async def _tell_bounce(desk: Desk, arrival: Arrival) -> Verdict | None:
-    """A bounce belongs to the mail it answers, whoever it comes from; one that answers none is put aside."""
-    if arrival.opened.automatic is not Automatic.BOUNCE:
+    """A bounce belongs to the mail it answers, whoever it comes from; one that answers none is put aside.
+
+    A ticket's party, or who has its token, may write of bounces: theirs needs more than words to be one.
+    """
+    opened = arrival.opened
+    bounce = opened.bounce or Bounce()
+    if opened.automatic is not Automatic.BOUNCE and not bounce.is_complaint:
+        return None
+    found = await belonging.find(desk, arrival) if bounce.may_be_persons else None
+    if found is not None and found.is_sure:
         return None
     return await bounces.take_in(desk, arrival) or await _put_aside(desk, arrival, _answers_nothing(arrival))
 
 
 def _answers_nothing(arrival: Arrival) -> str:
+    if arrival.opened.bounce is not None and arrival.opened.bounce.is_complaint:
+        return "a complaint about unwanted mail that names none of ours"
     kind = arrival.opened.automatic
     return f"an automatic mail ({kind.value if kind else ''}) that answers none of ours"
 

@@ -170,13 +170,17 @@ class Fate:
 
 @dataclass(frozen=True)
 class Bounce:
-    """What a report on a mail's delivery says. Anybody can write one."""
+    """What a report on a mail's delivery says, or a complaint about it. Anybody can write one."""
 
     fates: tuple[Fate, ...] = ()
     message_ids: tuple[str, ...] = ()
     """Of the mail that it returns or quotes."""
     tokens: tuple[str, ...] = ()
     """Reply tokens of the mail that it returns."""
+    is_complaint: bool = False
+    """It says that somebody called the mail unwanted (RFC 5965)."""
+    may_be_persons: bool = False
+    """Nothing but its words shows that it is one."""
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,16 @@
 import re
 
 from desk.opened import Automatic
-from mail.automatic_words import is_of_answer, is_of_undelivered, opens_undelivered
+from mail.automatic_words import (
+    is_of_answer,
+    is_of_undelivered,
+    names_answered,
+    opens_undelivered,
+    proves_undelivered,
+)
 from mail.charsets import decode
 from mail.headers import HeaderBlock
+from mail.html import html_to_text
 from mail.parts import Part
 from mail.transfer import decode_transfer
 
@@ -18,9 +25,10 @@ STATUS_TYPES = frozenset(
     {"message/delivery-status", "message/global-delivery-status", "message/xdelivery-status"}
 )
 _DELIVERED_FIELDS = ("delivered-to", "x-original-to", "envelope-to")
-_RETURNED_TYPES = frozenset({"message/rfc822", "text/rfc822-headers"})
-_OPENING_BYTES = 4000
-_TAG = re.compile(r"<style.{0,4000}?</style>|<[^<>]{0,2000}>", re.IGNORECASE | re.DOTALL)
+RETURNED_TYPES = frozenset(
+    {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
+)
+_TEXT_BYTES = 64_000
 _LIST_FIELDS = (
     *("list-id", "list-post", "list-help", "list-subscribe", "list-unsubscribe", "list-owner"),
     # Written by programs older than RFC 2369, or beside its fields.
@@ -60,11 +68,11 @@ def why_automatic(letter: Part, mail_from: str | None) -> Automatic | None:
     headers = letter.headers
     if _has_come_back(headers):
         return Automatic.LOOP
-    if _is_receipt(letter):
+    if _is_notice(letter) or is_complaint(letter):
         return Automatic.AUTO_REPLY
     if _is_bounce(letter, mail_from):
         return Automatic.BOUNCE
-    if _is_answer(headers):
+    if _is_answer(headers, mail_from):
         return Automatic.AUTO_REPLY
     is_marked = _is_marked(headers) or _sender_of(headers, mail_from) == ""
     if _has_any(headers, _LIST_FIELDS) or (
@@ -80,10 +88,20 @@ def _has_come_back(headers: HeaderBlock) -> bool:
     return any(address in mailboxes for _, address in headers.addresses("x-loop"))
 
 
-def _is_receipt(letter: Part) -> bool:
-    """Tell that a mail was read, or deleted; what a mailbox's rules refused is a bounce (RFC 5429, 2.1)."""
-    is_receipt = letter.params.get("report-type", "").lower() == "disposition-notification"
-    return letter.type == "multipart/report" and is_receipt and not _is_refusal(letter.headers)
+def _is_notice(letter: Part) -> bool:
+    """Tell that a mail was read or deleted, and other reports than those on a delivery (RFC 8098, 8460).
+
+    What a mailbox's rules refused is a bounce (RFC 5429, 2.1).
+    """
+    kind = letter.params.get("report-type", "delivery-status").lower()
+    is_other = letter.type == "multipart/report" and kind != "delivery-status"
+    return is_other and not _is_refusal(letter.headers) and not _is_from_bouncer(letter.headers)
+
+
+def is_complaint(letter: Part) -> bool:
+    """Tell the report of somebody's mail provider that they call a mail unwanted (RFC 5965)."""
+    kind = letter.params.get("report-type", "").lower()
+    return letter.type == "multipart/report" and kind == "feedback-report"
 
 
 def _is_refusal(headers: HeaderBlock) -> bool:
@@ -91,20 +109,23 @@ def _is_refusal(headers: HeaderBlock) -> bool:
 
 
 def _is_bounce(letter: Part, mail_from: str | None) -> bool:
+    return _is_report(letter, mail_from) or _tells_undelivered(letter, mail_from)
+
+
+def _is_report(letter: Part, mail_from: str | None) -> bool:
+    """Tell a bounce by what only mail servers write."""
     headers = letter.headers
-    if letter.type == "multipart/report" or headers.raw("x-failed-recipients") or _has_status(letter):
+    if letter.type == "multipart/report" or headers.raw("x-failed-recipients") or _is_from_bouncer(headers):
         return True
-    if _is_from_bouncer(headers) or _tells_undelivered(letter, mail_from):
+    if any(part.type in STATUS_TYPES for part in letter.walk()) and _is_from_program(headers, mail_from):
         return True
     # Servers without RFC 3464 return the mail in parts of any kind of letter.
-    is_returned = any(part.type in _RETURNED_TYPES for part in letter.walk() if part is not letter)
-    return is_returned and _sender_of(headers, mail_from) == "" and not _is_answer(headers)
+    is_null = _sender_of(headers, mail_from) == ""
+    return is_null and _returns_mail(letter) and not _is_answer(headers, mail_from)
 
 
-def _has_status(letter: Part) -> bool:
-    """Look for a delivery status; one that somebody attached comes from a person."""
-    parts = (part for part in letter.walk() if part.type in STATUS_TYPES)
-    return any(not part.is_attached for part in parts)
+def _returns_mail(letter: Part) -> bool:
+    return any(part.type in RETURNED_TYPES for part in letter.walk() if part is not letter)
 
 
 def _is_from_bouncer(headers: HeaderBlock) -> bool:
@@ -116,10 +137,22 @@ def _is_from_bouncer(headers: HeaderBlock) -> bool:
 
 
 def _tells_undelivered(letter: Part, mail_from: str | None) -> bool:
-    """Tell a report in words: by a program it needs one sign, else both subject and text must be one's."""
-    headers = letter.headers
-    signs = (is_of_undelivered(headers.one("subject")), opens_undelivered(_opening(letter)))
-    return all(signs) or (any(signs) and _is_from_program(headers, mail_from))
+    """Tell a report in words: by a program, subject or text must be one's, else both, with what proves it."""
+    is_subject, is_program = (
+        is_of_undelivered(letter.headers.one("subject")),
+        _is_from_program(letter.headers, mail_from),
+    )
+    if not is_subject and not is_program:
+        return False
+    text = _first_text(letter)
+    if is_program:
+        return is_subject or opens_undelivered(text)
+    return opens_undelivered(text) and (proves_undelivered(text) or _returns_mail(letter))
+
+
+def may_be_persons(letter: Part, mail_from: str | None) -> bool:
+    """Tell a bounce that shows by its words alone that it is one: somebody may ask about a bounce so."""
+    return not _is_report(letter, mail_from) and not _is_from_program(letter.headers, mail_from)
 
 
 def _is_from_program(headers: HeaderBlock, mail_from: str | None) -> bool:
@@ -138,23 +171,38 @@ def _is_marked(headers: HeaderBlock) -> bool:
     return headers.token("auto-submitted") not in {"", "no"}
 
 
-def _opening(letter: Part) -> str:
+def _first_text(letter: Part) -> str:
     text = next((part for part in letter.walk() if part.type in {"text/plain", "text/html"}), None)
     if text is None or text.is_attached:
         return ""
-    coded = text.source[text.body_begin : min(text.end, text.body_begin + _OPENING_BYTES)]
+    coded = text.source[text.body_begin : min(text.end, text.body_begin + _TEXT_BYTES)]
     content = decode_transfer(coded, text.headers.token("content-transfer-encoding"))
-    return _TAG.sub("", decode(content, text.params.get("charset", ""))[0])
+    words = decode(content, text.params.get("charset", ""))[0]
+    return html_to_text(words).replace("\xa0", " ") if text.type == "text/html" else words
 
 
-def _is_answer(headers: HeaderBlock) -> bool:
+def _is_answer(headers: HeaderBlock, mail_from: str | None) -> bool:
     precedence = headers.token("precedence")
     return (
         headers.token("auto-submitted").startswith("auto-replied")
         or precedence in _REPLY_PRECEDENCES
         or _has_any(headers, _REPLY_FIELDS)
-        or is_of_answer(headers.one("subject"))
+        or _has_subject_of_answer(headers, mail_from)
     )
+
+
+def _has_subject_of_answer(headers: HeaderBlock, mail_from: str | None) -> bool:
+    """The subject alone proves little, as people ask about automatic answers, too."""
+    subject = headers.one("subject")
+    if names_answered(subject):
+        return True
+    has_sign = (
+        bool(headers.raw("in-reply-to"))
+        or _is_marked(headers)
+        or headers.token("precedence") in _LIST_PRECEDENCES
+        or _sender_of(headers, mail_from) == ""
+    )
+    return has_sign and is_of_answer(subject)
 
 
 def is_unanswerable(letter: Part, mail_from: str | None, why: Automatic | None) -> bool:

@@ -27,19 +27,22 @@ _UNDELIVERED = (
 )
 _ANSWER = (
     r"auto(?:matic|mated|matisierte|matische|matisch)?[- ]?(?:reply|response|antwort|answer|antwoord|svar)",
-    r"auto: .{1,200}(?:out of (?:the )?office|abwesen|on vacation|away)",
-    r"out of (?:the )?office(?: auto-?reply)?\s*:|out of office auto",
-    r"vacation (?:reply|message|auto|response)|away from my mail",
+    r"out of (?:the )?office auto-?(?:reply|response)",
+    r"vacation (?:auto-?)?(?:reply|response)",
     r"abwesenheits(?:notiz|benachrichtigung|meldung|mitteilung)|automatische (?:antwort|beantwortung)",
-    r"réponse automatique|message d'absence|absence du bureau",
-    r"respuesta automática|fuera de (?:la )?oficina",
-    r"resposta automática|fora do escritório|ausência temporária",
-    r"risposta automatica|fuori sede|fuori ufficio",
-    r"automatisch antwoord|afwezigheidsbericht|niet aanwezig:",
-    r"autosvar|automatiskt? svar|frånvaromeddelande|fraværsmelding|automaattinen vastaus|poissa:",
+    r"réponse automatique|message d'absence",
+    r"respuesta automática|resposta automática|risposta automatica",
+    r"automatisch antwoord|afwezigheidsbericht",
+    r"autosvar|automatiskt? svar|frånvaromeddelande|fraværsmelding|automaattinen vastaus",
     r"automatyczna odpowiedź|automatická odpověď|automatikus válasz|otomatik yanıt",
     r"автоответ|автоматический ответ|автоматична відповідь",
     r"自動応答|自動返信|不在通知|自动回复|自動回覆|자동 회신|자동 응답",
+)
+# People write of these, too.
+_AWAY = (
+    r"out of (?:the )?office|vacation (?:message|auto)|away from my mail",
+    r"absence du bureau\s*:|fuera de (?:la )?oficina\s*:|fora do escritório|ausência temporária",
+    r"fuori sede|fuori ufficio|niet aanwezig:|poissa:",
 )
 _MAIL = (
     r"(?:your|the|the following|the original|the attached|a|this|votre) (?:e-?mail )?(?:message|e-?mail)\b"
@@ -66,9 +69,25 @@ def _begins(words: tuple[str, ...], before: str) -> re.Pattern[str]:
 
 
 _UNDELIVERED_BEGINS = _begins(_UNDELIVERED, r"[\[(*\s]*")
-_ANSWER_BEGINS = _begins(_ANSWER, r"[\[(*\s]*")
+_ANSWER_BEGINS = _begins((*_ANSWER, *_AWAY), r"[\[(*\s]*")
 _ANSWER_ENDS = re.compile(r"\((?:automatic response|auto-?reply)\)\s*\Z", re.IGNORECASE)
+# What Lotus Notes writes holds the day of the return; all others put the subject behind theirs.
+_ANSWERS = re.compile(
+    rf"[\[(*\s]*(?:{'|'.join(_ANSWER)})(?:\s*[\])]\s*:?|\s*[:：])\s*\S"
+    r"|auto: .{1,200}(?:out of (?:the )?office|abwesen|on vacation|away)"
+    r"|re:.{1,900}\((?:automatic response|auto-?reply)\)\s*\Z",
+    re.IGNORECASE | re.DOTALL,
+)
 _OPENS = _begins(_OPENING, r"[-=*#|~\s]*")
+_EVIDENCE = re.compile(
+    r"^[> \t]{0,8}(?:message-id|(?:final|original)-recipient|diagnostic-code|(?:reporting|remote)-mta)[ \t]*:"
+    r"|(?:\b[45][0-9]{2}[ -]#?|#|\bstatus:[ \t]{0,4})[45]\.[0-9]{1,3}\.[0-9]{1,3}\b"
+    r"|\b55[0-4][ -]{1,2}(?:[a-z]{3}|<)"
+    r"|^[> \t]{0,8}(?:<[^\s<>@]{1,64}@[^\s<>@]{1,255}>:?|[^\s<>@]{1,64}@[^\s<>@]{1,255}:)[ \t]*$"
+    r"|\b(?:recipients?|users?|address(?:es)?)[ \t]{0,4}:\s{1,20}[^\n@]{0,200}[^\s<>@]@[^\s<>@]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_EVIDENCE_CHARS = 64_000
 
 
 def is_of_undelivered(subject: str) -> bool:
@@ -77,10 +96,20 @@ def is_of_undelivered(subject: str) -> bool:
 
 
 def is_of_answer(subject: str) -> bool:
-    """Tell the subject of an automatic answer."""
-    return bool(_ANSWER_BEGINS.match(subject) or _ANSWER_ENDS.search(subject))
+    """Tell a subject that may be an automatic answer's; people write of these, too."""
+    return bool(_ANSWER_BEGINS.match(subject) or _ANSWER_ENDS.search(subject) or names_answered(subject))
+
+
+def names_answered(subject: str) -> bool:
+    """Tell the subject of an automatic answer that names what it answers, as no person writes it."""
+    return _ANSWERS.match(subject) is not None
 
 
 def opens_undelivered(text: str) -> bool:
     """Tell a text that begins as mail servers begin their reports."""
     return _OPENS.match(text[:2000]) is not None
+
+
+def proves_undelivered(text: str) -> bool:
+    """Tell a text that holds what mail servers write: a code, a refused recipient, the mail's number."""
+    return _EVIDENCE.search(text[:_EVIDENCE_CHARS]) is not None

@@ -5,43 +5,56 @@ import re
 
 from desk.opened import Bounce, Fate
 from mail.addresses import split_token
-from mail.automatic import STATUS_TYPES
+from mail.automatic import RETURNED_TYPES, STATUS_TYPES, is_complaint, may_be_persons
+from mail.charsets import decode
 from mail.headers import HeaderBlock, read_addresses
+from mail.html import charset_of, html_to_text
 from mail.parts import Part
 
-_RETURNED_TYPES = frozenset(
-    {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
-)
 _ACTIONS = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
 # RFC 3463, 2; whatever else stands there is not ours to repeat.
 _CODE = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
 _EMPTY_LINE = re.compile(rb"\n[ \t]*\n")
 _QUOTED_ID = re.compile(
-    rb"^[> ]{0,4}Message-ID:[ \t]*(?:\n[ \t]+)?(<[!-~]{3,400}>)", re.IGNORECASE | re.MULTILINE
+    r"^[> ]{0,4}Message-ID:[ \t]*(?:\n[ \t]+)?(<[!-~]{3,400}>)", re.IGNORECASE | re.MULTILINE
 )
 _MOST_RECIPIENTS = 100
 _HEAD_BYTES = 64_000
 """So much of a returned mail, or of a bounce in words, is looked at."""
 
 
-def read_bounce(letter: Part) -> Bounce:
-    """Read what a bounce says, as far as it says it in a form that programs read."""
+def read_bounce(letter: Part, mail_from: str | None = None) -> Bounce:
+    """Read what a bounce or a complaint says, as far as it says it in a form that programs read.
+
+    `mail_from` is the envelope sender, as in `why_automatic`.
+    """
     fates: list[Fate] = []
     message_ids: list[str] = []
     tokens: list[str] = []
     for part in letter.walk():
         if part.type in STATUS_TYPES:
             fates += _fates(part)
-        elif part.type in _RETURNED_TYPES:
+        elif part.type in RETURNED_TYPES:
             returned = HeaderBlock(_head(part.content()))
             message_ids += returned.message_ids("message-id")[:1]
             tokens += _tokens(returned)
-        elif part.type == "text/plain":
-            quoted = _QUOTED_ID.findall(part.content()[:_HEAD_BYTES].replace(b"\r\n", b"\n"))
-            message_ids += [each.decode("ascii") for each in quoted[:3]]
+        elif part.type in {"text/plain", "text/html"}:
+            message_ids += _QUOTED_ID.findall(_words(part))[:3]
     return Bounce(
-        tuple(fates[:_MOST_RECIPIENTS]), tuple(dict.fromkeys(message_ids)), tuple(dict.fromkeys(tokens))
+        tuple(fates[:_MOST_RECIPIENTS]),
+        tuple(dict.fromkeys(message_ids)),
+        tuple(dict.fromkeys(tokens)),
+        is_complaint=is_complaint(letter),
+        may_be_persons=may_be_persons(letter, mail_from),
     )
+
+
+def _words(part: Part) -> str:
+    """Exchange writes some of its bounces in HTML alone."""
+    content = part.content()[:_HEAD_BYTES].replace(b"\r\n", b"\n")
+    if part.type == "text/plain":
+        return content.decode("latin-1")
+    return html_to_text(decode(content, part.params.get("charset", "") or charset_of(content))[0])
 
 
 def _fates(part: Part) -> list[Fate]:

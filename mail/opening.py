@@ -4,8 +4,8 @@
 from collections.abc import Sequence
 
 from desk.house import Relay
-from desk.opened import Automatic, Opened, WhisperBack
-from mail.automatic import is_unanswerable, loop_marks, why_automatic
+from desk.opened import Automatic, Bounce, Opened, WhisperBack
+from mail.automatic import is_complaint, is_unanswerable, loop_marks, why_automatic
 from mail.bounces import read_bounce
 from mail.headers import HeaderBlock
 from mail.identity import identity
@@ -71,7 +71,7 @@ def open_letter(
         automatic=automatic,
         is_unanswerable=is_unanswerable(letter, mail_from, why),
         loop_marks=loop_marks(letter),
-        bounce=read_bounce(letter) if automatic is Automatic.BOUNCE else None,
+        bounce=_bounce(letter, automatic, mail_from),
         identity=identity(raw),
         language=detect(report.user_text if report else text or beside),
         sessions=layers.sessions,
@@ -104,6 +104,11 @@ def _unwrapped(
     headers = choose_headers(letter.headers, inner, layers.encryption, signatures)
     plain = Relayed(headers, layers.inside, signatures)
     return read_relayed(letter.headers, layers.payload, plain, relays)
+
+
+def _bounce(letter: Part, automatic: Automatic | None, mail_from: str | None) -> Bounce | None:
+    is_one = automatic is Automatic.BOUNCE or (automatic is not None and is_complaint(letter))
+    return read_bounce(letter, mail_from) if is_one else None
 
 
 def _automatic(why: Automatic | None, told: Relayed, report: WhisperBack | None) -> Automatic | None:

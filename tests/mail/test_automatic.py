@@ -64,7 +64,26 @@ def report(sender: str, subject: str, text: str, *lines: str) -> Part:
     return read_parts("\r\n".join([*head, "", text]).encode())
 
 
-EXIM = "This message was created automatically by mail delivery software.\n\nA message that you sent"
+EXIM = (
+    "This message was created automatically by mail delivery software.\n\n"
+    "A message that you sent could not be delivered to one or more of its recipients:\n\n"
+    "  kim@mx.example\n    550 5.1.1 No such user here\n"
+)
+EXCHANGE = (
+    "Your message\n\n  To: x@y.example\n\ndid not reach the following recipient(s):\n\n"
+    "x@y.example on Mon, 2 Mar 2026\n    The e-mail account does not exist. <mx.example #5.1.1>\n"
+)
+GATEWAY = (
+    "Your message with Subject: Hi\ncould not be delivered to the following recipients:\n\nkim@example.org\n"
+)
+PAGE = (
+    "From: Microsoft Outlook <MicrosoftExchange329e71ec@mx.example>\r\nSubject: Undeliverable: Hi\r\n"
+    "Return-Path: <ndr@mx.example>\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+    f"<html><head><title>NDR</title><style>{'p {margin: 0}' * 600}</style></head><body>"
+    "<p>&nbsp;<b>Delivery&nbsp;has failed to these recipients or groups:</b></p>"
+    "<p>kim@example.org</p><p>Remote Server returned '550 5.1.10 RESOLVER.ADR.RecipientNotFound'</p>"
+    "</body></html>"
+)
 QMAIL = "Hi. This is the qmail-send program at mx.example.\nI'm afraid I wasn't able to deliver"
 
 
@@ -76,7 +95,9 @@ QMAIL = "Hi. This is the qmail-send program at mx.example.\nI'm afraid I wasn't 
         report("MAILER-DAEMON@mx.example", "failure notice", QMAIL, "List-Id: <list.example>"),
         report("MDaemon@mx.example", "Permanent Delivery Failure", "x", "Precedence: bulk"),
         report("ndr@mx.example", "Mail delivery failed: returning message to sender", EXIM),
-        report("ndr@mx.example", "Undeliverable: Hi", "Your message\n\nTo: x@y.example\n\ndid not reach him"),
+        report("ndr@mx.example", "Undeliverable: Hi", EXCHANGE),
+        read_parts(PAGE.encode()),
+        report("ndr@mx.example", "Delivery failure notification", GATEWAY),
         report("ndr@mx.example", "配信不能", "x", "Return-Path: <>"),
         report("ndr@mx.example", "Unzustellbar: Hallo", "x", "Auto-Submitted: auto-generated"),
         report("Mail Delivery Subsystem <ndr@mx.example>", "Недоставленное сообщение", "x"),
@@ -95,19 +116,34 @@ def test_a_bounce_is_known_by_its_words_too(letter: Part) -> None:
         report(SENDER, "What is this?", EXIM),
         report(SENDER, "Your message", "Your message has arrived. It cannot be that I am the only one."),
         report(SENDER, "My automatic reply does not work", "Hello."),
+        report(SENDER, "Message could not be sent", "Delivery of my mails fails since 6.1 and 5.16.1."),
+        report(SENDER, "Mail delivery in Thunderbird", "The message cannot be delivered when I use Tor."),
+        report(SENDER, "Mail-Zustellung geht nicht", f"Unable to deliver my mails.\n\nKim\n{SENDER}"),
+        report(SENDER, "Delivery failed", "Delivery failed for 500 mails of 550 MB: what can I do?"),
     ],
 )
 def test_a_person_may_write_of_bounces(letter: Part) -> None:
     assert why_automatic(letter, None) is None
 
 
-def test_a_delivery_status_is_a_bounce_unless_somebody_attached_it() -> None:
-    head = f'From: {SENDER}\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
-    status = "Content-Type: message/delivery-status\r\n{}\r\nReporting-MTA: dns; mx.example\r\n\r\n--b--\r\n"
-    text = "--b\r\n\r\nHello.\r\n--b\r\n"
-    assert why_automatic(read_parts((head + text + status.format("")).encode()), None) is BOUNCE
-    attached = status.format("Content-Disposition: attachment\r\n")
-    assert why_automatic(read_parts((head + text + attached).encode()), None) is None
+@pytest.mark.parametrize(
+    ("sender", "mail_from", "more", "why"),
+    [
+        (SENDER, SENDER, "", None),
+        (SENDER, None, "", None),
+        (SENDER, "", "", BOUNCE),
+        (SENDER, SENDER, "Auto-Submitted: auto-generated\r\n", BOUNCE),
+        ("Mail Delivery System <ndr@mx.example>", "ndr@mx.example", "", BOUNCE),
+    ],
+)
+def test_a_delivery_status_is_a_bounce_if_a_program_sent_it(
+    sender: str, mail_from: str | None, more: str, why: Automatic | None
+) -> None:
+    head = f'From: {sender}\r\n{more}Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nHello.\r\n'
+    status = (
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n--b--\r\n"
+    )
+    assert why_automatic(read_parts((head + status).encode()), mail_from) is why
 
 
 @pytest.mark.parametrize(("line", "why"), [("auto-replied (rejected)", BOUNCE), ("auto-replied", REPLY)])
@@ -117,11 +153,34 @@ def test_a_receipt_is_an_answer_and_a_refusal_a_bounce(line: str, why: Automatic
 
 
 @pytest.mark.parametrize(
+    ("kind", "sender", "why"),
+    [
+        ("delivery-status", SENDER, BOUNCE),
+        ("feedback-report", "abuse@mx.example", REPLY),
+        ("feedback-report", "postmaster@mx.example", REPLY),
+        ("tlsrpt", "reports@mx.example", REPLY),
+        ("other", "MAILER-DAEMON@mx.example", BOUNCE),
+    ],
+)
+def test_other_reports_than_those_on_a_delivery_are_no_bounces(
+    kind: str, sender: str, why: Automatic
+) -> None:
+    type_ = f'Content-Type: multipart/report; report-type={kind}; boundary="b"'
+    assert why_automatic(letter(type_, sender=sender), "") is why
+
+
+@pytest.mark.parametrize(
     ("subject", "why"),
     [
         ("Automatic reply: Hi", REPLY),
         ("Out of Office AutoReply: Hi", REPLY),
-        ("Out of Office: Hi", REPLY),
+        ("Out of office: how do I set it", None),
+        ("Absence du bureau GNOME au démarrage", None),
+        ("Auto-reply in Thunderbird does not work", None),
+        ("Fuera de la oficina no funciona Tor", None),
+        ("Vacation message plugin", None),
+        ("Automatic reply", None),
+        ("Thunderbird has no (auto-reply)", None),
         ("[Auto-Reply] Hi", REPLY),
         ("Re: Hi (Automatic Response)", REPLY),
         ("AUTO: Kim is out of the office (returning 05/01/2010)", REPLY),
@@ -136,6 +195,28 @@ def test_a_receipt_is_an_answer_and_a_refusal_a_bounce(line: str, why: Automatic
 )
 def test_an_automatic_answer_is_known_by_its_subject_too(subject: str, why: Automatic | None) -> None:
     assert why_automatic(report(SENDER, subject, "Hello."), None) is why
+
+
+@pytest.mark.parametrize("subject", ["Out of Office: Hi", "Automatic reply", "Absence du bureau : Hi"])
+@pytest.mark.parametrize(
+    ("line", "mail_from", "why"),
+    [
+        ("In-Reply-To: <1@desk.example>", SENDER, REPLY),
+        ("Auto-Submitted: auto-generated", SENDER, REPLY),
+        ("Precedence: bulk", SENDER, REPLY),
+        ("X-Other: yes", "", REPLY),
+        ("X-Other: yes", SENDER, None),
+    ],
+)
+def test_words_that_people_use_are_an_automatic_answer_with_a_second_sign(
+    subject: str, line: str, mail_from: str, why: Automatic | None
+) -> None:
+    assert why_automatic(report(SENDER, subject, "Hello.", line), mail_from) is why
+
+
+def test_people_write_of_what_is_out_of_the_office_as_an_answer_to_us() -> None:
+    line = "In-Reply-To: <1@desk.example>"
+    assert why_automatic(report(SENDER, "Absence du bureau GNOME", "Hello.", line), SENDER) is None
 
 
 @pytest.mark.parametrize(

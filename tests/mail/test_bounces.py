@@ -245,3 +245,66 @@ async def test_a_bounce_of_an_old_server_finds_its_ticket(office: Office, sender
     words = f"Hi. This is a program.\n\n--- Below this line is a copy.\n\n{field}\nSubject: Re\n"
     letter = await office.take_in(headers(sender).replace(b"<m1@", b"<m9@") + entity(words))
     assert (letter.state, letter.ticket_id, letter.reason) == (LetterState.FOLLOW_UP, 1, "bounce")
+
+
+async def test_a_bounce_of_exchange_in_html_alone_finds_its_ticket(office: Office) -> None:
+    page = (
+        "<html><head><style>p {margin: 0}</style></head><body><p><b>Delivery has failed to these recipients "
+        "or groups:</b></p><p>Original message headers:</p><pre>Received: from a by b<br>\n"
+        f"Message-ID: &lt;{OURS[1:-1]}&gt;<br>\nSubject: Re</pre></body></html>"
+    )
+    raw = headers("Microsoft Outlook <exchange@user.example>", "Undeliverable: Re")
+    letter, told = await bounce(office, raw.replace(b"<m1@", b"<m9@") + entity(page, type_="text/html"))
+    assert (letter.state, letter.ticket_id) == (LetterState.FOLLOW_UP, 1)
+    assert told == ["A bounce came back for this ticket."]
+
+
+def complaint(returned: str = f"Message-ID: {OURS}\nSubject: ...") -> bytes:
+    """Return a complaint (RFC 5965) as mail providers write it."""
+    body = multipart(
+        "multipart/report; report-type=feedback-report",
+        entity("This is an abuse report."),
+        entity("Feedback-Type: abuse\nUser-Agent: x/1\nVersion: 1", type_="message/feedback-report"),
+        entity(returned, type_="text/rfc822-headers"),
+    )
+    return headers("abuse@mx.user.example", "FW: x").replace(b"<m1@", b"<arf@") + body
+
+
+async def test_a_complaint_is_told_as_one_and_is_no_bounce(office: Office) -> None:
+    letter, told = await bounce(office, complaint())
+    assert (letter.state, letter.ticket_id, letter.reason) == (LetterState.FOLLOW_UP, 1, "complaint")
+    assert told == ["The answer was reported as unwanted mail, as by a button in somebody's mail program."]
+    ticket, answer = await look(office)
+    assert (answer.state, ticket.last_public) == (ReplyState.SENT, Side.DESK)
+
+
+async def test_a_complaint_about_none_of_ours_is_put_aside(office: Office) -> None:
+    letter, _ = await bounce(office, complaint("Message-ID: <other@x.example>"))
+    assert (letter.state, letter.reason) == (
+        LetterState.QUARANTINED,
+        "a complaint about unwanted mail that names none of ours",
+    )
+
+
+ASKS = "Unable to deliver my mails:\n\n550 5.1.1 No such user\n\nWhat is that?"
+
+
+@pytest.mark.parametrize("by", ["token", "reference", "nothing"])
+async def test_a_party_may_ask_about_a_bounce_in_the_words_of_one(office: Office, by: str) -> None:
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        token = unit.vault.reply_token(ticket.ref) if by == "token" else None
+    named = f"In-Reply-To: {OURS}\r\n" if by == "reference" else ""
+    raw = named.encode() + headers(ALICE, "Mail delivery failed").replace(b"<m1@", b"<m9@") + entity(ASKS)
+    letter_id = await office.keep(raw, mail_from=ALICE, token=token)
+    await office.worker().work(letter_id)
+    letter = await office.letter(letter_id)
+    if by == "nothing":
+        assert (letter.state, letter.ticket_id) == (LetterState.QUARANTINED, None)
+        return
+    assert (letter.state, letter.ticket_id, letter.reason) == (LetterState.FOLLOW_UP, 1, "")
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        assert "What is that?" in (await unit.messages.of(ticket))[-1].text
