@@ -51,7 +51,9 @@ async def _turn(unit: Unit, now: dt.datetime, rate: Rate, house: House, letter: 
     if letter.sender_tag is not None and letter.sender_tag not in own:
         begun = await letters.begun_since(since, letter.sender_tag)
         waiting = await letters.held(HELD_BACK, sender_tag=letter.sender_tag, before=letter.id)
-        spans = max(spans, (begun + waiting) // rate.per_sender)
+        crowds = {address_tag(unit.vault, each) for each in rate.crowds}
+        most = rate.per_crowd if letter.sender_tag in crowds else rate.per_sender
+        spans = max(spans, (begun + waiting) // most)
     return now + spans * _SPAN if spans else None
 
 

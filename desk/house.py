@@ -50,6 +50,10 @@ class Rate:
     in_all: int = 500
     exempt: tuple[str, ...] = ()
     """Addresses, such as those of relays, that count in all only."""
+    per_crowd: int = 100
+    """From an address behind which are many people, who cannot be told apart by it."""
+    crowds: tuple[str, ...] = ()
+    """These addresses. Anybody can write one into an envelope, so that they are not exempt."""
 
 
 @dataclass(frozen=True)

@@ -70,12 +70,15 @@ def fetch(letter: Letter, lies: Outside) -> str:
 
 
 async def bring_in(unit: Unit, world: World, lying: Lying, new: NewLetter) -> bool:
-    """Take in the bytes of a letter from outside; False when nobody wants that any more."""
+    """Take in the bytes of a letter from outside; False when nobody wants that any more.
+
+    It is noted that the letter has to be moved there, until `forget`.
+    """
     letter = await unit.letters.get(lying.letter_id, lock=True)
     lies = await unit.outside.of(lying.letter_id)
     if letter is None or lies is None or lies.wish is not Wish.TAKE:
         return False
-    await unit.session.delete(lies)
+    lies.wish = Wish.PUT_AWAY
     known = await unit.letters.bring_in(letter, new)
     if known is not None:
         letter.state, letter.reason = LetterState.DROPPED, f"the same mail came before, as letter {known}"
@@ -96,7 +99,7 @@ async def give_up(unit: Unit, world: World, lying: Lying, reason: str) -> None:
 
 
 async def forget(unit: Unit, lying: Lying) -> None:
-    """Note that a dropped letter is gone from its mailbox, by our doing or anybody's."""
-    lies = await unit.outside.of(lying.letter_id)
-    if lies is not None and lies.wish is Wish.DROP:
+    """Note that a letter is gone from where it lay: dropped or moved, by our doing or anybody's."""
+    lies = await unit.outside.place_of(lying.letter_id)
+    if lies is not None and lies.wish in {Wish.DROP, Wish.PUT_AWAY}:
         await unit.session.delete(lies)

@@ -53,11 +53,11 @@ def _queue(section: QueueSection) -> Queue:
 def _rate(section: RateSection | None, lists: Sequence[SchleuderSection]) -> Rate | None:
     if section is None:
         return None
-    # All WhisperBack reports have one of these for their sender, whoever wrote them.
-    exempt = {*(each.lower() for each in section.exempt), *NOBODIES}
-    # What a list relays comes from one address, too.
-    exempt |= {each.address.lower().replace("@", f"{end}@") for each in lists for end in ("", "-bounce")}
-    return Rate(section.per_sender, section.in_all, tuple(sorted(exempt)))
+    # What a list relays comes from one address, whoever wrote it, and so do all WhisperBack reports.
+    relayed = (each.address.lower().replace("@", f"{end}@") for each in lists for end in ("", "-bounce"))
+    crowds = tuple(sorted({*relayed, *NOBODIES}))
+    exempt = tuple(sorted(each.lower() for each in section.exempt))
+    return Rate(section.per_sender, section.in_all, exempt, section.per_crowd, crowds)
 
 
 def _shift(section: ShiftSection) -> Shift:

@@ -115,6 +115,6 @@ class OutsideBook:
             await outside.give_up(unit, self.world, lying, reason)
 
     async def forget(self, lying: Lying) -> None:
-        """Note that a letter that nobody wants is deleted."""
+        """Note that a letter is deleted that nobody wants, or moved that was taken in."""
         async with self.units() as unit:
             await outside.forget(unit, lying)

@@ -200,6 +200,7 @@ class RateSection(Section):
     """How many letters are taken in within an hour."""
 
     per_sender: Annotated[int, Field(ge=1, strict=True)] = 20
+    per_crowd: Annotated[int, Field(ge=1, strict=True)] = 100
     in_all: Annotated[int, Field(ge=1, strict=True)] = 500
     exempt: tuple[Address, ...] = ()
 

@@ -35,13 +35,13 @@ class Wishes(Protocol):
         """Tell by a letter's first bytes whether it is the one that was noted."""
 
     async def bring_in(self, lying: Lying, arrival: Arrival) -> bool:
-        """Take a letter in; False when nobody wants it any more."""
+        """Take a letter in, to be moved then; False when nobody wants it any more."""
 
     async def give_up(self, lying: Lying, reason: str) -> None:
         """Note why a letter cannot be had."""
 
     async def forget(self, lying: Lying) -> None:
-        """Note that a letter that nobody wants is deleted."""
+        """Note that a letter is deleted that nobody wants, or moved that was taken in."""
 
 
 async def read_whole(
@@ -90,7 +90,7 @@ class Errand:
                 letter = await self._find(lying, there)
                 if letter is not None:
                     there.remove(letter)
-                await (self._delete if lying.wish is Wish.DROP else self._fetch)(lying, letter)
+                await self._fulfil(lying, letter)
             except (MailboxTrouble, StorageTrouble):
                 raise
             except Exception as fault:  # noqa: BLE001 - the mailbox's other letters must not wait for this one
@@ -105,9 +105,15 @@ class Errand:
                 return letter
         return None
 
-    async def _delete(self, lying: Lying, letter: Waiting | None) -> None:
+    async def _fulfil(self, lying: Lying, letter: Waiting | None) -> None:
+        if lying.wish is Wish.TAKE:
+            await self._fetch(lying, letter)
+        else:
+            await self._put_away(lying, letter, Outcome.DROPPED if lying.wish is Wish.DROP else Outcome.KEPT)
+
+    async def _put_away(self, lying: Lying, letter: Waiting | None, outcome: Outcome) -> None:
         if letter is not None:
-            await self.in_thread(partial(self.mailbox.put_away, letter, Outcome.DROPPED))
+            await self.in_thread(partial(self.mailbox.put_away, letter, outcome))
         await self.wishes.forget(lying)
 
     async def _fetch(self, lying: Lying, letter: Waiting | None) -> None:
@@ -118,4 +124,4 @@ class Errand:
         if not isinstance(found, Arrival):
             await self.wishes.give_up(lying, found or _GONE)
         elif letter is not None and await self.wishes.bring_in(lying, found):
-            await self.in_thread(partial(self.mailbox.put_away, letter, Outcome.KEPT))
+            await self._put_away(lying, letter, Outcome.KEPT)

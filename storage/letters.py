@@ -5,13 +5,13 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from storage.models import Ciphertext, Letter
-from storage.outside import Outside
+from storage.outside import Outside, lies_outside
 from storage.sealing import Vault, address_tag
 from storage.states import LetterState
 
@@ -202,7 +202,7 @@ class Letters:
                 size,
                 Outside.mailbox,
             )
-            .outerjoin(Outside, Outside.letter_id == Letter.id)
+            .outerjoin(Outside, and_(Outside.letter_id == Letter.id, lies_outside()))
             .where(Letter.state == LetterState.QUARANTINED)
             .order_by(Letter.id)
         )

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ForeignKey, String, select
+from sqlalchemy import ColumnElement, ForeignKey, String, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -55,6 +55,11 @@ def likeness(vault: Vault, head: bytes) -> str:
     return vault.digest(b"likeness\0" + head)
 
 
+def lies_outside() -> ColumnElement[bool]:
+    """Return what holds of rows whose letters are not in the house."""
+    return or_(Outside.wish.is_(None), Outside.wish != Wish.PUT_AWAY)
+
+
 class OutsideLetters:
     """Named queries on what lies outside."""
 
@@ -72,6 +77,11 @@ class OutsideLetters:
 
     async def of(self, letter_id: int) -> Outside | None:
         """Return where a letter lies; None when it is in the house."""
+        lies = await self.place_of(letter_id)
+        return None if lies is None or lies.wish is Wish.PUT_AWAY else lies
+
+    async def place_of(self, letter_id: int) -> Outside | None:
+        """Return where a letter lies, or is still to be moved away from; None when it is in the house."""
         return await self._session.get(Outside, letter_id)
 
     async def wished(self, mailbox: str) -> Sequence[Lying]:

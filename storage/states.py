@@ -62,6 +62,8 @@ class Wish(StrEnum):
 
     TAKE = "take"
     DROP = "drop"
+    PUT_AWAY = "put away"
+    """It is taken in, and has to be moved to where those lie."""
 
 
 class OutboxState(StrEnum):

@@ -23,8 +23,8 @@ def dovecot() -> Iterator[Dovecot]:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with desk_at(f"sqlite:///{tmp_path / 'desk.db'}") as opened:
+async def desk(shaped: str) -> AsyncIterator[Desk]:
+    async with desk_at(shaped) as opened:
         yield opened
 
 
@@ -93,10 +93,14 @@ async def test_a_stop_between_taking_in_and_moving_doubles_nothing(office: Offic
     await fetch(office)
     await office.desk.say("!quarantine release 1 en", where="ops")
     await is_killed_before_moving(office)
+    async with office.desk.units() as unit:
+        assert await unit.outside.of(1) is None
     await fetch(office)
     [one] = await office.letters()
     assert one.state is LetterState.NEW
-    assert list(lies_in(dovecot, "Quarantined")) == ["stray"]
+    assert (list(lies_in(dovecot, "Quarantined")), list(lies_in(dovecot, "Processed"))) == ([], ["stray"])
+    async with office.desk.units() as unit:
+        assert await unit.outside.place_of(1) is None
 
 
 async def test_one_that_somebody_took_away_is_told(office: Office, dovecot: Dovecot) -> None:

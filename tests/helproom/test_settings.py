@@ -72,7 +72,7 @@ def test_the_right_config_becomes_a_house(tmp_path: Path) -> None:
     assert house.shifts[0].start == dt.time(9)
     assert house.hold == dt.timedelta(seconds=60)
     assert house.rate is not None
-    assert "devnull@tails.boum.org" in house.rate.exempt
+    assert "devnull@tails.boum.org" in house.rate.crowds
 
 
 def test_days_may_span_a_weekend(tmp_path: Path) -> None:
@@ -132,5 +132,5 @@ def test_a_schleuder_list_counts_with_address_and_key_and_is_no_flood(tmp_path: 
     house = handover.house_of(read_settings(write_config(tmp_path, "mail:\n", lines)))
     assert house.relays == (Relay("reports@lists.example.org", "AB" * 20),)
     assert house.rate is not None
-    assert {"reports@lists.example.org", "reports-bounce@lists.example.org"} <= set(house.rate.exempt)
+    assert {"reports@lists.example.org", "reports-bounce@lists.example.org"} <= set(house.rate.crowds)
     assert handover.house_of(read_settings(write_config(tmp_path))).relays == ()

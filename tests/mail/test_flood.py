@@ -17,6 +17,7 @@ from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, desk, entity
 
 EVE, KIM, RELAY = "eve@bomb.example", "kim@user.example", "relay@user.example"
+LIST = "list-bounce@lists.example"
 HOUR = dt.timedelta(hours=1)
 
 
@@ -29,7 +30,9 @@ def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 @pytest.fixture(name="office")
 async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
     async with open_office(shaped, house.keyring) as office:
-        office.house = replace(office.house, rate=Rate(per_sender=2, in_all=6, exempt=(RELAY,)))
+        office.house = replace(
+            office.house, rate=Rate(per_sender=2, in_all=6, exempt=(RELAY,), per_crowd=4, crowds=(LIST,))
+        )
         yield office
 
 
@@ -107,6 +110,12 @@ async def test_all_senders_together_have_a_rate_too(office: Office) -> None:
 async def test_relays_and_the_desk_s_own_address_count_in_all_only(office: Office, sender: str) -> None:
     letters = await comes(office, sender, 7)
     assert await work(office, letters) == letters[6:]
+
+
+async def test_a_list_has_a_higher_rate_of_its_own_and_does_not_fill_that_of_all(office: Office) -> None:
+    letters = await comes(office, LIST, 6)
+    assert await work(office, letters) == letters[4:]
+    assert await work(office, await comes(office, KIM)) == []
 
 
 async def test_the_null_sender_is_one_sender(office: Office) -> None:
