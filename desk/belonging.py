@@ -32,25 +32,36 @@ class Belonging:
 async def find(desk: Desk, arrival: Arrival) -> Belonging | None:
     """Look for a letter's ticket: by our Message-ID, reply token, a partner's tag, our tag in its subject.
 
-    Our tag counts in a protected subject only, as anybody on the way can change another one.
-    None when it names no ticket that is there.
+    The first that its sender may name counts, else the first is a claim. Our tag counts in a protected
+    subject only, as anybody on the way can change another one. None when it names no ticket that is there.
     """
-    by_token = await _by_token(desk, arrival)
-    named = (
-        *await _by_reference(desk, arrival, MessageKind.OUT),
-        *by_token,
-        *await desk.unit.tickets.marked(partner_tags(desk, arrival)),
-        *_by_our_tag(arrival),
-    )
-    numbers = await desk.unit.tickets.existing(dict.fromkeys(named))
+    headers, by_token = arrival.opened.headers, await _by_token(desk, arrival)
+    claim: Belonging | None = None
+    for named in (
+        await _by_reference(desk, headers.in_reply_to, MessageKind.OUT),
+        await _by_reference(desk, headers.references, MessageKind.OUT),
+        by_token,
+        await desk.unit.tickets.marked(partner_tags(desk, arrival)),
+        _by_our_tag(arrival),
+    ):
+        found = await _named(desk, arrival, named, by_token)
+        if found is not None and found.is_sure:
+            return found
+        claim = claim or found
+    return claim or await _beside_own_letter(desk, arrival)
+
+
+async def _named(
+    desk: Desk, arrival: Arrival, named: Sequence[int], by_token: Sequence[int]
+) -> Belonging | None:
+    numbers = await desk.unit.tickets.existing(dict.fromkeys(named)) if named else ()
     if len(numbers) > 1:
         return Belonging(numbers)
-    if not numbers:
-        return await _beside_own_letter(desk, arrival)
-    ticket = await desk.unit.tickets.get(numbers[0], lock=True)
+    ticket = await desk.unit.tickets.get(numbers[0], lock=True) if numbers else None
     if ticket is None:
         return None
-    return Belonging(numbers, ticket, bool(by_token), await is_party(desk.unit, ticket, _sender(arrival)))
+    is_partys = await is_party(desk.unit, ticket, _sender(arrival))
+    return Belonging(numbers, ticket, ticket.id in by_token, is_partys)
 
 
 async def remember(desk: Desk, arrival: Arrival, ticket: Ticket, *, has_token: bool) -> None:
@@ -109,9 +120,7 @@ async def _by_token(desk: Desk, arrival: Arrival) -> list[int]:
     return [ticket.id] if ticket is not None else []
 
 
-async def _by_reference(desk: Desk, arrival: Arrival, kind: MessageKind) -> Sequence[int]:
-    headers = arrival.opened.headers
-    named = (*headers.in_reply_to, *reversed(headers.references))
+async def _by_reference(desk: Desk, named: Sequence[str], kind: MessageKind) -> Sequence[int]:
     known = await desk.unit.messages.by_message_id(named) if named else []
     return [message.ticket_id for message in known if message.kind is kind]
 
@@ -126,7 +135,9 @@ async def _beside_own_letter(desk: Desk, arrival: Arrival) -> Belonging | None:
 
     It is no claim where somebody else's is named: anybody may answer what they got a copy of.
     """
-    named = dict.fromkeys(await _by_reference(desk, arrival, MessageKind.IN))
+    headers = arrival.opened.headers
+    before = (*headers.in_reply_to, *reversed(headers.references))
+    named = dict.fromkeys(await _by_reference(desk, before, MessageKind.IN))
     for number in await desk.unit.tickets.existing(named):
         ticket = await desk.unit.tickets.get(number, lock=True)
         if ticket is not None and await is_party(desk.unit, ticket, _sender(arrival)):

@@ -80,13 +80,53 @@ async def test_a_party_of_one_ticket_is_none_of_another(desk: Desk):
     assert went(letter) == CLAIMS
 
 
-async def test_a_letter_that_names_two_tickets_is_put_aside(desk: Desk):
+async def two_tickets(desk: Desk) -> tuple[str, str]:
+    """Open two tickets of the user, each with an answer; return the answers' Message-IDs."""
     await take_in(desk, PLAIN)
     await take_in(desk, wrote())
-    letter = await take_in(desk, replace(protected("Re: [#2]", number=3)), token=await token_of(desk))
+    first, second = "<first@helproom.test>", "<second@helproom.test>"
+    for number, message_id in ((1, first), (2, second)):
+        await answer(desk, number)
+        async with desk.units() as unit:
+            message = (await unit.messages.of(await unit.tickets.get(number)))[-1]
+            message.message_id_tag = unit.messages.message_id_tag(message_id)
+    return first, second
+
+
+@pytest.mark.parametrize(
+    ("named", "goes"), [("12222", 1), ("01222", 1), ("00122", 1), ("00012", 1), ("00002", 2)]
+)
+async def test_what_names_a_ticket_best_counts(desk: Desk, named: str, goes: int):
+    """By In-Reply-To, References, token, a partner's number and ours; 0 is none."""
+    desk.house = replace(desk.house, partners=(PARTNER,))
+    first, second = await two_tickets(desk)
+    ids: dict[str, tuple[str, ...]] = {"0": (), "1": (first,), "2": (second,)}
+    for number in (1, 2):
+        case = wrote(number=10 + number, subject=f"[rt.example.org #{number}]")
+        assert went(await take_in(desk, case, token=await token_of(desk, number)))[1] == number
+    by_answer, by_reference, token, partner, ours = list(named)
+    opened = protected(f"[rt.example.org #{partner}] [#{ours}]", number=20)
+    headers = replace(opened.headers, in_reply_to=ids[by_answer], references=ids[by_reference])
+    has_token = await token_of(desk, int(token)) if int(token) else None
+    kept = await take_in(desk, replace(opened, headers=headers), token=has_token)
+    assert went(kept) == (LetterState.FOLLOW_UP, goes)
+
+
+async def test_a_ticket_that_its_sender_may_name_counts_before_one_that_is_claimed(desk: Desk):
+    first, _ = await two_tickets(desk)
+    opened = wrote(number=3, sender=EVE, in_reply_to=(first,))
+    assert went(await take_in(desk, opened, token=await token_of(desk, 2))) == (LetterState.FOLLOW_UP, 2)
+    assert went(await take_in(desk, wrote(number=4, sender=WORK, in_reply_to=(first,)))) == CLAIMS
+
+
+async def test_a_letter_that_names_two_tickets_alike_is_put_aside(desk: Desk):
+    await two_tickets(desk)
+    letter = await take_in(desk, protected("Re: [#2] [#1]", number=3))
     assert letter.state is LetterState.QUARANTINED
-    assert letter.reason == "claims to belong to several tickets: 1, 2"
-    assert "several tickets: 1, 2" in await told(desk)
+    assert letter.reason == "claims to belong to several tickets: 2, 1"
+    assert "several tickets: 2, 1" in await told(desk)
+    both = await take_in(desk, protected("Re: [#2] [#1]", number=4), token=await token_of(desk))
+    assert went(both) == FOLLOWS
 
 
 async def test_a_letter_that_names_one_ticket_twice_goes_there(desk: Desk):
