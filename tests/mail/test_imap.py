@@ -281,6 +281,25 @@ async def test_uids_of_a_mailbox_that_was_made_anew_mean_other_letters(dovecot: 
     assert list(lies_in(dovecot, "Missing")) == ["new"]
 
 
+async def test_a_mailbox_made_anew_under_a_fetch_loses_no_letter_of_either(dovecot: Dovecot) -> None:
+    post(dovecot, letter("old 1"), letter("old 2"))
+    shelf = Shelf()
+    with another_client(dovecot) as client:
+        before = client.select_folder("INBOX")[b"UIDVALIDITY"]
+
+    def make_anew() -> None:
+        shelf.before = lambda: None
+        dovecot.make_anew(before + 1)
+        post(dovecot, letter("new 1"), letter("new 2"))
+
+    shelf.before = make_anew
+    async with fetching(ImapMailbox(account(dovecot)), shelf) as going:
+        await going.until(lambda: going.rounds)
+        await going.until(lambda: not lies_in(dovecot, "INBOX"))
+    assert {"old 1", "new 1", "new 2"} <= set(shelf.subjects)
+    assert {"new 1", "new 2"} <= set(lies_in(dovecot, "Processed"))
+
+
 @pytest.mark.parametrize("capability", ["IMAP4rev1 IDLE UIDPLUS", "IMAP4rev1 IDLE"])
 async def test_without_move_letters_are_copied_and_no_other_is_expunged(capability: str) -> None:
     with Dovecot(capability=capability) as dovecot:
