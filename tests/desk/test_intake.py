@@ -208,6 +208,14 @@ async def test_our_own_mail_is_dropped(desk: Desk, opened: Opened):
     assert await desk.rows() == []
 
 
+async def test_our_own_mail_is_known_by_its_message_id_whatever_its_from_has_become(desk: Desk):
+    await take_in(desk, PLAIN)
+    opened = wrote(sender="list@elsewhere.test")
+    ours = replace(opened, headers=replace(opened.headers, message_id=await answer(desk)))
+    letter = await take_in(desk, ours)
+    assert (letter.state, letter.reason) == (LetterState.DROPPED, "our own mail came back")
+
+
 async def test_the_same_letter_is_kept_once(desk: Desk):
     new = NewLetter("a", desk.clock.now, "en", "lmtp", b"raw", USER, None)
     for letter, kept in (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.house import Rate
 from desk.posting import say_from_json
 from storage.models import Template, TemplateVariant
 from storage.states import LetterState, OutboxState, Side
@@ -167,6 +168,30 @@ async def test_an_address_gets_one_a_day(office: Office) -> None:
     office.clock.at += 25 * HOUR
     await comes(office)
     assert await waiting(office) == 3
+
+
+async def test_in_a_flood_none_leaves(office: Office) -> None:
+    office.house = replace(office.house, rate=Rate(per_sender=1, in_all=50))
+    await comes(office, "eve@bomb.example", mail_from="eve@bomb.example")
+    assert await waiting(office) == 1
+    assert await comes(office, "eve2@bomb.example", mail_from="eve@bomb.example") is LetterState.NEW
+    await comes(office)
+    assert await waiting(office) == 1
+    office.clock.at += 2 * HOUR
+    await office.worker().work(2)
+    assert (await office.letter(2)).state is LetterState.TICKET
+    await comes(office, "other@user.example", mail_from="other@user.example")
+    assert await waiting(office) == 3
+
+
+async def test_its_words_are_in_the_ticket_s_language(office: Office, server: MailServer) -> None:
+    async with office.units() as unit:
+        await unit.templates.write("received", "de", "Wir haben es.")
+    german = "Hallo, mein WLAN geht nicht mehr, seit ich gestern die neue Version eingerichtet habe. Was nun?"
+    office.house = replace(office.house, queues=(replace(office.house.queues[0], detect=True),))
+    await comes(office, body=entity(german))
+    await carry(office, server)
+    assert b"Wir haben es." in server.caught[0].content
 
 
 async def test_more_than_usual_breaks_off_and_is_told_once(office: Office) -> None:
