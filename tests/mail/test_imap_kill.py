@@ -13,23 +13,35 @@ from storage.migrating import migrate
 from tests.helproom.configs import write_config
 from tests.mail import fetch_program
 from tests.mail.mailboxes import another_client, letter, lies_in
+from tests.services import postgres
 from tests.services.mailhost import PASSWORD, USER, Dovecot
 
 ROOT = Path(__file__).parents[2]
 LETTERS = 6
 
 
-def write_desk(folder: Path, dovecot: Dovecot) -> Path:
+def write_desk(folder: Path, dovecot: Dovecot, database: str) -> Path:
     """Write a config with one IMAP mailbox."""
     for name, secret in (("imap", PASSWORD), ("key", base64.b64encode(b"k" * 32).decode())):
         (folder / name).touch(mode=0o600)
         (folder / name).write_text(secret)
     server = f"host: 127.0.0.1, port: {dovecot.imaps}, ca_file: {dovecot.certificate.file}"
     mail = f"mail:\n  imap: [{{name: main, {server}, user: {USER}, password_file: imap}}]\n"
-    config = write_config(folder, "mail:\n", mail)
+    config = write_config(folder, "mail:\n", _database(folder, database) + mail)
     config.write_text(config.read_text().replace("secrets/master.key", "key"))
     (folder / "data").mkdir(mode=0o700)
     return config
+
+
+def _database(folder: Path, address: str) -> str:
+    """Return the lines that name a database; SQLite's is in the data folder if none does."""
+    if address.startswith("sqlite"):
+        return ""
+    secret = folder / "database"
+    secret.touch(mode=0o600)
+    secret.write_text(postgres.PASSWORD)
+    bare = address.replace("+asyncpg", "").replace(f":{postgres.PASSWORD}@", "@")
+    return f"database: {bare}\ndatabase_password_file: database\n"
 
 
 def fetch(config: Path, step: str, count: int) -> int:
@@ -47,9 +59,9 @@ async def kept(settings: Settings) -> int:
     return sum(counts.values())
 
 
-async def test_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+async def test_kills_lose_and_double_nothing(database: str, tmp_path: Path) -> None:
     with Dovecot() as dovecot:
-        config = write_desk(tmp_path, dovecot)
+        config = write_desk(tmp_path, dovecot, database)
         settings = read_settings(config)
         units = handover.open_units(settings)
         await migrate(units.engine)
