@@ -12,7 +12,7 @@ from email.policy import compat32
 from email.utils import getaddresses
 
 from mail.charsets import decode
-from mail.limits import ADDRESSES, HEADER_VALUE
+from mail.limits import ADDRESS_FIELDS, ADDRESSES, HEADER_VALUE
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\\s]+")
 _DECEIVING = re.compile(
@@ -23,10 +23,10 @@ _LOST_FOLD = re.compile(rb";[ \t]{0,20}\r?\n(?=[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]{
 _ANGLED = re.compile(r"<[^<>\s]{1,900}>")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,200}@[^\s@<>()\[\],;:\\\"]{1,255}")
 _ADDRESS_AS_NAME = re.compile(
-    r"\"(?:[^\"\\]|\\.)*\"|\([^()]*\)"
+    r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|\([^()]*\)"
     r"|(?:^|(?<=,))\s*([^\"<>,;:()]{0,200}@[^\"<>,;:()]{0,200}?)\s*(?=<[^<>@]{1,200}@[^<>]{1,300}>)"
 )
-"""Quoted strings and comments, which stay; else a name with an at sign in it, before an address."""
+"""Quoted strings, closed or not, and comments stay; else a name with an at sign in it, before an address."""
 _COMMA_FOR_SEMICOLON = re.compile(r'(?<![\\=])",(\s*[A-Za-z-]{1,40}=)')
 _MBOX_LINE = re.compile(rb"\A>?From [^\n]*\n")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]{0,2000})\?=")
@@ -118,10 +118,13 @@ class HeaderBlock:
         return self.one(name).partition(";")[0].strip().lower()
 
     def addresses(self, name: str) -> list[tuple[str, str]]:
-        """Return (display name, address in lower case) of the first 100 mailboxes of a field."""
+        """Return (display name, address in lower case) of the first 100 mailboxes of a field.
+
+        Of fields that are there again and again, the first 20 are read.
+        """
         key = name.lower()
         if key not in self._mailboxes:
-            self._mailboxes[key] = tuple(read_addresses(self.raw(key)))
+            self._mailboxes[key] = tuple(read_addresses(self.raw(key)[:ADDRESS_FIELDS]))
         return list(self._mailboxes[key])
 
     def message_ids(self, name: str) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ TEXT_BYTES = 4_000_000
 """Bytes of one text that are read; the rest is cut off and stays in the letter."""
 HTML_CHARS = 256 * 1024
 ADDRESSES = 100
+ADDRESS_FIELDS = 20
+"""Fields of one name in which addresses are looked for: From and To stand once (RFC 5322, 3.6)."""
 
 
 def check_size(raw: bytes) -> None:

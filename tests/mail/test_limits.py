@@ -4,9 +4,9 @@
 import pytest
 
 from desk.opened import Headers, Unopenable
-from mail.headers import HeaderBlock, safe_header
+from mail.headers import HeaderBlock, read_addresses, safe_header
 from mail.html import html_to_text
-from mail.limits import ADDRESSES, DEPTH, HEADER_VALUE, LETTER_BYTES, PARTS
+from mail.limits import ADDRESS_FIELDS, ADDRESSES, DEPTH, HEADER_VALUE, LETTER_BYTES, PARTS
 from mail.mime import read_content
 from mail.parts import Part, read_parts
 from mail.whisperback import read_report
@@ -91,6 +91,20 @@ def test_no_header_is_slow_or_raises(name: str) -> None:
     assert len(fields.addresses("from")) <= ADDRESSES
     assert len(fields.params("content-type")) <= HEADER_VALUE
     assert fields.message_ids("from") == ()
+
+
+@pytest.mark.parametrize("piece", ['\\"', '"\\', "\\"])
+def test_no_quotation_in_an_address_is_slow(piece: str) -> None:
+    value = '"' + piece * (HEADER_VALUE // len(piece) - 1)
+    for odd in (value, value[:-1], value[1:]):
+        assert len(read_addresses([odd] * 250)) <= ADDRESSES
+
+
+def test_of_fields_that_come_again_and_again_the_first_are_read() -> None:
+    fields = HeaderBlock(b"".join(b"To: a%d@user.example\r\n" % number for number in range(2000)))
+    assert [address for _, address in fields.addresses("to")] == [
+        f"a{number}@user.example" for number in range(ADDRESS_FIELDS)
+    ]
 
 
 @pytest.mark.parametrize(
