@@ -22,6 +22,7 @@ _LOST_FOLD = re.compile(rb";[ \t]{0,20}\r?\n(?=[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]{
 """A header broken before a parameter, without the blank that folds it."""
 _ANGLED = re.compile(r"<[^<>\s]{1,900}>")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,200}@[^\s@<>()\[\],;:\\\"]{1,255}")
+_QUOTED_LOCAL = re.compile(r"\A\"([^\s\"\\]{1,200})\"(?=@)")
 _ADDRESS_AS_NAME = re.compile(
     r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|\([^()]*\)"
     r"|(?:^|(?<=,))\s*([^\"<>,;:()]{0,200}@[^\"<>,;:()]{0,200}?)\s*(?=<[^<>@]{1,200}@[^<>]{1,300}>)"
@@ -167,6 +168,11 @@ def addresses_in(words: str) -> list[str]:
     return [found.lower() for found in _ADDRESS.findall(words)]
 
 
+def _safe_address(address: str) -> str:
+    """Return an address in one spelling, without quotation marks that add nothing (RFC 5322, 3.4.1)."""
+    return _QUOTED_LOCAL.sub(r"\1", safe_header(address).lower(), count=1)
+
+
 def read_addresses(values: Iterable[str]) -> list[tuple[str, str]]:
     """Return (display name, address) of the first 100 mailboxes in raw header values (RFC 5322, 3.4)."""
     found: list[tuple[str, str]] = []
@@ -180,5 +186,5 @@ def read_addresses(values: Iterable[str]) -> list[tuple[str, str]]:
             pairs = getaddresses([text])
         except (*_BROKEN, IndexError):
             continue
-        found += [(safe_header(name), safe_header(address).lower()) for name, address in pairs]
+        found += [(safe_header(name), _safe_address(address)) for name, address in pairs]
     return [(name, address) for name, address in found if _ADDRESS.fullmatch(address)][:ADDRESSES]

@@ -141,6 +141,23 @@ def test_an_address_without_a_name_is_none_s_name(desk: Desk, sender: str) -> No
     assert (opened.headers.sender, opened.headers.sender_name) == ("a@user.example", "")
 
 
+@pytest.mark.parametrize(
+    ("sender", "address"),
+    [
+        ('Kim <"Kim"@user.example>', "kim@user.example"),
+        ('"kim..k."@user.example', "kim..k.@user.example"),
+        ('"Doe, Kim" <"kim"@user.example>', "kim@user.example"),
+        ('"kim@bank.example"@user.example', ""),
+        ('kim"k"@user.example', ""),
+    ],
+)
+def test_quotation_marks_around_the_local_part_are_none_of_the_address(
+    desk: Desk, sender: str, address: str
+) -> None:
+    opened = open_letter(f"From: {sender}\r\n\r\nhi".encode(), desk.keyring)
+    assert opened.headers.sender == address
+
+
 @pytest.mark.parametrize("subtype", ["mixed", "related", "alternative"])
 def test_a_signature_on_a_part_never_covers_the_words_beside_it(
     desk: Desk, alice: Person, subtype: str
