@@ -4,7 +4,7 @@
 import codecs
 import re
 
-from mail.jis import decode_jis
+from mail.jis import decode_jis, looks_like_jis
 from mail.scripts import guess
 
 _LIE = (LookupError, ValueError)
@@ -113,16 +113,16 @@ def _codec(charset: str) -> str:
 
 
 def _decode_ascii(content: bytes, name: str) -> tuple[str, bool]:
-    # A look for one byte first: it is far quicker than one for two.
-    is_japanese = b"\x1b" in content and b"\x1b$" in content
+    is_japanese = looks_like_jis(content)
     for candidate in (name, *(("iso2022_jp_ext",) if is_japanese else ())):
         if candidate.startswith(_STATEFUL) or (candidate.startswith(_WIDE) and b"\0" in content):
             try:
                 return content.decode(candidate), candidate != name
             except _LIE:
                 continue
-    if is_japanese:
-        return decode_jis(content), not name.startswith("iso2022_jp")
+    is_said = name.startswith("iso2022_jp")
+    if is_japanese or is_said:
+        return decode_jis(content), not is_said
     return content.decode("ascii"), False
 
 
