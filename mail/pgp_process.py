@@ -101,13 +101,19 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
     def run(
         self, args: Sequence[str], data: bytes, *, passphrase: str | None = None, files: Sequence[int] = ()
     ) -> Run:
-        """Run gpg with `data` on its standard input; `files` are files in memory that it may read."""
+        """Run gpg with `data` on its standard input; `files` are files in memory that it may read.
+
+        Raises KeyringUnusable when the machine has no process or file left for it.
+        """
         if not isinstance(data, bytes):
             raise TypeError("GnuPG takes bytes only.")
-        run = self._run_once(args, data, passphrase, files)
-        # Without a word it has not even begun, for want of memory or the like: that may be over by now.
-        has_begun = run.returncode <= 0 or run.lines or run.data
-        return run if has_begun else self._run_once(args, data, passphrase, files)
+        try:
+            run = self._run_once(args, data, passphrase, files)
+            # Without a word it has not even begun, for want of memory or the like: that may be over by now.
+            has_begun = run.returncode <= 0 or run.lines or run.data
+            return run if has_begun else self._run_once(args, data, passphrase, files)
+        except OSError as problem:
+            raise KeyringUnusable(f"GnuPG cannot be run: {type(problem).__name__}.") from None
 
     def _run_once(
         self, args: Sequence[str], data: bytes, passphrase: str | None, files: Sequence[int]
@@ -141,7 +147,12 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
             pass_fds=tuple(files),
             start_new_session=True,
         )
-        _confine(process.pid, self.limits)
+        try:
+            _confine(process.pid, self.limits)
+        except OSError:
+            _kill_group(process)
+            process.wait()
+            raise
         return process
 
 
@@ -150,7 +161,11 @@ def _await_end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
 
     Not with `wait(timeout=...)`, which asks again and again, in pauses that are longer than GnuPG's work.
     """
-    ended = os.pidfd_open(process.pid)
+    try:
+        ended = os.pidfd_open(process.pid)
+    except OSError:
+        _kill_group(process)
+        raise
     try:
         poll = select.poll()
         poll.register(ended, select.POLLIN)

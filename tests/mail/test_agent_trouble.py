@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Want of memory or of an agent passes: no letter is called broken for it, and no answer is given up."""
 
+import errno
+import os
 import resource
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -123,6 +125,49 @@ def test_the_keys_of_a_home_that_cannot_be_listed_are_not_taken_for_none(
         with pytest.raises(KeyringUnusable):
             desk.keyring.secret_keys()
     assert [key.fingerprint for key in desk.keyring.secret_keys()] == [desk.fingerprint]
+
+
+class Waiting(Stumbling):
+    """Runs a program that ends by itself only after a minute."""
+
+    def make_args(self, args: Sequence[str], passphrase: Any) -> list[str]:
+        """Wait in GnuPG's place."""
+        return ["sleep", "60"]
+
+
+@pytest.mark.timeout(30)
+def test_a_gpg_that_cannot_be_waited_for_is_ended_and_the_desks_fault(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children: list[int] = []
+
+    def fail(pid: int) -> int:
+        children.append(pid)
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", fail)
+    with pytest.raises(KeyringUnusable):
+        Waiting(desk.keyring._gpg, 0).run(["--decrypt"], b"")
+    assert len(children) == 1
+    with pytest.raises(ProcessLookupError):
+        os.kill(children[0], 0)
+
+
+@pytest.mark.timeout(30)
+def test_a_gpg_that_cannot_be_confined_is_ended_and_the_desks_fault(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children: list[int] = []
+
+    def fail(pid: int, *_: object) -> None:
+        children.append(pid)
+        raise PermissionError
+
+    monkeypatch.setattr(resource, "prlimit", fail)
+    with pytest.raises(KeyringUnusable):
+        Waiting(desk.keyring._gpg, 0).run(["--decrypt"], b"")
+    with pytest.raises(ProcessLookupError):
+        os.kill(children[0], 0)
 
 
 def test_no_hard_limit_of_core_dumps_falls_while_gnupg_sets_it(desk: Desk) -> None:
