@@ -29,7 +29,7 @@ _ADDRESS_AS_NAME = re.compile(
 )
 """Quoted strings, closed or not, and comments stay; else a name with an at sign in it, before an address."""
 _COMMA_FOR_SEMICOLON = re.compile(r'(?<![\\=])",(\s*[A-Za-z-]{1,40}=)')
-_MBOX_LINE = re.compile(rb"\A>?From [^\n]*\n")
+_MBOX_LINES = re.compile(rb"\A(?:>?From [^\n]*\n)+")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]{0,2000})\?=")
 _ENCODED_WORDS = re.compile(rf"(?:{_ENCODED_WORD.pattern}\s*)*{_ENCODED_WORD.pattern}")
 _NOT_BASE64 = bytes(set(range(256)) - set(string.ascii_letters.encode() + string.digits.encode() + b"+/"))
@@ -82,7 +82,7 @@ class HeaderBlock:
 
     def __init__(self, raw: bytes) -> None:
         """Read `raw`, the header lines without the empty line that ends them."""
-        unfolded = _LOST_FOLD.sub(b"; ", _MBOX_LINE.sub(b"", raw, count=1))
+        unfolded = _LOST_FOLD.sub(b"; ", _MBOX_LINES.sub(b"", raw, count=1))
         message = BytesHeaderParser(policy=compat32).parsebytes(unfolded)
         self._fields: dict[str, list[str]] = {}
         self._params: dict[str, dict[str, str]] = {}

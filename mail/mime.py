@@ -35,10 +35,11 @@ _GUESSED = "The letter does not say truly in which charset it is written; some l
 _SHAPELESS = (
     "The letter says that it has several parts, but they cannot be told apart; it is shown as it came."
 )
-_GUESSED_PARTS = "The letter's parts are not marked as it says; they were told apart all the same."
+GUESSED_PARTS = "The letter's parts are not marked as it says; they were told apart all the same."
 _RICH_TYPES = frozenset({"application/rtf", "text/rtf"})
 _NO_FORMS = frozenset({*CALENDARS, "text/vcard", "text/x-vcard", "text/directory", "text/rfc822-headers"})
-_WORD_TYPES = frozenset({"text/enriched", "text/richtext", "text/markdown", "text/x-markdown"})
+_ENRICHED_TYPES = frozenset({"text/enriched", "text/richtext"})
+_WORD_TYPES = frozenset({*_ENRICHED_TYPES, "text/markdown", "text/x-markdown"})
 """What else people's words are sent as."""
 _ENRICHMENT = re.compile(r"</?[A-Za-z][A-Za-z0-9-]{0,59}>(?:<param>[^<>]{0,200}</param>)?")
 """Commands of text/enriched (RFC 1896)."""
@@ -150,13 +151,15 @@ def _collect(part: Part, content: Content, left_out: Collection[Part]) -> None:
         _collect_leaf(part, content)
         return
     if part.is_guessed:
-        content.note(_GUESSED_PARTS)
+        content.note(GUESSED_PARTS)
+        content.texts += [clean_text(part.before, "")[0]] if part.before else []
     chosen = _choose(part, left_out) if part.type == "multipart/alternative" else part.children
     for child in part.children if len(chosen) < len(part.children) else ():
         if child not in chosen:
             _collect_files(child, content, left_out)
     for child in chosen[1:] if content.hide_copies and _is_legacy_display(part) else chosen:
         _collect(child, content, left_out)
+    content.texts += [clean_text(part.behind, "")[0]] if part.behind else []
 
 
 def _collect_files(part: Part, content: Content, left_out: Collection[Part]) -> None:
@@ -218,7 +221,8 @@ def _collect_leaf(part: Part, content: Content) -> None:
     elif part.type == "text/html" and not is_file:
         _collect_page(part, content)
     elif part.type in _WORD_TYPES and not is_file:
-        content.texts.append(_ENRICHMENT.sub("", safe_text(part)[0]))
+        text = safe_text(part)[0]
+        content.texts.append(_ENRICHMENT.sub("", text) if part.type in _ENRICHED_TYPES else text)
     else:
         _collect_file(part, content)
 

@@ -3,19 +3,23 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mail.attachments import safe_file_name
 from mail.headers import HeaderBlock, safe_header
 from mail.limits import Allowance, check_size
 from mail.transfer import decode_transfer
 
-_HEADER_LINE = re.compile(rb"(?:>?From |[!-9;-~]*:|[ \t])")
+_HEADER_LINE = re.compile(rb"(?:[!-9;-~]*:|[ \t])")
+_MBOX_LINE = re.compile(rb">?From ")
+"""What mailbox files write before the first header; anywhere else it is the first line of the text."""
 _LOST_FOLD = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]*=")
 _LIKE_A_BOUNDARY = re.compile(
     rb"^--([^\r\n]{1,100}?)[ \t]{0,20}\r?\n(?=Content-[A-Za-z-]{3,40}:)", re.MULTILINE
 )
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
+_ANNOUNCEMENT = re.compile(rb"This is an? [\w /-]{0,60}\bmessage\b[^\r\n]{0,60}")
+"""What mail programs write before the first part, for programs that know no parts."""
 _TYPE = re.compile(r"([a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127})(?![^\s\"'(,])")
 
 
@@ -32,6 +36,9 @@ class Part:
     children: tuple["Part", ...] = ()
     is_guessed: bool = False
     """Whether its parts are told apart by another boundary than the one it says."""
+    before: bytes = field(default=b"", repr=False)
+    behind: bytes = field(default=b"", repr=False)
+    """What stands around parts that are told apart by a guess, and may be words."""
     is_wrapped: bool = False
     """Whether it is a message that was wrapped in another, to protect its headers."""
 
@@ -94,21 +101,35 @@ def _read(source: bytes, begin: int, end: int, depth: int, allowance: Allowance)
         return Part(source, begin, body, end, headers, type_)
     said = boundary.encode("utf-8", "surrogateescape")
     spans = _split(source, body, end, b"--" + said, allowance) if said else []
-    found = None if spans else _LIKE_A_BOUNDARY.search(source, body, end)
-    if found:
-        spans = _split(source, body, end, b"--" + found[1], allowance)
+    guess = None if spans else _LIKE_A_BOUNDARY.search(source, body, end)
+    if guess:
+        spans = _split(source, body, end, b"--" + guess[1], allowance)
     children = tuple(_read(source, start, stop, depth + 1, allowance) for start, stop in spans)
-    return Part(source, begin, body, end, headers, type_, children, is_guessed=bool(found))
+    part = Part(source, begin, body, end, headers, type_, children, is_guessed=bool(guess))
+    return replace(part, before=_before(part, guess.start()), behind=_behind(part)) if guess else part
+
+
+def _before(part: Part, first: int) -> bytes:
+    """Return what stands before the guessed boundary at `first`, unless a mail program wrote it."""
+    words = part.source[part.body_begin : first].strip()
+    return b"" if _ANNOUNCEMENT.fullmatch(words) else words
+
+
+def _behind(part: Part) -> bytes:
+    """Return what stands behind the line that closes guessed parts."""
+    last = part.children[-1].end if part.children else part.body_begin
+    return part.source[last : part.end].lstrip().partition(b"\n")[2].strip()
 
 
 def _find_body(source: bytes, begin: int, end: int, allowance: Allowance) -> tuple[int, int]:
     """Return the ends of the header lines and of the empty line after them."""
-    at = begin
+    at, in_front = begin, True
     while at < end:
         newline = source.find(b"\n", at, min(end, at + allowance.header_bytes + 1))
         # Some programs fold a header before a parameter and leave out the blank that RFC 5322, 2.2.3, wants.
         is_fold = source.endswith((b";\n", b";\r\n"), begin, at) and _LOST_FOLD.match(source, at, end)
-        if not _HEADER_LINE.match(source, at, end) and not is_fold:
+        in_front = in_front and bool(_MBOX_LINE.match(source, at, end))
+        if not in_front and not is_fold and not _HEADER_LINE.match(source, at, end):
             is_empty = source[at : min(at + 2, end)] == b"\r\n" or source[at : at + 1] == b"\n"
             return at, newline + 1 if is_empty else at
         line_end = newline + 1 if newline >= 0 else end

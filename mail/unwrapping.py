@@ -22,7 +22,7 @@ from mail.layers import (
     sessions_of,
     within,
 )
-from mail.mime import read_content
+from mail.mime import GUESSED_PARTS, read_content
 from mail.parts import Part, read_parts
 from mail.protected import unwrap_message
 from mail.protection import Kind, protection
@@ -41,21 +41,23 @@ def take_off(part: Part, opener: Opener, depth: int = 0) -> Layers:
 
     Raises Unopenable when a decrypted payload breaks a limit.
     """
-    wrapper = part
-    while (kind := protection(part)) is None and len(part.children) == 1:
+    wrapper, is_guessed = part, part.is_guessed
+    while (kind := protection(part)) is None and len(part.children) == 1 and not part.before + part.behind:
         part = part.children[0]
+        is_guessed |= part.is_guessed
     if kind is None:
         return _take_off_below(wrapper, opener, depth)
     if depth >= MOST_LAYERS:
         return not_opened(kind, too_deep=True)
-    return _TAKE_OFF[kind](part, opener, depth)
+    layers = _TAKE_OFF[kind](part, opener, depth)
+    return replace(layers, problems=(GUESSED_PARTS, *layers.problems)) if is_guessed else layers
 
 
 def _take_off_encryption(part: Part, opener: Opener, depth: int) -> Layers:
     form = "pgp/mime encrypted"
     is_mixed_up = part.type != "multipart/encrypted"
     is_built = is_mixed_up or [child.type for child in part.children] == _ENCRYPTED_PARTS
-    if not is_built or b"version: 1" not in part.children[-2].content().lower():
+    if not is_built or part.before or part.behind or b"version: 1" not in part.children[-2].content().lower():
         shut = read_content(replace(part, type="multipart/mixed"))
         broken = Encryption(EncryptionState.BROKEN, "malformed")
         return Layers(form, broken, outside=(shut,), problems=(_MALFORMED,))
@@ -81,7 +83,7 @@ def _take_off_file(part: Part, opener: Opener, depth: int) -> Layers:
 def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
     form = "pgp/mime signed"
     is_whole = len(part.children) == 2 and part.children[1].type == "application/pgp-signature"  # noqa: PLR2004
-    if not is_whole:
+    if not is_whole or part.before or part.behind:
         bad = Signature(SignatureState.BAD, None, detail="malformed")
         inner = _take_off_below(replace(part, type="multipart/mixed"), opener, depth + 1)
         inner = _without_claims(inner, part, (bad,))

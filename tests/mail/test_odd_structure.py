@@ -5,7 +5,7 @@ import pytest
 
 from desk.opened import EncryptionState, Opened
 from mail.opening import open_letter
-from tests.mail.people import Desk, Person, entity, headers, multipart
+from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart
 
 ATTACHED = "Content-Disposition: attachment"
 TOLD_APART = "The letter's parts are not marked as it says; they were told apart all the same."
@@ -29,6 +29,35 @@ def test_parts_are_told_apart_also_by_another_boundary_than_was_said(desk: Desk,
     said = letter.replace(b'multipart/mixed; boundary="=-limit"', type_.encode(), 1)
     opened = opened_by(desk, said)
     assert (opened.text, names(opened), opened.problems) == ("words", ["a.png"], (TOLD_APART,))
+
+
+def test_words_around_guessed_parts_are_shown(desk: Desk) -> None:
+    parts = multipart(
+        "multipart/mixed", entity("words"), entity("x", ATTACHED, type_="image/png; name=a.png")
+    )
+    body = parts.partition(b"\r\n\r\n")[2]
+    for end in (b"", b"\r\nthe end\r\n"):
+        opened = opened_by(desk, b"Content-Type: multipart/mixed\r\n\r\nMy log:\r\n" + body + end)
+        assert opened.text.split() == ["My", "log:", "words", *end.decode().split()]
+        assert (names(opened), opened.problems) == (["a.png"], (TOLD_APART,))
+
+
+def test_what_mail_programs_write_before_guessed_parts_is_not_shown(desk: Desk) -> None:
+    body = multipart("multipart/mixed", entity("words"), entity("more")).partition(b"\r\n\r\n")[2]
+    told = b"This is a multi-part message in MIME format.\r\n"
+    assert opened_by(desk, b"Content-Type: multipart/mixed\r\n\r\n" + told + body).text == "words\n\nmore"
+
+
+def test_under_a_protection_too_it_is_told_that_parts_were_guessed(desk: Desk, alice: Person) -> None:
+    letter = encrypted(alice.encrypt(entity("sealed"), desk.public))
+    said = letter.replace(b'boundary="=-sealed"', b"boundary=other", 1)
+    opened = opened_by(desk, said)
+    assert (opened.text, opened.encryption.state) == ("sealed", EncryptionState.OK)
+    assert opened.problems == (TOLD_APART,)
+    for words in (said.replace(b"\r\n\r\n", b"\r\n\r\nEVIL\r\n", 1), said + b"EVIL\r\n"):
+        opened = opened_by(desk, words)
+        assert (opened.text, opened.encryption.state) == ("", EncryptionState.BROKEN)
+        assert "EVIL" in opened.unprotected_text
 
 
 def test_words_between_dashes_are_no_boundary(desk: Desk) -> None:
@@ -68,6 +97,22 @@ def test_text_files_in_the_form_that_is_not_shown_are_kept(desk: Desk) -> None:
     rich = multipart("multipart/mixed", entity("<p>hi", type_="text/html"), file, boundary="=-rich")
     opened = opened_by(desk, multipart("multipart/alternative", entity("hi"), rich))
     assert (opened.text, names(opened)) == ("hi", ["notes.txt"])
+
+
+def test_what_looks_like_a_command_of_enriched_text_stays_in_markdown(desk: Desk) -> None:
+    part = entity("Type <enter> and List<String>", type_="text/markdown")
+    assert opened_by(desk, multipart("multipart/mixed", part)).text == "Type <enter> and List<String>"
+
+
+def test_a_line_that_begins_with_from_ends_the_headers(desk: Desk) -> None:
+    for line in ("From here on it fails", ">From here on it fails"):
+        assert opened_by(desk, f"X-Odd: yes\r\n{line}\r\nagain".encode()).text == f"{line}\nagain"
+
+
+def test_lines_of_mailbox_files_before_the_headers_are_left_out(desk: Desk) -> None:
+    lines = b"From kim Thu Jan  1 00:00:00 2026\n>From kim Thu Jan  1 00:00:00 2026\n"
+    opened = open_letter(lines + b"From: kim@user.example\n\nwords", desk.keyring)
+    assert (opened.headers.sender, opened.text) == ("kim@user.example", "words")
 
 
 def test_enriched_text_and_markdown_are_words(desk: Desk) -> None:
