@@ -88,7 +88,9 @@ def read_parts(raw: bytes) -> Part:
     return _read(raw, 0, len(raw), 0, Allowance())
 
 
-def _read(source: bytes, begin: int, end: int, depth: int, allowance: Allowance) -> Part:
+def _read(
+    source: bytes, begin: int, end: int, depth: int, allowance: Allowance, *, in_digest: bool = False
+) -> Part:
     allowance.spend_part(depth)
     headers_end, body = _find_body(source, begin, end, allowance)
     headers = HeaderBlock(source[begin:headers_end])
@@ -96,6 +98,8 @@ def _read(source: bytes, begin: int, end: int, depth: int, allowance: Allowance)
     # Quotation marks, or no semicolon before the parameters: the type is there all the same.
     read = _TYPE.match(type_.strip("\"' "))
     type_ = read[1] if read else "text/plain"
+    if in_digest and not headers.raw("content-type"):
+        type_ = "message/rfc822"  # RFC 2046, 5.1.5
     boundary = headers.params("content-type").get("boundary", "").rstrip()
     if not type_.startswith("multipart/"):
         return Part(source, begin, body, end, headers, type_)
@@ -104,7 +108,10 @@ def _read(source: bytes, begin: int, end: int, depth: int, allowance: Allowance)
     guess = None if spans else _LIKE_A_BOUNDARY.search(source, body, end)
     if guess:
         spans = _split(source, body, end, b"--" + guess[1], allowance)
-    children = tuple(_read(source, start, stop, depth + 1, allowance) for start, stop in spans)
+    in_digest = type_ == "multipart/digest"
+    children = tuple(
+        _read(source, start, stop, depth + 1, allowance, in_digest=in_digest) for start, stop in spans
+    )
     part = Part(source, begin, body, end, headers, type_, children, is_guessed=bool(guess))
     return replace(part, before=_before(part, guess.start()), behind=_behind(part)) if guess else part
 

@@ -175,3 +175,12 @@ def test_a_type_that_is_written_oddly_counts(desk: Desk, type_: str) -> None:
 def test_what_is_no_type_is_text(desk: Desk) -> None:
     for type_ in ("text", "application//pdf", "a/b/c", "=?utf-8?q?x?="):
         assert opened_by(desk, entity("words", type_=type_)).text == "words"
+
+
+def test_what_names_no_type_in_a_digest_is_a_mail(desk: Desk) -> None:
+    mails = [f"\r\nFrom: {who}@user.example\r\n\r\nI am {who}.".encode() for who in ("bob", "kim")]
+    digest = multipart("multipart/digest", *mails, entity("The end."), boundary="=-digest")
+    opened = opened_by(desk, multipart("multipart/mixed", entity("Two mails."), digest))
+    assert opened.text == "Two mails.\n\nThe end."
+    assert [one.type for one in opened.attachments] == ["message/rfc822"] * 2
+    assert opened.attachments[0].content.endswith(b"I am bob.")
