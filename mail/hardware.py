@@ -10,7 +10,7 @@ from mail.headers import safe_text_line
 _SLOT = re.compile(r"(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] ")
 _PCI = re.compile(
     r"^(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7] [^\[\n]{1,200}\[([0-9a-f]{4})\]: [^\n]{0,400}?"
-    r"\[([0-9a-f]{4}:[0-9a-f]{4})\](?: \(rev [0-9a-f]{2}\))?(?: \(prog-if [^)\n]*\))?$",
+    r"\[([0-9a-f]{4}:[0-9a-f]{4})\](?: \(rev [0-9a-f]{2}\))?(?: \(prog-if [^)\n]{0,200}\))?$",
     re.MULTILINE,
 )
 # The kernel's own words, for the releases before 2018 whose lspci named no ids.

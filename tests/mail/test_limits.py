@@ -134,6 +134,7 @@ def test_no_html_is_slow_or_swallows_what_comes_before(html: str) -> None:
         "Subject: x\nFrom: " + "a." * 500_000 + "@b",
         "Subject: x\n\n======= content of /proc/cmdline =======\n" + "===== listing of x ====\n" * 100_000,
         SECTIONS + "00:00.0 " + "[0280]: [8086:095b" * 50_000,
+        SECTIONS + "00:00.0 x " + "[0280]: " * 25 + "[8086:095b] (prog-if " * 50_000,
         "Subject: x\n\n" + "-----BEGIN PGP PUBLIC KEY BLOCK-----\n" * 50_000,
     ],
 )
