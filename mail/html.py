@@ -2,6 +2,7 @@
 """HTML mail as plain text: links show where they lead, nothing is fetched, nothing is rendered."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,10 @@ _BLOCKS = frozenset(
     {"address", "article", "aside", "body", "center", "dd", "div", "dl", "dt", "fieldset", "figure", "footer"}
     | {"form", "header", "main", "nav", "section", "tr"}
 )
-_OPENING = re.compile(r"<[a-zA-Z]")
+_BEGIN_OR_END = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
+_VOID = frozenset(
+    {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+)
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _UNCLOSED = 5000
 """Elements left open, past which parsing takes quadratic time and the tags are only cut out."""
@@ -59,7 +63,7 @@ def html_to_text(html: str) -> str:
     scripts, styles and what is not displayed are dropped; quotations get ">" before each line.
     """
     html = html[:HTML_CHARS]
-    if len(_OPENING.findall(html)) - html.count("</") > _UNCLOSED:
+    if _is_too_deep(html):
         return _BLANKS.sub(" ", _TAG.sub(" ", html)).strip()
     # Imported here: a desk that gets no HTML mail need not hold the parser in memory.
     from selectolax.lexbor import LexborHTMLParser  # noqa: PLC0415
@@ -67,6 +71,19 @@ def html_to_text(html: str) -> str:
     root = LexborHTMLParser(html).root
     words = "".join(_words(root)) if root is not None else ""
     return _laid_out(words)
+
+
+def _is_too_deep(html: str) -> bool:
+    """Count what is open: the end of an element that is not open closes nothing."""
+    depth, opened = 0, Counter[str]()
+    for slash, given in _BEGIN_OR_END.findall(html):
+        name = given.lower()
+        change = 0 if name in _VOID else -min(1, opened[name]) if slash else 1
+        opened[name] += change
+        depth += change
+        if depth > _UNCLOSED:
+            return True
+    return False
 
 
 def _laid_out(words: str) -> str:

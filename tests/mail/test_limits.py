@@ -115,6 +115,8 @@ def test_of_fields_that_come_again_and_again_the_first_are_read() -> None:
         "<a href=x>" * 25_000,
         "<a href=x>" + "<div>" * 20_000,
         "<p><b>" * 40_000,
+        "<b></p>" * 35_000,
+        "<svg></x>" * 25_000,
         "<table><tr><td>" * 15_000,
         "<b " * 80_000,
         "&" * 250_000,
