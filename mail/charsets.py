@@ -2,7 +2,11 @@
 """From bytes to characters, also where a letter says a false charset, or none (RFC 2045, 5.2)."""
 
 import codecs
+import contextlib
 import re
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 from mail.jis import decode_jis, looks_like_jis
 from mail.scripts import guess
@@ -10,6 +14,8 @@ from mail.scripts import guess
 _LIE = (LookupError, ValueError)
 _SAMPLE = 4096
 """Bytes from which a charset is guessed."""
+_MOST_SAMPLED = 64 * 1024
+"""Bytes of one letter from which charsets are guessed; each takes some microseconds."""
 _UNFIT = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 """Codecs that are no charsets of mail; the first two take quadratic time."""
 _MEANT = {
@@ -78,6 +84,37 @@ _PAGES = (
 """Code pages and languages in Latin script; in doubt the first counts."""
 _SURELY = 0.25
 """How much likelier another page's language must be than those of Windows-1252."""
+
+
+@dataclass
+class _Patience:
+    """How many bytes may still be looked at to guess a charset."""
+
+    left: int = _MOST_SAMPLED
+
+
+_patience: ContextVar[_Patience | None] = ContextVar("patience", default=None)
+
+
+@contextlib.contextmanager
+def guessing_for_one_letter() -> Iterator[None]:
+    """Guess no charsets any more, within the block, once much was looked at: a letter may have many texts.
+
+    What comes then is read as what it says, or as Windows-1252.
+    """
+    before = _patience.set(_Patience())
+    try:
+        yield
+    finally:
+        _patience.reset(before)
+
+
+def _is_patient(sample: bytes) -> bool:
+    patience = _patience.get()
+    if patience is None:
+        return True
+    patience.left -= len(sample)
+    return patience.left >= 0
 
 
 def decode(content: bytes, charset: str = "") -> tuple[str, bool]:
@@ -167,6 +204,8 @@ def _guess(content: bytes, name: str) -> str:
     sample = _whole_words(content)
     if name in _LATIN and not _is_of_other_script(sample):
         return content.decode(name, "replace")
+    if not _is_patient(sample):
+        return content.decode(name or "cp1252", "replace")
     latin = _latin_page(sample) if _is_latin(sample) else ""
     found = latin or guess(sample) or _other_page(sample) or name or "cp1252"
     try:

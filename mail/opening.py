@@ -7,6 +7,7 @@ from desk.house import Relay
 from desk.opened import Automatic, Bounce, Opened, WhisperBack
 from mail.automatic import is_complaint, is_unanswerable, loop_marks, why_automatic
 from mail.bounces import read_bounce
+from mail.charsets import guessing_for_one_letter
 from mail.headers import HeaderBlock
 from mail.identity import identity
 from mail.language import detect
@@ -28,6 +29,7 @@ _UNPROTECTED = (
 _UNNAMED = "The list that relayed the letter names no sender whose address can be read."
 
 
+@guessing_for_one_letter()
 def open_letter(
     raw: bytes,
     keyring: Keyring,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.charsets import decode
+from mail.charsets import decode, guessing_for_one_letter
 from mail.flowed import unflow
 from mail.headers import HeaderBlock, safe_header
 from mail.readable import readable
@@ -183,3 +183,15 @@ def test_flowed_lines_are_joined(text: str, whole: str) -> None:
 
 def test_delsp_joins_without_a_blank() -> None:
     assert unflow("日本 \n語\n", delete_space=True) == "日本語\n"
+
+
+def test_of_one_letter_only_so_many_bytes_are_looked_at_to_guess_charsets() -> None:
+    words = "Здравствуйте, не работает сеть. ".encode("koi8-r") * 60
+    with guessing_for_one_letter():
+        texts = [decode(words)[0] for _ in range(50)]
+        assert decode(words, "cp1251")[0] == words.decode("cp1251")
+    assert texts[0].startswith("Здравствуйте")
+    assert texts[-1] == words.decode("cp1252", "replace")
+    # The next letter has patience of its own.
+    with guessing_for_one_letter():
+        assert decode(words)[0] == texts[0]
