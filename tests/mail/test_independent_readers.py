@@ -38,11 +38,11 @@ async def answered(office: Office, server: Catcher, letter: bytes) -> bytes:
 
 
 def letter_of(alice: Person, desk: Desk) -> bytes:
-    """Return a letter that is encrypted, with a subject that only the desk can read."""
+    """Return an encrypted letter that names its writer and has a subject that only the desk can read."""
     key = multipart("multipart/mixed", entity("secret"), entity(alice.public.decode(), type_=KEY))
     protected = key.replace(b"multipart/mixed;", b'multipart/mixed; protected-headers="v1";', 1)
     inner = EmailMessage(policy=policy.SMTP)
-    inner["Subject"] = SUBJECT
+    inner["From"], inner["Subject"] = alice.address, SUBJECT
     fields = inner.as_bytes().removesuffix(b"\r\n")
     return headers(alice.address, "...") + encrypted(alice.encrypt(fields + protected, desk.public))
 

@@ -20,7 +20,9 @@ async def letter_comes(desk: Office, alice: Person) -> tuple[str, str]:
     key = entity(alice.public.decode(), type_="application/pgp-keys")
     queue = (SAMPLES / "TEST-ONLY-helpdesk-public-key.asc").read_bytes()
     alice.gpg("--import", data=queue)
-    sealed = alice.encrypt(multipart("multipart/mixed", entity("Which form is it?"), key), queue)
+    fields = f"From: {alice.address}\r\nSubject: A form\r\n".encode()
+    inner = multipart('multipart/mixed; hp="cipher"', entity("Which form is it?"), key)
+    sealed = alice.encrypt(fields + inner, queue)
     await desk.deliver(headers(alice.address, "...") + encrypted(sealed), sender=alice.address)
     announcement = await desk.announced(1)
     return announcement.room_id, announcement.event_id
@@ -66,7 +68,7 @@ async def test_files_of_two_clients_leave_and_others_do_not(tmp_path: Path, syna
             mail = await desk.catcher.wait_for(1)
             await desk.hears("The answer has left", thread=thread)
         message = opened(alice, mail.content)
-    assert message["Subject"] == "Re: [#1] ..."
+    assert message["Subject"] == "Re: [#1] A form"
     body = message.get_body()
     assert body is not None
     assert "> Which form is it?\n\nThis one.\n" in body.get_content().replace("\r\n", "\n")
