@@ -2,11 +2,12 @@
 """Somebody else's ciphertext in a stranger's mail: whom the desk takes for its writer."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from desk.letter_facts import writer_of
-from desk.opened import EncryptionState, Opened
+from desk.opened import EncryptionState, Opened, Signature, SignatureState
 from mail.opening import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, person, signed
 
@@ -65,3 +66,19 @@ def test_what_a_stranger_puts_around_a_ciphertext_names_no_writer(
     assert "My secret." in found.text
     assert found.encryption.state is EncryptionState.OK
     assert writer_of(found) == ""
+
+
+@pytest.mark.parametrize("state", ["bad", "revoked-key", "partial", "good-other-sender"])
+def test_a_signature_that_is_not_the_writer_s_outweighs_the_name_beside_it(
+    desk: Desk, alice: Person, state: str
+) -> None:
+    sealed = encrypted(alice.encrypt(named(alice.address), desk.public))
+    found = opened(desk, headers(alice.address, "[...]") + sealed)
+    assert writer_of(replace(found, signatures=(Signature(SignatureState("unknown-key"), None),))) != ""
+    assert writer_of(replace(found, signatures=(Signature(SignatureState(state), None),))) == ""
+
+
+def test_of_several_protected_parts_none_names_the_writer_of_all(desk: Desk, alice: Person) -> None:
+    sealed = encrypted(alice.encrypt(named(alice.address), desk.public))
+    found = opened(desk, headers(alice.address, "[...]") + sealed)
+    assert writer_of(replace(found, form=f"{found.form} + pgp/mime signed")) == ""
