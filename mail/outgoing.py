@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from desk.delivery import Delivered, Impossible, Later, Outcome, Overtaken, Parcel, Unclear
+from desk.details import read_details
 from desk.house import House, Queue
 from desk.policy import IN_CLEAR, Path, Protection
 from desk.replies import locked, overtaken, path_of, protection_now
@@ -94,8 +95,8 @@ class MailSender:
         # What leaves in clear on demand does not even tell which mails it follows.
         alone = path_of(message) in IN_CLEAR
         said = [each for each in await unit.messages.of(ticket) if each.id != message.id and not alone]
-        heard = fit_ids([each.message_id for each in said if each.kind is MessageKind.IN])
-        public = [each for each in said if each.kind is MessageKind.IN or each.state in _SAID]
+        heard = fit_ids([each.message_id for each in said if _is_of_contact(each)])
+        public = [each for each in said if _is_of_contact(each) or each.state in _SAID]
         return OutgoingLetter(
             sender=queue.address,
             sender_name=queue.role_name,
@@ -158,6 +159,11 @@ class MailSender:
                 raise _Withdrawn(Overtaken())
             row.state = OutboxState.SENDING
             message.state = ReplyState.SENDING
+
+
+def _is_of_contact(message: Message) -> bool:
+    """Which letters others sent into the ticket is not told: their Message-IDs say where they write from."""
+    return message.kind is MessageKind.IN and bool(read_details(message).get("from_contact"))
 
 
 async def _files(unit: Unit, message: Message) -> tuple[EnclosedFile, ...]:

@@ -293,6 +293,24 @@ async def test_the_address_to_answer_to_leads_to_the_ticket(office: Office, serv
     assert (second.state, second.ticket_id) == (LetterState.FOLLOW_UP, first.ticket_id)
 
 
+async def test_the_user_does_not_learn_which_letters_others_sent_into_the_ticket(
+    office: Office, server: MailServer
+) -> None:
+    first = await office.take_in(headers("bob@user.example") + entity("hi"))
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(first.ticket_id or 0)
+        assert ticket is not None
+        token = unit.vault.reply_token(ticket.ref)
+    other = headers("kim@other.example").replace(b"m1@user.example", b"m2@workplace.example")
+    second = await office.take_in(other + entity("I know more"), token=token)
+    assert (second.state, second.ticket_id) == (LetterState.FOLLOW_UP, first.ticket_id)
+    await answer(office, first.ticket_id or 0, WORDS)
+    await deliver(office, server)
+    mail = parse(server.caught[0].content)
+    assert (mail["In-Reply-To"], mail["References"]) == ("<m1@user.example>", "<m1@user.example>")
+    assert b"workplace" not in server.caught[0].content
+
+
 async def test_our_answer_that_comes_back_is_dropped(office: Office, server: MailServer) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
     await answer(office, letter.ticket_id or 0, WORDS)
