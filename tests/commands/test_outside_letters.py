@@ -96,7 +96,8 @@ async def test_one_for_no_queue_needs_a_queue_to_be_released_into(desk: Desk):
     async with desk.units() as unit:
         assert await unit.letters.raw(await unit.letters.get(1)) == b"raw"
         assert await unit.outside.of(1) is None
-    assert await wishes(desk) == []
+    [lying] = await wishes(desk)
+    assert lying.wish is Wish.PUT_AWAY
 
 
 async def test_a_ticket_that_is_named_says_for_which_queue_it_is(desk: Desk):
