@@ -40,6 +40,7 @@ async def list_aside(context: Context) -> Reply:
 async def show(context: Context, letter: QuarantinedLetter) -> Reply:
     """Show a letter's headers and text, decrypted, or why it cannot be opened and the raw letter as a file.
 
+    Also an automatic answer or a bounce of which a ticket's thread was told.
     Of a letter that lies in a mailbox outside: why it was not taken in, its size, and where it is.
 
     !quarantine show 7

@@ -7,6 +7,7 @@ from desk import previews
 from desk.arrival import Arrival, Desk, Verdict
 from desk.opened import Bounce, Fate, Opened
 from desk.posting import say_in_thread, show_state
+from desk.quarantine import hint_of
 from desk.replies import locked
 from storage.models import Message, Ticket
 from storage.sealing import address_tag
@@ -53,7 +54,7 @@ _SUBJECTS = {
 async def take_in(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Tell a bounce in the thread of the mail it answers; None when it answers none of ours.
 
-    What is in it stays unread: anybody can write one, and it may return what must not stand in the thread.
+    Its text is shown on demand alone: anybody can write one, and it may return what must not stand in the thread.
     A forged one changes no more than what the preview and `!left` show.
     """
     found = await _answered(desk, arrival)
@@ -70,7 +71,8 @@ async def take_in(desk: Desk, arrival: Arrival) -> Verdict | None:
     told = _told(fates)
     if message is not None and fates and all(fate.action == _FAILED for fate in fates):
         await _not_delivered(desk, message, told)
-    words = f"{_which(message)} was reported as {told}." if told else "A bounce came back for this ticket."
+    unread = f"A bounce came back for this ticket. {hint_of(arrival.letter)}"
+    words = f"{_which(message)} was reported as {told}." if told else unread
     await say_in_thread(desk.unit, desk.world, ticket, words)
     await show_state(desk.unit, desk.world, ticket)
     return LetterState.FOLLOW_UP, "bounce"

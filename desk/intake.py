@@ -134,11 +134,13 @@ async def _put_aside(desk: Desk, arrival: Arrival, reason: str, *, claims: Ticke
 async def _note_automatic(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
     """An auto-reply is told in the thread; it does not count as the user's word.
 
-    Its text is not shown: anybody can send one, and what was decrypted must not stand in the thread.
+    Its text is shown on demand alone: anybody can send one, and what was decrypted does not go into the thread
+    by itself.
     """
     arrival.letter.ticket_id = ticket.id
     ticket.confidential = ticket.confidential or is_confidential(arrival.opened)
-    await say_in_thread(desk.unit, desk.world, ticket, "An automatic answer came back for this ticket.")
+    words = f"An automatic answer came back for this ticket. {quarantine.hint_of(arrival.letter)}"
+    await say_in_thread(desk.unit, desk.world, ticket, words)
 
 
 async def _add_to(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:

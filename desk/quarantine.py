@@ -23,6 +23,8 @@ SHOW = "quarantine.show"
 """The kind of outbox row that has a letter opened and shown, without taking it in."""
 LARGEST_FILE = 500_000
 """Bytes of a letter that cannot be opened and still goes into the room as a file."""
+TOLD = frozenset({"auto-reply", "bounce", "complaint"})
+"""Reasons of letters of which a ticket's thread hears, and that are shown and taken in only on demand."""
 
 
 async def put_aside(desk: Desk, letter: Letter, reason: str, *, claims: Ticket | None = None) -> None:
@@ -44,17 +46,42 @@ async def in_sight(unit: Unit, room: Room) -> Sequence[Aside]:
 
 
 async def seen_from(unit: Unit, room: Room, number: int) -> Letter:
-    """Return a letter in quarantine that no other unit can change meanwhile.
+    """Return a letter in quarantine, or told in its ticket, that no other unit can change meanwhile.
 
     Raises Refusal when there is none of this number, or none that this room may see.
     """
     letter = await unit.letters.get(number, lock=True)
-    is_here = letter is not None and room.purpose is not RoomPurpose.DISPOSABLE
-    if is_here and room.purpose is RoomPurpose.QUEUE:
-        is_here = letter is not None and letter.queue == room.queue
-    if letter is None or not is_here or letter.state is not LetterState.QUARANTINED:
+    if letter is None or not await _is_seen_from(unit, room, letter):
         raise Refusal(f"No letter {number} is in quarantine here. `!quarantine list` names those that are.")
     return letter
+
+
+async def _is_seen_from(unit: Unit, room: Room, letter: Letter) -> bool:
+    """What is told in a ticket is seen where that ticket is worked on."""
+    if room.purpose is RoomPurpose.DISPOSABLE:
+        return False
+    if letter.state is LetterState.QUARANTINED:
+        queue = letter.queue
+    elif letter.state is LetterState.FOLLOW_UP and letter.reason in TOLD:
+        ticket = await unit.tickets.get(letter.ticket_id or 0)
+        queue = ticket.queue if ticket is not None else letter.queue
+    else:
+        return False
+    return room.purpose is RoomPurpose.OPERATORS or room.queue == queue
+
+
+def hint_of(letter: Letter) -> str:
+    """Return how to look at a letter that is told in its ticket alone: a program may be a person after all."""
+    number = letter.id
+    return (
+        f"`!quarantine show {number}` shows it; `!quarantine release {number}` takes it in, where a person "
+        "wrote it."
+    )
+
+
+def _place_of(letter: Letter) -> str:
+    is_told = letter.state is LetterState.FOLLOW_UP
+    return f"told in ticket {letter.ticket_id}" if is_told else "in quarantine"
 
 
 def line_of(letter: Aside, now: dt.datetime) -> str:
@@ -99,7 +126,7 @@ async def show(unit: Unit, world: World, row_id: int, found: Opened | str) -> No
 
 
 def _shown(letter: Letter, found: Opened | str, raw: bytes, now: dt.datetime) -> Say:
-    heading = f"Letter {letter.id}, in quarantine, {ago(letter.received_at, now)} old: {letter.reason}"
+    heading = f"Letter {letter.id}, {_place_of(letter)}, {ago(letter.received_at, now)} old: {letter.reason}"
     name = f"letter-{letter.id}"
     if isinstance(found, Opened):
         shown = show_letter(found, f"{name}.txt", heading)
@@ -187,7 +214,7 @@ async def drop(unit: Unit, world: World, letter: Letter, agent: str) -> str:
     """
     letter.state, letter.reason = (
         LetterState.DROPPED,
-        f"dropped by {agent}; was in quarantine: {letter.reason}",
+        f"dropped by {agent}; was {_place_of(letter)}: {letter.reason}",
     )
     letter.raw_sealed = letter.mail_from_sealed = letter.wrapped_key = None
     await asking.answer(unit, world, letter)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Letters in quarantine: who sees them, and what becomes of them at a word."""
 
+from dataclasses import replace
+
 import pytest
 
 from desk import arrival, intake
@@ -99,6 +101,36 @@ async def test_a_released_letter_becomes_a_ticket_whatever_it_is(desk: Desk):
     assert letter.reason == f"released from quarantine by {BEN}"
     assert [each.text for each in await desk.messages(1)] == ["I am away."]
     assert await adds_up(desk) == {LetterState.TICKET: 1}
+
+
+@pytest.mark.parametrize("why", [Automatic.AUTO_REPLY, Automatic.BOUNCE])
+async def test_what_a_thread_was_told_of_is_shown_and_taken_in_where_its_ticket_is(desk: Desk, why: Automatic):
+    """A program is known by signs that a person's letter can have, too: it must not be out of reach."""
+    ticket = await desk.ticket(queue="fr")
+    number = await comes(desk)
+    async with desk.units() as unit:
+        letter = await unit.letters.get(number)
+        letter.reply_tag = (await unit.tickets.get(ticket)).reply_tag
+    words = "My landlord reads my mail."
+    await take_in(desk, number, replace(AWAY, text=words, automatic=why))
+    assert (await look(desk, number)).state is LetterState.FOLLOW_UP
+    told = [say_from_json(row.payload).text for row in await desk.rows("say")][-1]
+    assert f"`!quarantine show {number}` shows it" in told
+    assert words not in told
+    assert (await desk.say("!quarantine show 1", where="en")).startswith("No letter 1 is in quarantine here")
+    assert await desk.say("!quarantine list", where="ops") == "Nothing is in quarantine."
+    assert await desk.say("!quarantine show 1", where="fr") == "Letter 1 is being opened."
+    async with desk.units() as unit:
+        [row] = [each for each in await desk.rows() if each.kind == SHOW]
+        await show(unit, desk.world, row.id, replace(AWAY, text=words, automatic=why))
+    shown = [say_from_json(each.payload) for each in await desk.rows("say")][-1]
+    assert shown.text.startswith(f"Letter 1, told in ticket 1, 0 min old: {why.value}")
+    assert words in shown.quote
+    said = await desk.say("!quarantine release 1", where="fr")
+    assert said == "Letter 1 is opened again and goes to ticket 1."
+    await take_in(desk, number, replace(AWAY, text=words, automatic=why))
+    assert [each.text for each in await desk.messages(1)][-1] == words
+    assert (await adds_up(desk))[LetterState.FOLLOW_UP] == 1
 
 
 @pytest.mark.parametrize("where", ["#1", "1"])
