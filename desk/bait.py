@@ -45,7 +45,7 @@ async def refuse_what_became_bait(unit: Unit, draft: Message) -> None:
             raise Refusal(f"Not sent: it quotes what must not be quoted. {_sentence(why)} {_ANEW}")
     if letters and known.get("tells_subject") and hides_subject(letters[0]):
         raise Refusal(
-            f"Not sent: its subject is that of a letter whose ciphertext came more than once. {_ANEW}"
+            f"Not sent: its subject is that of a letter that this address may not be able to read. {_ANEW}"
         )
 
 

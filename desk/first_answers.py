@@ -94,5 +94,5 @@ async def _keep(desk: Desk, ticket: Ticket, text: str) -> Message:
     )
     message.text = text
     message.subject = tagged(ticket.id, desk.house.queue(ticket.mailbox).role_name)
-    message.details = to_json({"path": Path.AUTOMATIC})
+    message.details = to_json({"path": Path.AUTOMATIC, "to": ticket.contact_tag})
     return await desk.unit.messages.add(message)

@@ -58,7 +58,7 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
         await _tell_override(unit, world, ticket, answer)
     draft = await _draft(unit, world, house, ticket, answer)
     draft.base_id = newest
-    add_details(draft, quote=answer.quotes, encrypted=protection.key is not None)
+    add_details(draft, quote=answer.quotes, encrypted=protection.key is not None, to=ticket.contact_tag)
     for file in files:
         file.message_id = draft.id
     await enclosures.list_on(unit, draft)
@@ -134,12 +134,23 @@ async def load_of(unit: Unit, draft: Message) -> Load:
 async def protection_now(unit: Unit, draft: Message, now: dt.datetime) -> Protection:
     """Return how a message is to be protected as things stand.
 
-    Raises Refusal as `protection_of`, and when it tells of a letter what must not be told any more, or
-    lacks a file.
+    Raises Refusal as `protection_of`, and when it tells of a letter what must not be told any more, would go
+    to another address than its preview said, or lacks a file.
     """
+    _refuse_other_contact(draft)
     await refuse_what_became_bait(unit, draft)
     await enclosures.refuse_incomplete(unit, draft)
     return await protection_of(unit, draft.ticket, now, path_of(draft), await load_of(unit, draft))
+
+
+def _refuse_other_contact(draft: Message) -> None:
+    """A letter that is opened again may tell whose it is: what was written to somebody else is not theirs."""
+    tag = draft.ticket.contact_tag
+    if read_details(draft).get("to", tag) != tag:
+        raise Refusal(
+            "Not sent: the ticket's address is another by now than when this was written. `!cancel` it, and "
+            "write it again."
+        )
 
 
 async def _hides_subject(unit: Unit, ticket: Ticket) -> bool:

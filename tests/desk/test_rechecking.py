@@ -8,12 +8,13 @@ import pytest
 
 from desk import arrival, intake
 from desk.details import read_details
+from desk.keys import keep
 from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
 from desk.posting import say_from_json
 from desk.rechecking import RECHECK, conclude, named, tell_of_new_key
 from storage.letters import NewLetter
 from storage.sealing import address_tag
-from storage.states import OutboxState
+from storage.states import KeyState, OutboxState
 from tests.desks import BEN, HOUSE, USER, Desk
 
 SHUT = Opened(
@@ -114,6 +115,25 @@ async def test_a_report_that_opens_says_whom_to_answer(desk: Desk, address: str 
     assert (ticket.contact, ticket.tails_version, ticket.whisperback_id) == (address, "6.9", "abc")
     tag = address_tag(desk.units.vault, address) if address else None
     assert ticket.contact_tag == tag
+
+
+async def test_an_answer_to_another_address_than_its_preview_said_does_not_leave(desk: Desk):
+    await came(desk)
+    report = WhisperBack(whisperback_id="abc", contact_email="kim@example.net")
+    async with desk.units() as unit:
+        for number, address in enumerate((USER, "kim@example.net"), start=1):
+            key = OfferedKey(str(number) * 40, "attached", b"key")
+            await keep(unit, desk.world, address_tag(unit.vault, address), key, KeyState.SEEN)
+    await desk.say("!reply Hello", ticket=1)
+    await recheck(desk, replace(OPEN, whisperback=report, sessions=("digest",)))
+    assert (await desk.look(1)).contact == "kim@example.net"
+    refused = "Not sent: the ticket's address is another by now than when this was written."
+    assert (await desk.say("!send", ticket=1)).startswith(refused)
+    assert not await desk.rows("mail")
+    await desk.say("!cancel", ticket=1)
+    await desk.say("!reply Hello", ticket=1)
+    assert await desk.say("!send", ticket=1) == ""
+    assert len(await desk.rows("mail")) == 1
 
 
 async def test_a_letter_whose_list_is_known_only_now_is_its_writer_s(desk: Desk):
