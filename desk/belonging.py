@@ -133,13 +133,17 @@ def _by_our_tag(arrival: Arrival) -> list[int]:
 async def _beside_own_letter(desk: Desk, arrival: Arrival) -> Belonging | None:
     """A letter that goes on from another letter of the same person, as when they answer their own.
 
-    It is no claim where somebody else's is named: anybody may answer what they got a copy of.
+    It is no claim where somebody else's is named: anybody may answer what they got a copy of. A ticket of
+    theirs comes first: with a token, anybody can put letters in their name into another.
     """
     headers = arrival.opened.headers
     before = (*headers.in_reply_to, *reversed(headers.references))
     named = dict.fromkeys(await _by_reference(desk, before, MessageKind.IN))
+    known: Ticket | None = None
     for number in await desk.unit.tickets.existing(named):
         ticket = await desk.unit.tickets.get(number, lock=True)
-        if ticket is not None and await is_party(desk.unit, ticket, _sender(arrival)):
+        if ticket is not None and is_contact(desk.unit, ticket, _sender(arrival)):
             return Belonging((number,), ticket, by_party=True)
-    return None
+        if known is None and ticket is not None and await is_party(desk.unit, ticket, _sender(arrival)):
+            known = ticket
+    return Belonging((known.id,), known, by_party=True) if known is not None else None

@@ -171,3 +171,13 @@ async def test_nobody_is_no_party(desk: Desk):
     await take_in(desk, replace(PLAIN, headers=Headers(message_id="<1@example.org>")))
     assert went(await take_in(desk, protected("[#1]", sender=""))) == CLAIMS
     assert [each.kind for each in await desk.messages(1)] == [MessageKind.IN]
+
+
+async def test_a_letter_in_somebody_s_name_draws_no_other_letter_of_theirs_into_a_ticket(desk: Desk):
+    """Whoever has a ticket of their own has its token, and can send a letter with anybody's From there."""
+    await take_in(desk, PLAIN)
+    await take_in(desk, wrote(number=2, sender=EVE))
+    forged = replace(PLAIN, text="Not the user's words.")
+    assert went(await take_in(desk, forged, token=await token_of(desk, 2))) == (LetterState.FOLLOW_UP, 2)
+    goes_on = wrote("One thing more.", number=3, in_reply_to=(PLAIN.headers.message_id,))
+    assert went(await take_in(desk, goes_on)) == FOLLOWS
