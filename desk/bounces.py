@@ -54,7 +54,7 @@ _SUBJECTS = {
 async def take_in(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Tell a bounce in the thread of the mail it answers; None when it answers none of ours.
 
-    Its text is shown on demand alone: anybody can write one, and it may return what must not stand in the thread.
+    Its text is shown on demand alone: anybody can write one, and it may return what must not stand there.
     A forged one changes no more than what the preview and `!left` show.
     """
     found = await _answered(desk, arrival)

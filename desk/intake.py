@@ -14,6 +14,7 @@ from desk.posting import announce, ping_duty, say_in_thread, show_state
 from desk.reports import tell_same
 from desk.verdicts import details_of, encryption_words
 from storage.models import Letter, Message, Ticket
+from storage.sealing import address_tag
 from storage.states import LetterState, MessageKind, Side
 from storage.tickets import NewTicket
 
@@ -75,13 +76,32 @@ async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
     One that was put aside counts for nothing: the other may bring what it lacked, as a token or a sender.
     """
     letter = arrival.letter
-    if arrival.same_tag is None:
-        return None
-    known = await desk.unit.letters.first_like(arrival.same_tag, besides=letter.id)
-    if known is None:
-        return None
-    letter.ticket_id = known.ticket_id
-    return LetterState.DROPPED, f"the same mail was delivered before, as letter {known.letter_id}"
+    alike = await desk.unit.letters.like(arrival.same_tag, besides=letter.id) if arrival.same_tag else ()
+    for known in alike:
+        if not await _is_withheld(desk, arrival, known.letter_id):
+            letter.ticket_id = known.ticket_id
+            return LetterState.DROPPED, f"the same mail was delivered before, as letter {known.letter_id}"
+    return None
+
+
+async def _is_withheld(desk: Desk, arrival: Arrival, letter_id: int) -> bool:
+    """Tell whether somebody who got the same mail may have sent it on first, to keep it from being answered.
+
+    They can do so as a program would, or with the token of a ticket that is not its writer's.
+    """
+    before = await desk.unit.letters.get(letter_id)
+    if before is None or before.released_by is not None:
+        return False
+    if before.reason in quarantine.TOLD:
+        return arrival.opened.automatic is None
+    ticket = await desk.unit.tickets.get(before.ticket_id or 0)
+    if ticket is None or arrival.letter.reply_tag == ticket.reply_tag:
+        return False
+    contact = contact_of(desk.house, arrival.opened)
+    if ticket.contact_tag == (address_tag(desk.unit.vault, contact) if contact else None):
+        return False
+    found = await belonging.find(desk, arrival)
+    return found is None or not found.is_sure or found.numbers != (ticket.id,)
 
 
 async def _tell_bounce(desk: Desk, arrival: Arrival) -> Verdict | None:
@@ -134,8 +154,7 @@ async def _put_aside(desk: Desk, arrival: Arrival, reason: str, *, claims: Ticke
 async def _note_automatic(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
     """An auto-reply is told in the thread; it does not count as the user's word.
 
-    Its text is shown on demand alone: anybody can send one, and what was decrypted does not go into the thread
-    by itself.
+    Its text is shown on demand alone: anybody can send one, and what was decrypted stays out of the thread.
     """
     arrival.letter.ticket_id = ticket.id
     ticket.confidential = ticket.confidential or is_confidential(arrival.opened)

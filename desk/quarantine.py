@@ -71,7 +71,7 @@ async def _is_seen_from(unit: Unit, room: Room, letter: Letter) -> bool:
 
 
 def hint_of(letter: Letter) -> str:
-    """Return how to look at a letter that is told in its ticket alone: a program may be a person after all."""
+    """Return how to look at a letter of which its ticket was told: a program may be a person after all."""
     number = letter.id
     return (
         f"`!quarantine show {number}` shows it; `!quarantine release {number}` takes it in, where a person "

@@ -52,7 +52,8 @@ class Copied:
 
 
 # Built once, as every letter asks so: to build it takes longer than to run it.
-_FIRST_LIKE = (
+_MOST_LIKE = 20
+_LIKE = (
     select(Letter.id, Letter.ticket_id)
     .where(
         Letter.same_tag == bindparam("tag"),
@@ -60,7 +61,7 @@ _FIRST_LIKE = (
         Letter.state.in_((LetterState.TICKET, LetterState.FOLLOW_UP)),
     )
     .order_by(Letter.id)
-    .limit(1)
+    .limit(_MOST_LIKE)
 )
 
 
@@ -185,10 +186,10 @@ class Letters:
             query = query.where(Letter.id < before)
         return await self._session.scalar(query) or 0
 
-    async def first_like(self, same_tag: str, *, besides: int) -> Copied | None:
-        """Return the first letter that went into a ticket and is the same mail as the letter `besides`."""
-        row = (await self._session.execute(_FIRST_LIKE, {"tag": same_tag, "besides": besides})).first()
-        return Copied(*row) if row is not None else None
+    async def like(self, same_tag: str, *, besides: int) -> Sequence[Copied]:
+        """Return letters that went into tickets and are the same mail as `besides`, oldest first."""
+        rows = await self._session.execute(_LIKE, {"tag": same_tag, "besides": besides})
+        return [Copied(*row) for row in rows]
 
     async def aside(self, queue: str | None) -> Sequence[Aside]:
         """Return the letters in quarantine, oldest first; of all queues when `queue` is None."""

@@ -104,7 +104,9 @@ async def test_a_released_letter_becomes_a_ticket_whatever_it_is(desk: Desk):
 
 
 @pytest.mark.parametrize("why", [Automatic.AUTO_REPLY, Automatic.BOUNCE])
-async def test_what_a_thread_was_told_of_is_shown_and_taken_in_where_its_ticket_is(desk: Desk, why: Automatic):
+async def test_what_a_thread_was_told_of_is_shown_and_taken_in_where_its_ticket_is(
+    desk: Desk, why: Automatic
+):
     """A program is known by signs that a person's letter can have, too: it must not be out of reach."""
     ticket = await desk.ticket(queue="fr")
     number = await comes(desk)

@@ -98,6 +98,38 @@ async def test_the_copy_with_the_token_counts_where_the_other_was_put_aside(offi
     assert again.state is LetterState.DROPPED
 
 
+@pytest.mark.parametrize("mail_from", ["eve@user.example", ""], ids=["a person", "the null sender"])
+async def test_who_has_a_copy_cannot_draw_the_mail_into_a_ticket_of_theirs(
+    office: Office, mail_from: str
+) -> None:
+    """Somebody in Cc can be faster than the writer's own server."""
+    own = await office.take_in(letter("eve@user.example", "Mine", entity("Hello.")))
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(own.ticket_id or 0)
+        assert ticket is not None
+        token = unit.vault.reply_token(ticket.ref)
+    raw = letter("kim@user.example", "Hi", entity("My words.")).replace(b"<m2@", b"<m3@")
+    sent_on = await office.keep(delivered(raw, "help@desk.example"), mail_from=mail_from, token=token)
+    await office.worker().work(sent_on)
+    assert (await office.letter(sent_on)).ticket_id == own.ticket_id
+    true = await office.take_in(delivered(raw, "help@desk.example"))
+    assert (true.state, true.ticket_id) == (LetterState.TICKET, (own.ticket_id or 0) + 1)
+    copy = await office.take_in(delivered(raw, "aide@desk.example"))
+    assert (copy.state, copy.ticket_id) == (LetterState.DROPPED, true.ticket_id)
+
+
+async def test_what_another_address_sends_to_two_of_ours_with_the_token_is_kept_once(office: Office) -> None:
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        token = unit.vault.reply_token(ticket.ref)
+    raw = letter("work@user.example", "Re: Hi", b"In-Reply-To: <m1@user.example>\r\n" + entity("More."))
+    first = await office.take_in(delivered(raw, "help@desk.example"), token=token)
+    copy = await office.take_in(delivered(raw, "aide@desk.example"))
+    assert (first.state, first.ticket_id) == (LetterState.FOLLOW_UP, 1)
+    assert (copy.state, copy.ticket_id) == (LetterState.DROPPED, 1)
+
+
 @pytest.mark.parametrize("mark", ["help@desk.example", "Help+token@desk.example"])
 async def test_what_has_our_mark_was_here_before(office: Office, mark: str) -> None:
     raw = letter("kim@user.example", "Hi", f"X-Loop: {mark}\r\n".encode() + entity("Hello."))
