@@ -9,7 +9,7 @@ from desk.ciphertexts import with_warning
 from desk.house import House
 from desk.keys import offer
 from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
-from desk.opened import Automatic, Bounce, Opened
+from desk.opened import Automatic, Bounce, EncryptionState, Opened
 from desk.posting import announce, ping_duty, say_in_thread, show_state
 from desk.reports import tell_same
 from desk.verdicts import details_of, encryption_words
@@ -18,6 +18,8 @@ from storage.sealing import address_tag
 from storage.states import LetterState, MessageKind, Side
 from storage.tickets import NewTicket
 
+_SHUT = frozenset({EncryptionState.UNDECRYPTABLE, EncryptionState.BROKEN})
+_PERHAPS_A_REPORT = "it comes from our own address and cannot be opened: it may be a report"
 SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""
 
@@ -56,15 +58,17 @@ async def _take_in_released(desk: Desk, arrival: Arrival) -> Verdict | None:
 
 async def _drop_loop(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Our own mail come back is dropped and counted."""
-    looped = arrival.opened.automatic is Automatic.LOOP or _is_from_us(desk.house, arrival.opened)
-    if looped or first(arrival.same_id, MessageKind.OUT) is not None:
+    opened = arrival.opened
+    is_marked = any(desk.house.is_ours(mark) for mark in opened.loop_marks)
+    is_ours = is_marked or first(arrival.same_id, MessageKind.OUT) is not None
+    if not is_ours and _is_from_us(desk.house, opened) and opened.encryption.state in _SHUT:
+        return await _put_aside(desk, arrival, _PERHAPS_A_REPORT)
+    if is_ours or opened.automatic is Automatic.LOOP or _is_from_us(desk.house, opened):
         return LetterState.DROPPED, "our own mail came back"
     return None
 
 
 def _is_from_us(house: House, opened: Opened) -> bool:
-    if any(house.is_ours(mark) for mark in opened.loop_marks):
-        return True
     # WhisperBack may put the desk's own address into From.
     by_whisperback = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
     return not by_whisperback and house.is_ours(opened.headers.sender)

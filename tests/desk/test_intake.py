@@ -209,6 +209,15 @@ async def test_our_own_mail_is_dropped(desk: Desk, opened: Opened):
     assert await desk.rows() == []
 
 
+async def test_what_comes_from_our_address_and_cannot_be_opened_may_be_a_report(desk: Desk):
+    shut = replace(wrote(sender="help@helproom.test"), encryption=Encryption(EncryptionState.UNDECRYPTABLE))
+    letter = await take_in(desk, shut)
+    assert letter.state is LetterState.QUARANTINED
+    assert "it may be a report" in await told(desk)
+    marked = replace(shut, loop_marks=("help@helproom.test",), text="Marked.")
+    assert (await take_in(desk, marked)).state is LetterState.DROPPED
+
+
 async def test_our_own_mail_is_known_by_its_message_id_whatever_its_from_has_become(desk: Desk):
     await take_in(desk, PLAIN)
     opened = wrote(sender="list@elsewhere.test")
