@@ -205,7 +205,8 @@ class Delivery:
     async def _note(self, parcel: Parcel, outcome: Outcome) -> bool:
         async with self._units() as unit:
             row = await unit.outbox.get(parcel.id)
-            if row is None:
+            # What ended together with its work stays so, also where only the word of that commit was lost.
+            if row is None or row.state is OutboxState.SENT:
                 return True
             row.tries += 1
             lane = row.lane

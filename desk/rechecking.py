@@ -11,7 +11,7 @@ from desk.details import read_details
 from desk.keys import offer
 from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
 from desk.opened import EncryptionState, Opened
-from desk.posting import Slot, put, say_in_thread, show_state, tell_operators
+from desk.posting import Slot, finish, put, say_in_thread, show_state, tell_operators
 from desk.replies import locked
 from desk.verdicts import details_of, encryption_words
 from desk.world import Refusal, World
@@ -86,7 +86,7 @@ async def conclude(desk: Desk, row_id: int, message_id: int, opened: Opened | st
     if row is None or row.state is not OutboxState.PENDING or message is None:
         return
     words = opened if isinstance(opened, str) else await _taken_over(desk, message, opened)
-    row.state = OutboxState.SENT
+    finish(desk.world, row, OutboxState.SENT)
     which = f"The letter of {message.at:%Y-%m-%d %H:%M} UTC was opened again"
     await say_in_thread(desk.unit, desk.world, message.ticket, f"{which}: {words}")
 

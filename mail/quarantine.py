@@ -27,6 +27,12 @@ class QuarantineReader:
 
     async def __call__(self, parcel: Parcel) -> Outcome:
         """Open one letter; what it holds is said in the room where it was asked for."""
+        try:
+            return await self._show(parcel)
+        except SealBroken:
+            return Impossible("the master key here does not open that letter")
+
+    async def _show(self, parcel: Parcel) -> Outcome:
         begun = await self._begun(json.loads(parcel.payload)["letter"])
         found: Opened | str = _GONE
         try:
@@ -36,8 +42,6 @@ class QuarantineReader:
             found = str(why)
         except KeyringUnusable as why:
             return Later(str(why))
-        except SealBroken:
-            return Impossible("the master key here does not open that letter")
         async with self._units() as unit:
             await show(unit, self._world, parcel.id, found)
         return Delivered()

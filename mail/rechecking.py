@@ -11,6 +11,7 @@ from desk.world import World
 from mail.letter_opener import LetterOpener
 from mail.openpgp import KeyringUnusable
 from mail.shelf import Begun, read_letters
+from storage.sealing import SealBroken
 from storage.unit import Units
 
 
@@ -26,6 +27,12 @@ class Rechecker:
 
     async def __call__(self, parcel: Parcel) -> Outcome:
         """Open one letter again; what came of it is said in the ticket's thread."""
+        try:
+            return await self._recheck(parcel)
+        except SealBroken:
+            return Impossible("the master key here does not open that letter")
+
+    async def _recheck(self, parcel: Parcel) -> Outcome:
         begun = await self._begun(parcel.message or 0)
         if begun is None:
             return Impossible("the letter is not kept any more")

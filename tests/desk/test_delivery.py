@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from desk.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel, StopDelivery
-from desk.posting import Say, Slot, put, say_in
+from desk.posting import Say, Slot, finish, put, say_in
 from storage.models import Outbox
 from storage.states import OutboxState, ReplyState
 from storage.unit import StorageTrouble
@@ -133,6 +133,24 @@ async def test_tries_that_are_no_surprise_and_a_database_in_trouble_park_nothing
         await carrying.drain()
         desk.clock.pass_by(hours=1)
     assert carrier.carried == ["bad"] * 11
+    assert (await row(desk, number)).state is OutboxState.SENT
+
+
+async def test_what_ended_with_its_work_is_not_begun_again_when_the_word_of_that_was_lost(desk: Desk):
+    number = await post(desk, "work")
+    worked: list[int] = []
+
+    async def work(parcel: Parcel) -> Outcome:
+        worked.append(parcel.id)
+        async with desk.units() as unit:
+            finish(desk.world, await unit.outbox.get(parcel.id), OutboxState.SENT)
+        raise StorageTrouble("The connection broke at the commit.")
+
+    carrying = delivery(desk, work)
+    await carrying.drain()
+    desk.clock.pass_by(hours=1)
+    await carrying.drain()
+    assert worked == [number]
     assert (await row(desk, number)).state is OutboxState.SENT
 
 

@@ -193,6 +193,15 @@ async def test_a_row_that_is_done_or_gone_says_nothing_more(desk: Desk):
     assert len(await desk.rows("say")) == before
 
 
+async def test_a_row_that_is_done_keeps_neither_words_nor_key(desk: Desk):
+    await came(desk)
+    await recheck(desk, OPEN)
+    async with desk.units() as unit:
+        [row] = [each for each in await unit.outbox.in_state(OutboxState.SENT) if each.kind == RECHECK]
+    assert (row.state, row.done_at) == (OutboxState.SENT, desk.clock.now)
+    assert (row.payload_sealed, row.wrapped_key) == (None, None)
+
+
 async def test_an_admin_has_all_shut_letters_opened_again(desk: Desk):
     await came(desk)
     token = desk.units.vault.reply_token((await desk.look(1)).ref)

@@ -2,9 +2,11 @@
 """Letters are opened once more after a key has come, and lose nothing by it."""
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -12,11 +14,13 @@ import pytest
 from desk import rechecking
 from desk.delivery import Delivery
 from desk.world import Refusal
+from mail import rechecking as mail_rechecking
 from mail.openpgp import Keyring, KeyringUnusable, read_public_key
 from mail.rechecking import Rechecker
 from storage.models import Message, Ticket
 from storage.sealing import address_tag
 from storage.states import KeyState, OutboxState
+from storage.unit import StorageTrouble
 from tests.mail.office import Office, open_office
 from tests.mail.people import Person, desk, encrypted, entity, headers, multipart, person, signed
 
@@ -155,6 +159,50 @@ async def test_two_carriers_of_one_row_say_it_once(office: Office, alice: Person
     assert parcel is not None
     await asyncio.gather(rechecker(parcel), rechecker(parcel))
     assert len(await said(office)) == 1
+
+
+async def test_a_database_in_trouble_is_waited_for_and_what_came_of_it_is_said_once(
+    office: Office, alice: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when two units wait for each other, and the server ends one of them."""
+    await office.take_in(headers(alice.address) + signed(alice, entity("it is me")))
+    concluded = mail_rechecking.conclude
+
+    async def in_vain(*about: Any) -> None:
+        monkeypatch.setattr(mail_rechecking, "conclude", concluded)
+        await concluded(*about)
+        raise StorageTrouble("deadlock")
+
+    monkeypatch.setattr(mail_rechecking, "conclude", in_vain)
+    assert await recheck(office, 1) == []
+    async with office.units() as unit:
+        [row] = [row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "recheck"]
+        number = row.id
+        assert row.error == "deadlock"
+    office.clock.at += dt.timedelta(minutes=1)
+    rechecker = Rechecker(office.units, office.world, office.house, office.opener())
+    await Delivery(office.units, office.world, {rechecking.RECHECK: rechecker}).drain()
+    assert len(await said(office)) == 1
+    async with office.units() as unit:
+        done = await unit.outbox.get(number)
+        assert done is not None
+        assert (done.state, done.done_at) == (OutboxState.SENT, office.clock.at)
+        assert (done.payload_sealed, done.wrapped_key) == (None, None)
+
+
+async def test_what_the_master_key_does_not_open_is_no_fault_of_our_own_code(
+    office: Office, alice: Person
+) -> None:
+    letter = await office.take_in(headers(alice.address) + entity("hi"))
+    async with office.units() as unit:
+        kept = await unit.letters.get(letter.id)
+        assert kept is not None
+        await unit.letters.raw(kept)
+        kept.raw_sealed = bytes(len(kept.raw_sealed or b""))
+    assert await recheck(office, 1) == []
+    async with office.units() as unit:
+        [row] = await unit.outbox.in_state(OutboxState.PARKED)
+        assert row.error == "the master key here does not open that letter"
 
 
 async def test_a_letter_that_is_gone_is_not_opened_again(office: Office, alice: Person) -> None:
