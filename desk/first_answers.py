@@ -5,6 +5,7 @@ import datetime as dt
 
 from desk import flood
 from desk.arrival import Arrival, Desk
+from desk.nobodies import is_nobody
 from desk.policy import Path, protection_of
 from desk.posting import Slot, put, tell_operators
 from desk.replies import MAIL
@@ -49,7 +50,8 @@ async def _may(desk: Desk, arrival: Arrival, ticket: Ticket) -> bool:
     by_report = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
     if not by_report and (opened.automatic is not None or opened.is_unanswerable):
         return False
-    if not ticket.contact or desk.house.is_ours(ticket.contact) or await flood.is_on(desk.unit):
+    contact = ticket.contact
+    if not contact or desk.house.is_ours(contact) or is_nobody(contact) or await flood.is_on(desk.unit):
         return False
     now, sent = desk.world.now(), desk.unit.messages.automatic_since
     return not await sent(now - _DAY, ticket.contact_tag) and not await _is_broken(

@@ -3,6 +3,7 @@
 
 import re
 
+from desk.nobodies import is_nobody
 from desk.opened import Automatic
 from mail.automatic_words import (
     is_of_answer,
@@ -52,11 +53,6 @@ _UNANSWERABLE_FIELDS = (
 )
 """On letters that people may have written, but that programs must leave alone."""
 _NO = frozenset({"", "no", "false", "none", "0"})
-# RFC 3834, 2: whatever these addresses are, nobody reads there.
-_NOBODY = re.compile(
-    r"(?:owner-.*|.*-(?:request|owner|bounces?)|bounces?(?:[+-].*)?|(?:do-?)?not?-?reply(?:[+._-].*)?"
-    r"|mailer-daemon|postmaster|majordomo|listserv|mailman)"
-)
 
 
 def why_automatic(letter: Part, mail_from: str | None) -> Automatic | None:
@@ -214,7 +210,7 @@ def is_unanswerable(letter: Part, mail_from: str | None, why: Automatic | None) 
         return True
     senders = [address for name in ("from", "reply-to") for _, address in letter.headers.addresses(name)]
     envelope = _sender_of(letter.headers, mail_from) or ""
-    return any(_NOBODY.fullmatch(address.partition("@")[0].lower()) for address in (*senders, envelope))
+    return any(is_nobody(address) for address in (*senders, envelope))
 
 
 def loop_marks(letter: Part) -> tuple[str, ...]:

@@ -352,6 +352,17 @@ async def test_a_report_that_names_the_desk_as_its_contact_names_nobody(desk: De
     assert (await desk.look(1)).contact is None
 
 
+@pytest.mark.parametrize(("address", "leaves"), [("kim@example.net", 1), ("list-request@example.net", 0)])
+async def test_no_program_answers_where_a_report_names_a_program(desk: Desk, address: str, leaves: int):
+    desk.house = replace(desk.house, first_answer="received")
+    await desk.say("!template add received en We have it.")
+    key = OfferedKey(FINGERPRINT, "attached", b"key")
+    report = WhisperBack(whisperback_id="1", contact_email=address)
+    await take_in(desk, replace(PLAIN, whisperback=report, keys=(key,)))
+    assert (await desk.look(1)).contact == address
+    assert len(await desk.rows("mail")) == leaves
+
+
 async def test_a_second_report_with_the_same_id_is_told_in_both_threads(desk: Desk):
     report = WhisperBack("40cd8f2e" * 4, "No sound", USER)
     await take_in(desk, replace(PLAIN, whisperback=report))
