@@ -19,6 +19,8 @@ from storage.states import LetterState, MessageKind, Side
 from storage.tickets import NewTicket
 
 _SHUT = frozenset({EncryptionState.UNDECRYPTABLE, EncryptionState.BROKEN})
+_OURS = "our own mail came back"
+_PERHAPS_FORWARDED = "it bears the mark of a mailbox through which it came before, as what was forwarded does"
 _PERHAPS_A_REPORT = "it comes from our own address and cannot be opened: it may be a report"
 SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""
@@ -60,12 +62,14 @@ async def _drop_loop(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Our own mail come back is dropped and counted."""
     opened = arrival.opened
     is_marked = any(desk.house.is_ours(mark) for mark in opened.loop_marks)
-    is_ours = is_marked or first(arrival.same_id, MessageKind.OUT) is not None
-    if not is_ours and _is_from_us(desk.house, opened) and opened.encryption.state in _SHUT:
+    is_from_us = _is_from_us(desk.house, opened)
+    if is_marked or first(arrival.same_id, MessageKind.OUT) is not None:
+        return LetterState.DROPPED, _OURS
+    if is_from_us and opened.encryption.state in _SHUT:
         return await _put_aside(desk, arrival, _PERHAPS_A_REPORT)
-    if is_ours or opened.automatic is Automatic.LOOP or _is_from_us(desk.house, opened):
-        return LetterState.DROPPED, "our own mail came back"
-    return None
+    if not is_from_us and opened.automatic is Automatic.LOOP:
+        return await _put_aside(desk, arrival, _PERHAPS_FORWARDED)
+    return (LetterState.DROPPED, _OURS) if is_from_us else None
 
 
 def _is_from_us(house: House, opened: Opened) -> bool:

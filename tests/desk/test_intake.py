@@ -200,13 +200,24 @@ async def test_automatic_mail_that_answers_nothing_is_quarantined(desk: Desk, au
 
 @pytest.mark.parametrize(
     "opened",
-    [replace(PLAIN, automatic=Automatic.LOOP), wrote(sender="help@helproom.test")],
+    [
+        replace(PLAIN, automatic=Automatic.LOOP, loop_marks=("help+token@helproom.test",)),
+        wrote(sender="help@helproom.test"),
+    ],
     ids=["loop header", "our address"],
 )
 async def test_our_own_mail_is_dropped(desk: Desk, opened: Opened):
     letter = await take_in(desk, opened)
     assert letter.state is LetterState.DROPPED
     assert await desk.rows() == []
+
+
+async def test_what_bears_the_mark_of_somebody_else_s_mailbox_is_not_lost(desk: Desk):
+    """Whoever forwards their mail marks it, and a server on its way may note that mailbox as one it was for."""
+    marked = replace(PLAIN, automatic=Automatic.LOOP, loop_marks=("old@elsewhere.test",))
+    letter = await take_in(desk, marked)
+    assert letter.state is LetterState.QUARANTINED
+    assert "as what was forwarded does. `!quarantine show 1` shows it." in await told(desk)
 
 
 async def test_what_comes_from_our_address_and_cannot_be_opened_may_be_a_report(desk: Desk):
