@@ -213,7 +213,7 @@ async def test_our_own_mail_is_dropped(desk: Desk, opened: Opened):
 
 
 async def test_what_bears_the_mark_of_somebody_else_s_mailbox_is_not_lost(desk: Desk):
-    """Whoever forwards their mail marks it, and a server on its way may note that mailbox as one it was for."""
+    """Who forwards mail marks it, and a server on its way may note that mailbox as one it was for."""
     marked = replace(PLAIN, automatic=Automatic.LOOP, loop_marks=("old@elsewhere.test",))
     letter = await take_in(desk, marked)
     assert letter.state is LetterState.QUARANTINED
