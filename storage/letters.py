@@ -158,9 +158,15 @@ class Letters:
     async def first_with(self, ciphertext: Ciphertext) -> Ciphertext:
         """Return what is known of a ciphertext; one that is new is kept and returned."""
         known = await self._session.get(Ciphertext, ciphertext.tag)
-        if known is None:
-            self._session.add(ciphertext)
-        return known or ciphertext
+        if known is not None:
+            return known
+        try:
+            async with self._session.begin_nested():
+                self._session.add(ciphertext)
+        except IntegrityError:
+            # Another unit has met it at the same time, and was faster.
+            return await self._session.get_one(Ciphertext, ciphertext.tag)
+        return ciphertext
 
     async def get(self, letter_id: int, *, lock: bool = False) -> Letter | None:
         """Return one letter, without its bytes; with `lock` no other unit can change it meanwhile."""

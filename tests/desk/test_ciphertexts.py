@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """One ciphertext from two senders: both letters are suspect, whichever came first."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from desk.opened import (
 )
 from desk.posting import say_from_json
 from storage.letters import NewLetter
-from storage.models import Letter
+from storage.models import Ciphertext, Letter
 from storage.states import LetterState
 from tests.desks import ANA, USER, Desk
 
@@ -120,3 +121,22 @@ async def test_a_first_letter_that_waits_in_quarantine_is_marked_when_it_is_rele
 )
 def test_a_writer_is_who_is_named_within_the_one_ciphertext(changed: dict[str, Any], writer: str):
     assert writer_of(replace(OPEN, **changed)) == writer
+
+
+async def test_of_two_units_that_meet_a_ciphertext_at_once_one_is_first(desk: Desk):
+    """As when one letter comes while another is opened again."""
+    letters = [(await came(desk, replace(sent_by(USER, number), sessions=()))).id for number in (1, 2)]
+    has_met = asyncio.Event()
+
+    async def meet(letter: int) -> int | None:
+        async with desk.units() as unit:
+            new = Ciphertext(tag="tag", letter_id=letter, contact_tag=None, seen_at=desk.clock.now)
+            first = await unit.letters.first_with(new)
+            await unit.flush()
+            has_met.set()
+            await asyncio.sleep(0.2)
+            return first.letter_id
+
+    faster = asyncio.create_task(meet(letters[0]))
+    await has_met.wait()
+    assert [await meet(letters[1]), await faster] == [letters[0]] * 2
