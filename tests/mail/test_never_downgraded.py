@@ -26,6 +26,7 @@ from desk.policy import Path
 from desk.world import Refusal
 from storage.models import Letter, Message
 from storage.sealed import to_json
+from storage.sealing import address_tag
 from storage.states import KeyState, MessageKind, OutboxState
 from storage.tickets import NewTicket
 from tests.mail.office import AGENT, Office, open_office
@@ -77,6 +78,8 @@ class Case:
     """Whether that happens after `!send`, when only the sender can stop the mail."""
     forgets: bool = False
     """Whether somebody has the user's keys forgotten then."""
+    moves: bool = False
+    """Whether it turns out then that the user is somebody else."""
     said: str = ""
 
 
@@ -92,6 +95,7 @@ CASES = st.builds(
     files=st.sampled_from([0, 0, 1, 2]),
     late=st.booleans(),
     forgets=st.booleans(),
+    moves=st.sampled_from([False, False, False, True]),
 )
 
 
@@ -105,10 +109,12 @@ class Wire:
     numbers: "itertools.count[int]" = dataclasses.field(default_factory=itertools.count)
     promised: bool = False
     """The last preview said that the answer leaves encrypted."""
+    shown_to: str = ""
+    """To whom the last ticket's answer is to go, as its preview says."""
 
     async def ticket(self, case: Case) -> int:
         """Open a ticket of a user nobody knew, with the case's key."""
-        address = f"user{next(self.numbers)}@user.example"
+        address = self.shown_to = f"user{next(self.numbers)}@user.example"
         now = self.office.world.now()
         async with self.office.units() as unit:
             ticket = await unit.tickets.add(
@@ -135,7 +141,11 @@ class Wire:
                 "<secret@user.example>",
             )
             letter.details = to_json(
-                {"encryption_state": "ok" if case.confidential else "none", "from_contact": True}
+                {
+                    "encryption_state": "ok" if case.confidential else "none",
+                    "from_contact": True,
+                    "writer": address,
+                }
             )
             await unit.messages.add(letter)
             if case.key is not None:
@@ -200,6 +210,9 @@ class Wire:
                     await unit.session.delete(key)
             if case.forgets and case.key is not None and not case.all_keys_go:
                 await key_decisions.forget(unit, self.office.world, ticket, Decision(AGENT, ""))
+            if case.moves:
+                ticket.contact = f"other{number}@user.example"
+                ticket.contact_tag = address_tag(unit.vault, ticket.contact)
 
     async def leaves(self, number: int) -> bytes | None:
         """Let the newest mail leave, if it is of this ticket; return it as the mail server got it."""
@@ -207,7 +220,10 @@ class Wire:
         row = await mail_row(self.office)
         assert row.ticket_id == number
         await deliver(self.office, self.server)
-        return self.server.caught[-1].content if len(self.server.caught) > before else None
+        if len(self.server.caught) == before:
+            return None
+        assert self.server.caught[-1].recipients == (self.shown_to,)
+        return self.server.caught[-1].content
 
     async def answered(self, number: int, case: Case) -> bytes | None:
         """Answer as the case says; return what the mail server got, if anything left."""
