@@ -14,7 +14,6 @@ import pytest
 from desk import rechecking
 from desk.delivery import Delivery
 from desk.world import Refusal
-from mail import rechecking as mail_rechecking
 from mail.openpgp import Keyring, KeyringUnusable, read_public_key
 from mail.rechecking import Rechecker
 from storage.models import Message, Ticket
@@ -166,14 +165,14 @@ async def test_a_database_in_trouble_is_waited_for_and_what_came_of_it_is_said_o
 ) -> None:
     """As when two units wait for each other, and the server ends one of them."""
     await office.take_in(headers(alice.address) + signed(alice, entity("it is me")))
-    concluded = mail_rechecking.conclude
+    concluded = rechecking.conclude
 
     async def in_vain(*about: Any) -> None:
-        monkeypatch.setattr(mail_rechecking, "conclude", concluded)
+        monkeypatch.setattr("mail.rechecking.conclude", concluded)
         await concluded(*about)
         raise StorageTrouble("deadlock")
 
-    monkeypatch.setattr(mail_rechecking, "conclude", in_vain)
+    monkeypatch.setattr("mail.rechecking.conclude", in_vain)
     assert await recheck(office, 1) == []
     async with office.units() as unit:
         [row] = [row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "recheck"]
