@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Units commit or leave no trace; the database has the shape that the models say."""
 
+import asyncio
 import contextlib
 import datetime as dt
 import sqlite3
@@ -152,3 +153,28 @@ async def test_a_value_that_no_database_can_hold_is_no_trouble_of_the_database(d
     with pytest.raises(DBAPIError):
         async with desk.units() as unit:
             await unit.facts.set("a", "b\0")
+
+
+async def test_of_units_that_wait_for_each_other_one_is_in_trouble_and_can_begin_anew(desk: Desk):
+    """On SQLite they never meet: each has the database for itself."""
+    numbers = [await desk.ticket(), await desk.ticket()]
+    both_at_once = desk.units.engine.dialect.name == "postgresql"
+    meeting = asyncio.Barrier(2)
+    troubles: list[str] = []
+
+    async def lock(first: int, second: int) -> None:
+        async with desk.units() as unit:
+            assert await unit.tickets.get(first, lock=True)
+            if both_at_once and not troubles:
+                await meeting.wait()
+            assert await unit.tickets.get(second, lock=True)
+
+    async def insist(first: int, second: int) -> None:
+        try:
+            await lock(first, second)
+        except StorageTrouble as trouble:
+            troubles.append(str(trouble))
+            await lock(first, second)
+
+    await asyncio.gather(insist(*numbers), insist(*reversed(numbers)))
+    assert len(troubles) == both_at_once
