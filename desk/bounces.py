@@ -55,7 +55,7 @@ async def take_in(desk: Desk, arrival: Arrival) -> Verdict | None:
     """Tell a bounce in the thread of the mail it answers; None when it answers none of ours.
 
     Its text is shown on demand alone: anybody can write one, and it may return what must not stand there.
-    A forged one changes no more than what the preview and `!left` show.
+    A forged one changes no more than what the preview and `!left` show, and opens a closed ticket again.
     """
     found = await _answered(desk, arrival)
     if found is None:
@@ -69,10 +69,12 @@ async def take_in(desk: Desk, arrival: Arrival) -> Verdict | None:
         return LetterState.FOLLOW_UP, "complaint"
     fates = _for_contact(desk, ticket, bounce.fates)
     told = _told(fates)
+    is_reopened = False
     if message is not None and fates and all(fate.action == _FAILED for fate in fates):
-        await _not_delivered(desk, message, told)
+        is_reopened = await _not_delivered(desk, message, told)
     unread = f"A bounce came back for this ticket. {hint_of(arrival.letter)}"
     words = f"{_which(message)} was reported as {told}." if told else unread
+    words += " The ticket is open again." if is_reopened else ""
     await say_in_thread(desk.unit, desk.world, ticket, words)
     await show_state(desk.unit, desk.world, ticket)
     return LetterState.FOLLOW_UP, "bounce"
@@ -148,15 +150,18 @@ def words_of(action: str, code: str) -> str:
     return f"{said}: {why} ({code})" if is_bad else f"{said} ({code})"
 
 
-async def _not_delivered(desk: Desk, message: Message, told: str) -> None:
-    """The user has not read it, so that the ticket is left to answer again."""
+async def _not_delivered(desk: Desk, message: Message, told: str) -> bool:
+    """The user has not read it, so that the ticket is left to answer again; tell whether it was closed."""
     if message.state not in _GONE_OUT:
-        return
+        return False
     message.state = ReplyState.BOUNCED
     await previews.show_state(desk.unit, desk.world, message, why=told)
     ticket = message.ticket
     said = await desk.unit.messages.of(ticket)
-    if ticket.last_public is Side.DESK and not any(
-        each.id > message.id and each.state is ReplyState.SENT for each in said
-    ):
-        ticket.last_public, ticket.last_public_at = Side.USER, desk.world.now()
+    is_newer = any(each.id > message.id and each.state is ReplyState.SENT for each in said)
+    if ticket.last_public is not Side.DESK or is_newer:
+        return False
+    ticket.last_public, ticket.last_public_at = Side.USER, desk.world.now()
+    was_closed = ticket.closed_at is not None
+    ticket.closed_at = None
+    return was_closed

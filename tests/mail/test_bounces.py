@@ -199,6 +199,24 @@ async def test_an_unknown_fate_is_no_fate(office: Office, action: str) -> None:
     assert (await look(office))[1].state is ReplyState.SENT
 
 
+@pytest.mark.parametrize(("status", "action"), [("5.1.1", "failed"), ("4.4.1", "delayed")])
+async def test_a_closed_ticket_whose_answer_was_not_delivered_is_left_again(
+    office: Office, status: str, action: str
+) -> None:
+    async with office.units() as unit:
+        ticket = await unit.tickets.get(1, lock=True)
+        assert ticket is not None
+        ticket.closed_at = office.world.now()
+    _, [told] = await bounce(office, report(recipient(action, status)))
+    is_open = action == "failed"
+    assert told.endswith("The ticket is open again.") == is_open
+    async with office.units() as unit:
+        assert bool(await unit.tickets.left_in(None)) == is_open
+    await bounce(office, report(recipient("failed", "5.1.1"), number=2))
+    async with office.units() as unit:
+        assert await unit.tickets.left_in(None)
+
+
 async def test_a_bounce_comes_too_late_for_what_did_not_leave(office: Office) -> None:
     async with office.units() as unit:
         answer = (await look(office))[1]
