@@ -3,13 +3,12 @@
 
 from collections.abc import Sequence
 
-from desk import asking, belonging, bounces, first_answers, quarantine
-from desk.arrival import Arrival, Desk, Step, Verdict, first
+from desk import asking, belonging, bounces, first_answers, loops, quarantine
+from desk.arrival import Arrival, Desk, Step, Verdict
 from desk.ciphertexts import with_warning
-from desk.house import House
 from desk.keys import offer
 from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
-from desk.opened import Automatic, Bounce, EncryptionState, Opened
+from desk.opened import Automatic, Bounce, Opened
 from desk.posting import announce, ping_duty, say_in_thread, show_state
 from desk.reports import tell_same
 from desk.verdicts import details_of, encryption_words
@@ -18,10 +17,6 @@ from storage.sealing import address_tag
 from storage.states import LetterState, MessageKind, Side
 from storage.tickets import NewTicket
 
-_SHUT = frozenset({EncryptionState.UNDECRYPTABLE, EncryptionState.BROKEN})
-_OURS = "our own mail came back"
-_PERHAPS_FORWARDED = "it bears the mark of a mailbox through which it came before, as what was forwarded does"
-_PERHAPS_A_REPORT = "it comes from our own address and cannot be opened: it may be a report"
 SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""
 
@@ -56,26 +51,6 @@ async def _take_in_released(desk: Desk, arrival: Arrival) -> Verdict | None:
         return LetterState.TICKET, reason
     await _add_to(desk, arrival, ticket)
     return LetterState.FOLLOW_UP, reason
-
-
-async def _drop_loop(desk: Desk, arrival: Arrival) -> Verdict | None:
-    """Our own mail come back is dropped and counted."""
-    opened = arrival.opened
-    is_marked = any(desk.house.is_ours(mark) for mark in opened.loop_marks)
-    is_from_us = _is_from_us(desk.house, opened)
-    if is_marked or first(arrival.same_id, MessageKind.OUT) is not None:
-        return LetterState.DROPPED, _OURS
-    if is_from_us and opened.encryption.state in _SHUT:
-        return await _put_aside(desk, arrival, _PERHAPS_A_REPORT)
-    if not is_from_us and opened.automatic is Automatic.LOOP:
-        return await _put_aside(desk, arrival, _PERHAPS_FORWARDED)
-    return (LetterState.DROPPED, _OURS) if is_from_us else None
-
-
-def _is_from_us(house: House, opened: Opened) -> bool:
-    # WhisperBack may put the desk's own address into From.
-    by_whisperback = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
-    return not by_whisperback and house.is_ours(opened.headers.sender)
 
 
 async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
@@ -209,7 +184,7 @@ async def _open_ticket(desk: Desk, arrival: Arrival) -> Verdict | None:
 
 STEPS: Sequence[Step] = (
     _take_in_released,
-    _drop_loop,
+    loops.take_out,
     _drop_copy,
     _tell_bounce,
     _follow_up,

@@ -23,6 +23,8 @@ SHOW = "quarantine.show"
 """The kind of outbox row that has a letter opened and shown, without taking it in."""
 LARGEST_FILE = 500_000
 """Bytes of a letter that cannot be opened and still goes into the room as a file."""
+CAME_BACK = "our own mail came back"
+"""The reason of letters that nobody dropped, so that they can be shown and taken in."""
 TOLD = frozenset({"auto-reply", "bounce", "complaint"})
 """Reasons of letters of which a ticket's thread hears, and that are shown and taken in only on demand."""
 
@@ -46,8 +48,9 @@ async def in_sight(unit: Unit, room: Room) -> Sequence[Aside]:
 
 
 async def seen_from(unit: Unit, room: Room, number: int) -> Letter:
-    """Return a letter in quarantine, or told in its ticket, that no other unit can change meanwhile.
+    """Return a letter in quarantine that no other unit can change meanwhile.
 
+    Or one of which its ticket's thread was told, or that was taken for our own.
     Raises Refusal when there is none of this number, or none that this room may see.
     """
     letter = await unit.letters.get(number, lock=True)
@@ -60,7 +63,8 @@ async def _is_seen_from(unit: Unit, room: Room, letter: Letter) -> bool:
     """What is told in a ticket is seen where that ticket is worked on."""
     if room.purpose is RoomPurpose.DISPOSABLE:
         return False
-    if letter.state is LetterState.QUARANTINED:
+    is_taken_out = letter.state is LetterState.DROPPED and letter.reason == CAME_BACK
+    if letter.state is LetterState.QUARANTINED or is_taken_out:
         queue = letter.queue
     elif letter.state is LetterState.FOLLOW_UP and letter.reason in TOLD:
         ticket = await unit.tickets.get(letter.ticket_id or 0)
@@ -80,8 +84,9 @@ def hint_of(letter: Letter) -> str:
 
 
 def _place_of(letter: Letter) -> str:
-    is_told = letter.state is LetterState.FOLLOW_UP
-    return f"told in ticket {letter.ticket_id}" if is_told else "in quarantine"
+    if letter.state is LetterState.FOLLOW_UP:
+        return f"told in ticket {letter.ticket_id}"
+    return "dropped" if letter.state is LetterState.DROPPED else "in quarantine"
 
 
 def line_of(letter: Aside, now: dt.datetime) -> str:

@@ -198,45 +198,6 @@ async def test_automatic_mail_that_answers_nothing_is_quarantined(desk: Desk, au
     assert await desk.rows("announce") == []
 
 
-@pytest.mark.parametrize(
-    "opened",
-    [
-        replace(PLAIN, automatic=Automatic.LOOP, loop_marks=("help+token@helproom.test",)),
-        wrote(sender="help@helproom.test"),
-    ],
-    ids=["loop header", "our address"],
-)
-async def test_our_own_mail_is_dropped(desk: Desk, opened: Opened):
-    letter = await take_in(desk, opened)
-    assert letter.state is LetterState.DROPPED
-    assert await desk.rows() == []
-
-
-async def test_what_bears_the_mark_of_somebody_else_s_mailbox_is_not_lost(desk: Desk):
-    """Who forwards mail marks it, and a server on its way may note that mailbox as one it was for."""
-    marked = replace(PLAIN, automatic=Automatic.LOOP, loop_marks=("old@elsewhere.test",))
-    letter = await take_in(desk, marked)
-    assert letter.state is LetterState.QUARANTINED
-    assert "as what was forwarded does. `!quarantine show 1` shows it." in await told(desk)
-
-
-async def test_what_comes_from_our_address_and_cannot_be_opened_may_be_a_report(desk: Desk):
-    shut = replace(wrote(sender="help@helproom.test"), encryption=Encryption(EncryptionState.UNDECRYPTABLE))
-    letter = await take_in(desk, shut)
-    assert letter.state is LetterState.QUARANTINED
-    assert "it may be a report" in await told(desk)
-    marked = replace(shut, loop_marks=("help@helproom.test",), text="Marked.")
-    assert (await take_in(desk, marked)).state is LetterState.DROPPED
-
-
-async def test_our_own_mail_is_known_by_its_message_id_whatever_its_from_has_become(desk: Desk):
-    await take_in(desk, PLAIN)
-    opened = wrote(sender="list@elsewhere.test")
-    ours = replace(opened, headers=replace(opened.headers, message_id=await answer(desk)))
-    letter = await take_in(desk, ours)
-    assert (letter.state, letter.reason) == (LetterState.DROPPED, "our own mail came back")
-
-
 async def test_the_same_letter_is_kept_once(desk: Desk):
     new = NewLetter("a", desk.clock.now, "en", "lmtp", b"raw", USER, None)
     for letter, kept in (
