@@ -19,7 +19,7 @@ _SOURCES = {
 _STATES = {
     KeyState.SEEN: "the first that came; nobody has compared it",
     KeyState.PINNED: "accepted",
-    KeyState.CHANGED: "another than the first; NOT used until it is accepted",
+    KeyState.CHANGED: "it waits; NOT used until it is accepted",
     KeyState.REFUSED: "refused; not used",
     KeyState.REPLACED: "replaced by another; not used",
     KeyState.EXPIRED: "EXPIRED: nothing can be encrypted to it any more",

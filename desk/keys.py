@@ -40,6 +40,7 @@ async def offer(
 ) -> None:
     """Keep a key that came with a letter: the user's first one is used, others wait for a person's word.
 
+    A file is the user's own key only where it names them: people also send keys of others.
     `by_user`: the letter came from the ticket's contact; who only knew the reply token may be anybody.
     `is_again`: the letter is opened once more, and was counted before.
     Raises KeyGrown when it is a known key in another form, unless it was merged with just that known one.
@@ -63,17 +64,30 @@ async def _first_sight(
     unit: Unit, world: World, ticket: Ticket, key: OfferedKey, known: Sequence[ContactKey], *, by_user: bool
 ) -> None:
     is_first = by_user and not known
-    is_known_again = is_first and await unit.keys.known_once(ticket.contact_tag or "")
-    state = KeyState.SEEN if is_first else KeyState.CHANGED
+    is_elses = key.source == "attached" and not _names(unit, key, ticket.contact_tag or "")
+    is_used = is_first and not is_elses
+    is_known_again = is_used and await unit.keys.known_once(ticket.contact_tag or "")
+    state = KeyState.SEEN if is_used else KeyState.CHANGED
     row = await keep(unit, world, ticket.contact_tag or "", key, state, ticket=ticket)
     for old in [each for each in known if each.state is KeyState.CHANGED][: 1 - MOST_WAITING]:
         await unit.session.delete(old)
     flaw = flaw_of(row, world.now())
-    if is_first and flaw is None:
+    if is_used and flaw is None:
         if is_known_again:
             await say_in_thread(unit, world, ticket, _came_again(row))
         return
-    await say_in_thread(unit, world, ticket, _came(row, flaw, by_user=by_user))
+    who = _who(by_user=by_user, is_first=is_first)
+    await say_in_thread(unit, world, ticket, _came(row, flaw, who, is_elses=is_elses))
+
+
+def _names(unit: Unit, key: OfferedKey, contact_tag: str) -> bool:
+    return any(address_tag(unit.vault, address) == contact_tag for address in key.addresses)
+
+
+def _who(*, by_user: bool, is_first: bool) -> str:
+    if not by_user:
+        return "Somebody else than the user sent a"
+    return "The user sent a" if is_first else "The user sent another"
 
 
 def _came_again(row: ContactKey) -> str:
@@ -83,15 +97,15 @@ def _came_again(row: ContactKey) -> str:
     )
 
 
-def _came(row: ContactKey, flaw: KeyState | None, *, by_user: bool) -> str:
+def _came(row: ContactKey, flaw: KeyState | None, who: str, *, is_elses: bool) -> str:
     fingerprint = spaced(row.fingerprint or "")
     if row.state is KeyState.SEEN and flaw is not None:
         return (
             f"The user's public key {fingerprint} came ({row.source}), but it {FLAW_WORDS[flaw]}, so no "
             "answer can be encrypted to it. Ask the user for a newer one."
         )
-    who = "The user sent another" if by_user else "Somebody else than the user sent a"
-    unfit = f" It {FLAW_WORDS[flaw]}." if flaw is not None else ""
+    unfit = " It does not name the user's address, and may be somebody else's." if is_elses else ""
+    unfit += f" It {FLAW_WORDS[flaw]}." if flaw is not None else ""
     return (
         f"{who} public key, {fingerprint} ({row.source}). It is not used until it is accepted.{unfit} "
         "Compare the fingerprint with the user over another way than mail, then `!key accept` or "
@@ -131,11 +145,10 @@ async def keep(
         last_seen_at=now,
     )
     await unit.keys.add(row, fingerprint=key.fingerprint, armor=key.armor)
-    is_named = any(address_tag(unit.vault, address) == contact_tag for address in key.addresses)
     about = {
         "algorithm": key.algorithm,
         "created": key.created_at.isoformat() if key.created_at else None,
-        "names_contact": is_named,
+        "names_contact": _names(unit, key, contact_tag),
     }
     row.about = to_json({**about, "copies": [digest_of(key.armor)]})
     _take_facts(row, key)

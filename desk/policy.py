@@ -228,5 +228,5 @@ def _what_is_wrong(keys: Sequence[ContactKey], now: dt.datetime) -> str:
     if flaw is not None:
         return f"the user's public key {FLAW_WORDS[flaw]}"
     if waiting(keys):
-        return "the user's public key has changed, and nobody has accepted the new one"
+        return "a public key came that nobody has accepted, and none is in use"
     return "of the public keys that came for the user, none is accepted (any more)"

@@ -20,7 +20,8 @@ ASK = "!template add key-ask {} {} {{fingerprint}}"
 async def bring(desk: Desk, *fingerprints: str, ticket: int = 1, **facts: Any) -> None:
     """Let the user's letters bring keys."""
     for fingerprint in fingerprints:
-        key = OfferedKey(**{"fingerprint": fingerprint, "source": "attached", "armor": b"key", **facts})
+        made = {"source": "attached", "armor": b"key", "addresses": (USER,), **facts}
+        key = OfferedKey(fingerprint=fingerprint, **made)
         async with desk.units() as unit:
             await offer(unit, desk.world, await unit.tickets.get(ticket, lock=True), key, by_user=True)
 
@@ -72,7 +73,7 @@ async def test_a_key_is_shown_with_all_that_is_known_of_it_and_no_address(desk: 
 
 async def test_several_keys_are_shown_with_what_is_odd_and_who_decided(desk: Desk):
     await desk.ticket()
-    await bring(desk, FIRST, SECOND)
+    await bring(desk, FIRST, SECOND, source="autocrypt", addresses=())
     await say(desk, f"!key accept {SECOND}", ticket=1, by=BEN)
     shown = await say(desk, "!key show", ticket=1)
     assert "2 keys. State: pinned." in shown

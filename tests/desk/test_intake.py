@@ -283,7 +283,7 @@ async def _keys(desk: Desk) -> list[tuple[str, KeyState]]:
 
 
 async def test_the_first_key_is_used_and_another_one_waits_and_is_told(desk: Desk):
-    await take_in(desk, replace(PLAIN, keys=(OfferedKey(FINGERPRINT, "attached", b"one"),)))
+    await take_in(desk, replace(PLAIN, keys=(OfferedKey(FINGERPRINT, "autocrypt", b"one"),)))
     assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN)]
     prolonged = OfferedKey(FINGERPRINT, "attached", b"one, prolonged", grown_from=digest_of(b"one"))
     again = replace(wrote(), keys=(prolonged,))
@@ -297,7 +297,7 @@ async def test_the_first_key_is_used_and_another_one_waits_and_is_told(desk: Des
 
 
 async def test_what_is_said_of_two_keys_in_a_first_letter_follows_its_announcement(desk: Desk):
-    keys = (OfferedKey(FINGERPRINT, "attached", b"one"), OfferedKey(OTHER, "autocrypt", b"two"))
+    keys = (OfferedKey(FINGERPRINT, "autocrypt", b"one"), OfferedKey(OTHER, "autocrypt", b"two"))
     await take_in(desk, replace(PLAIN, keys=keys))
     assert [row.kind for row in await desk.rows()] == ["announce", "say", "ping"]
     assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN), (OTHER, KeyState.CHANGED)]
@@ -305,7 +305,7 @@ async def test_what_is_said_of_two_keys_in_a_first_letter_follows_its_announceme
 
 async def test_a_key_with_a_problem_is_kept_and_told(desk: Desk):
     await take_in(desk, PLAIN)
-    again = replace(wrote(), keys=(OfferedKey(FINGERPRINT, "attached", b"k", problem="revoked"),))
+    again = replace(wrote(), keys=(OfferedKey(FINGERPRINT, "autocrypt", b"k", problem="revoked"),))
     await take_in(desk, again, token=await token_of(desk))
     assert await _keys(desk) == [(FINGERPRINT, KeyState.SEEN)]
     assert "but it is revoked by its owner, so no answer can be encrypted to it" in await told(desk)

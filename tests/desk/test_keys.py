@@ -22,9 +22,10 @@ SOURCE = "attached"
 
 
 def key(digit: str = "1", **facts: Any) -> OfferedKey:
-    """Make a key as `mail` hands it over; its armor names it and nothing more."""
+    """Make a key of the user as `mail` hands it over; its armor names it and nothing more."""
+    armor = f"key {digit}".encode()
     return OfferedKey(
-        **{"fingerprint": digit * 40, "source": SOURCE, "armor": f"key {digit}".encode(), **facts}
+        **{"fingerprint": digit * 40, "source": SOURCE, "armor": armor, "addresses": (USER,), **facts}
     )
 
 
@@ -90,6 +91,27 @@ async def test_a_first_key_that_cannot_be_used_is_kept_and_told(desk: Desk, fact
     assert words in text
     assert text.startswith("The user's public key 1111 1111")
     assert contact_standing(await kept(desk), desk.clock.now) not in {KeyState.SEEN, KeyState.NONE}
+
+
+async def test_a_first_file_that_does_not_name_the_user_waits(desk: Desk):
+    await desk.ticket()
+    await came(desk, key("5", addresses=("friend@example.org",)))
+    await came(desk, key("1"))
+    assert await states(desk) == [("5", KeyState.CHANGED), ("1", KeyState.CHANGED)]
+    first, second = await told(desk)
+    assert first.startswith("The user sent a public key, 5555")
+    assert "does not name the user's address" in first
+    assert "`!key accept` or `!key refuse`" in first
+    assert "does not name" not in second
+    assert current(await kept(desk)) is None
+
+
+@pytest.mark.parametrize("source", ["autocrypt", "report"])
+async def test_a_first_key_that_is_the_user_s_by_the_way_it_came_is_used(desk: Desk, source: str):
+    await desk.ticket()
+    await came(desk, key(source=source, addresses=()))
+    assert await states(desk) == [("1", KeyState.SEEN)]
+    assert await told(desk) == []
 
 
 async def test_another_key_waits_and_the_thread_says_what_to_type(desk: Desk):

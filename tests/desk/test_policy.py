@@ -69,7 +69,7 @@ async def test_a_usable_key_protects_whatever_the_ticket_is(
         (True, [], "no public key of the user is known"),
         (True, [(FIRST, SEEN, OLD)], "has expired"),
         (True, [(FIRST, SEEN, MONDAY_NOON)], "has expired"),
-        (True, [(FIRST, CHANGED, None)], "has changed, and nobody has accepted"),
+        (True, [(FIRST, CHANGED, None)], "that nobody has accepted, and none is in use"),
         (
             True,
             [(FIRST, SEEN, OLD), (SECOND, CHANGED, None)],

@@ -64,7 +64,7 @@ async def test_each_letter_of_the_ticket_is_opened_again(desk: Desk):
 async def test_what_opens_is_kept_and_must_be_read_before_an_answer_leaves(desk: Desk):
     await came(desk)
     await desk.say("!show", ticket=1)
-    key = OfferedKey("1" * 40, "attached", b"key")
+    key = OfferedKey("1" * 40, "autocrypt", b"key")
     [told] = await recheck(desk, replace(OPEN, keys=(key,)))
     assert told.endswith("Encrypted. Read it with `!show`.")
     ticket, [message] = await desk.look(1), await desk.messages(1)
