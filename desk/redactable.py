@@ -114,7 +114,7 @@ def _is_serial(value: str) -> bool:
 
 
 def _is_label(value: str) -> bool:
-    return value not in _LABELS
+    return value.partition(" ")[0] not in _LABELS
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,10 @@ _DISKS = (
     _rule("serial", rf"by{_DASH}id[-/](?P<secret>[^\s\"',]{{1,255}})"),
     _rule("disk", r"\bata[0-9]{1,3}\.[0-9]{2}: ATA(?:PI)?(?:-[0-9]{1,2})?: (?P<secret>[^\n]{1,120}?)(?=, max |$)"),
     _rule("serial", r"\biSerial[ \t]{1,40}[0-9]{1,3}[ \t](?P<secret>\S[^\n]{0,200})", spreads=True),
-    _rule("serial", r"(?:serial(?:[ _-]?(?:number|no|short))?|\bS/N|\bSN|asset[ _]tag|service[ _]tag)[\"']?[ \t]{0,40}[:=]#?[ \t]{0,40}[\"']?(?!8250/)(?P<secret>[^\s\"',;]{2,200}(?: [A-Z0-9-]{2,40}){0,3})", _is_serial, spreads=True, flags=re.IGNORECASE),
+    _rule("serial", r"(?:serial(?:[ _-]?(?:number|no\.?|short)|#)?|\bS/N|\bSN|asset[ _]tag|service[ _]tag)[\"']?[ \t]{0,40}[:=]#?[ \t]{0,40}[\"']?(?!8250/)(?P<secret>[^\s\"',;]{2,200}(?: [A-Z0-9-]{2,40}){0,3})", _is_serial, spreads=True, flags=re.IGNORECASE),
+    _rule("serial", r"\b[Ss]erial(?: [Nn]umber| [Nn]o\.?)? (?P<secret>(?=[A-Z-]{0,40}[0-9])[A-Z0-9][A-Z0-9-]{6,40})(?!\w)", spreads=True),
+    _rule("serial", r"\b(?:imei(?:sv)?|imsi|iccid|meid|msisdn)\b[^\w\n]{1,4}(?P<secret>[0-9]{8,20})", spreads=True, flags=re.IGNORECASE),
+    _rule("serial", rf"\bwwn(?: device id)?[: \t]{{1,4}}(?P<secret>{_H} {_H}{{6}} {_H}{{9}})(?!{_H})", flags=re.IGNORECASE),
     _rule("serial", rf"\b(?:wwn|wwid|naa|eui|nguid)[\"']?[-.:= \t]{{1,4}}[\"']?(?P<secret>(?:0x)?{_H}[0-9A-Fa-f.]{{7,63}})", flags=re.IGNORECASE),
     _rule("uuid", rf"(?:(?<!{_H})|(?<=_2d)|(?<=\\x2d)){_H}{{8}}(?:{_DASH}{_H}{{4}}){{3}}{_DASH}{_H}{{12}}(?!{_H})"),
     _rule("uuid", rf"uuid[\"']?[ \t]{{0,4}}[:=][ \t]{{0,4}}[\"']?(?P<secret>{_H}[0-9A-Fa-f-]{{3,63}})", flags=re.IGNORECASE),
@@ -206,11 +209,15 @@ _PEOPLE = (
     _rule("url", r"\b(?:https?|ftp|wss?|magnet|socks5h?)://[^\s\"'<>\[\]]{1,2000}", _is_private_site, flags=re.IGNORECASE),
     _rule("account", r"(?<![\w@])@[\w.=/+-]{1,255}:[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![\w@])"),
     _rule("email", r"[\w.+'=-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", _is_address),
+    _rule("email", r"[\w.+'-]{1,64} ?(?:\(at\)|\[at\]|\{at\}|<at>) ?[\w-]{1,63}(?:(?:\.| ?(?:\(dot\)|\[dot\]|\{dot\}|<dot>) ?)[\w-]{1,63}){1,8}", flags=re.IGNORECASE),
     _rule("file", r"/(?:Persistent|Documents|Desktop|Downloads|Pictures|Music|Videos|Tor Browser|dotfiles)/(?P<secret>[^\n\"':;)>]{1,255})"),
-    _rule("label", r"/media/[^\s/\"']{1,64}/(?P<secret>(?:\\ |[^\s/\"':,;)>]){1,255})", _is_label),
+    _rule("label", r"/media/[^\s/\"']{1,64}/(?P<secret>(?:\\ | (?!type )(?=[^\s/\"'][^\n/\"']{0,40}(?:/| type |$))|[^\s/\"':,;)>]){1,255})", _is_label),
     _rule("user", r"/(?:home|run/media|media|Users|AccountsService/(?:users|icons))/(?P<secret>(?!user/)(?:\\ |%20|[^\s/\\\"'<>:,;()\[\]]){1,64})", _is_somebody, spreads=True),
     _rule("user", r"\b[A-Za-z]:(?:\\{1,2}|/)(?:Users|Documents and Settings)(?:\\{1,2}|/)(?P<secret>[^\\/\n\"'<>:;,]{1,64}?)(?=[\\/\n\"'<>:;,]|$)", _is_somebody, spreads=True, flags=re.IGNORECASE),
     _rule("user", r"\b(?:(?:for|of|by) (?:invalid )?user|USER|USERNAME|LOGNAME|user(?:name)?)[= ]'?(?P<secret>[A-Za-z_][\w.-]{0,63})(?=[\s(';,]|$)", _is_somebody),
+    _rule("user", r"(?:\b(?:[ea]?uid|gid|groups)=\d{1,10}|(?<=,)\d{4,10})\((?P<secret>[A-Za-z_][\w.-]{0,63})\)", _is_somebody, spreads=True),
+    _rule("user", r"\b(?:Accepted|Failed) [\w/-]{1,30} for (?:invalid user )?(?P<secret>[\w.-]{1,64})(?= from )", _is_somebody, spreads=True),
+    _rule("user", r"(?<![\w/~.])~(?P<secret>[A-Za-z_][\w.-]{0,63})/", _is_somebody, spreads=True),
     _rule("user", r"\bsudo(?:\[\d{1,8}\])?:[ \t]{1,20}(?P<secret>[A-Za-z_][\w.-]{0,63}) : ", _is_somebody, spreads=True),
     _rule("user", r"(?<![\w.@-])(?P<secret>[A-Za-z_][\w-]{0,63})@[A-Za-z][\w-]{0,63}:[~/]", _is_somebody, spreads=True),
     _rule("host", r"@(?P<secret>[A-Za-z][\w-]{0,63}):[~/]", _is_somebody, spreads=True),
@@ -220,13 +227,15 @@ _PEOPLE = (
 )  # fmt: skip
 
 _VERSION_BEFORE = (
-    "(?<!version )(?<!Version )(?<!version: )(?<!Version: )(?<!version=)(?<!kernel )(?<!Linux )(?<!linux )"
-    "(?<!driver )(?<!firmware )(?<!release )(?<!rev )(?<!ver )(?<!API )(?<!BIOS )(?<!Tor )(?<!Tails )"
+    r"(?<!version )(?<!Version )(?<!version: )(?<!Version: )(?<!version=)(?<!\bkernel )(?<!\bLinux )(?<!\blinux )"
+    r"(?<!\bdriver )(?<!\bfirmware )(?<!\brelease )(?<!\brev )(?<!\bver )(?<!\bAPI )(?<!\bBIOS )(?<!\bTor )(?<!\bTails )"
 )
 _ADDRESSES = (
     _rule("mac", rf"(?:wl|en|ww|sl|ib)x(?P<secret>{_H}{{12}})(?!{_H})"),
-    _rule("mac", rf"\b(?:mac|hwaddr|hw_addr|ether|bssid|lladdr|bd_?addr|addr|address|station|ieee)[ \t:=_-]{{0,4}}(?:(?:is|address|addr|of|now)[ \t:=]{{1,3}}){{0,2}}[\"'(<]?(?:0x)?(?P<secret>{_H}{{12}})(?!{_H})", flags=re.IGNORECASE),
+    _rule("mac", rf"\b(?:mac|hwaddr|hw_addr|ether|bssid|lladdr|bd_?addr|addr|address|station|ieee)[ \t:=_-]{{0,4}}(?:(?:is|address|addr|of|now)[ \t:=]{{1,3}}){{0,2}}[\"'(<]?(?:0x)?(?P<secret>{_H}{{12}}|{_H}{{2}}(?: {_H}{{2}}){{5}})(?!{_H})", flags=re.IGNORECASE),
+    _rule("mac", rf"(?<![\w.+-])(?<!commit )(?={_H}{{0,11}}[A-Fa-f])(?={_H}{{0,11}}[0-9]){_H}{{12}}(?![\w+-])(?!\.\w)"),
     *(_rule("mac", rf"(?<!{_H})(?<!{_H}{separator}){_H}{{2}}(?:{separator}{_H}{{2}}){{5,63}}(?!{_H})(?!{separator}{_H})") for separator in (":", "-", "_", r"\\x3a")),
+    _rule("mac", rf"(?<![\w:.])(?:{_H}{{1,2}}:){{5}}{_H}{{1,2}}(?![\w:])"),
     _rule("mac", rf"(?<!{_H})(?:{_H}{{2}}%3[Aa]){{5}}{_H}{{2}}(?!{_H})"),
     _rule("mac", rf"(?<![\w.]){_H}{{4}}\.{_H}{{4}}\.{_H}{{4}}(?![\w.]*\w)"),
     _rule("ipv6", r"(?<=\[IPV6 REMOVED\])[0-9A-Fa-f:]{2,45}"),

@@ -51,7 +51,12 @@ SPELLINGS = [
     ("ipv6", "address fe80::1%wlan0: failed", "fe80::1"),
     ("ipv6", "SRC=2001:0db8:0000:0000:0211:22ff:fe33:4455 ", "2001:0db8:0000:0000:0211:22ff:fe33:4455"),
     ("ipv6", "mapped ::ffff:192.0.2.1.", "192.0.2.1"),
+    ("mac", "MAC: 00 1f 16 aa bb cc", "00 1f 16 aa bb cc"),
+    ("mac", "the card 001F16AABBCC.", "001F16AABBCC"),
+    ("mac", "arp 0:1f:16:a:bb:c on en0", "0:1f:16:a:bb:c"),
     ("ipv4", "SRC=192.168.1.7 DST", "192.168.1.7"),
+    ("ipv4", "nameserver 203.0.113.5", "203.0.113.5"),
+    ("ipv4", "the DNS server 203.0.113.5.", "203.0.113.5"),
     ("ipv4", "to 10.0.0.1:9050, ok", "10.0.0.1"),
     ("ipv4", "range 10.0.0.1-10.0.0.9.", "10.0.0.9"),
     ("ipv4", "IP 10.0.0.1.53 > 10.0.0.2.53:", "10.0.0.2"),
@@ -103,7 +108,21 @@ SPELLINGS = [
     ("user", "session opened for user kim(uid=1000)", "kim"),
     ("user", "sudo[12]:      kim : TTY=pts/0 ; PWD=/", "kim"),
     ("user", "kim@amnesia:~$ ls", "kim"),
+    ("user", "uid=1000(kim) gid=1000(kim) groups=1000(kim),27(sudo),1001(kim)", "kim"),
+    ("user", "sshd[7]: Accepted password for kim from port 22", "kim"),
+    ("user", "sshd[7]: Failed password for invalid user kim from port 22", "kim"),
+    ("user", "cat ~kim/notes", "kim"),
+    ("email", "write to kim (at) example.org", "kim"),
+    ("email", "kim[at]mail.example [dot] org", "kim"),
+    ("serial", "Serial No.: 12345678", "12345678"),
+    ("serial", "Serial#: C02ABC12345", "C02ABC12345"),
+    ("serial", "nvme nvme0: serial S4EVNX0R123456", "S4EVNX0R123456"),
+    ("serial", "LU WWN Device Id: 5 000c50 0a1b2c3d4", "0a1b2c3d4"),
+    ("serial", "modem: IMEI: 356938035643809", "356938035643809"),
     ("label", "/media/amnesia/Kims-Stick", "Kims-Stick"),
+    ("label", "/media/amnesia/Kim Lee Stick/a", "Lee"),
+    ("label", "/dev/sdb1 16G 1% /media/amnesia/Kim Lee", "Lee"),
+    ("label", "/dev/sdb1 on /media/amnesia/Kim Lee type vfat (rw,nosuid)", "Lee"),
     ("label", "/dev/disk/by-label/Kims", "Kims"),
     ("label", '"label": "Kims stick",', "Kims stick"),
     ("label", "/dev/sdb1 on /mnt type vfat (ro,noatime) [Kims stick]", "Kims stick"),
@@ -141,6 +160,9 @@ terminate called after throwing an instance of 'std::runtime_error' in Foo::Bar 
 listening on 127.0.0.1:9050, 0.0.0.0, [::1]:9050 and 224.0.0.251, mask 255.255.255.0
 Starting tor@default.service, user@1000.service, getty@tty1.service and dev-sda1.device
 PWD=/home/amnesia ; USER=root ; COMMAND=/usr/local/sbin/tails-debugging-info
+tsc: mask: 0xffffffffffffffff max_cycles: 0x2b2c7bc1b5a, at 0x001f16aabbcc, commit 1a2b3c4d5e6f, ~rc1 and 1.2~rc1/x
+00000000: 00 1f 16 aa bb cc 00 1f, serial 8250, Serial number 3 of 4, uid=0(root), status=203(EXEC), 202411141003
+/dev/sda1 on /media/amnesia/TAILS type vfat (ro,noatime,fmask=0022)
 /home/amnesia/.mozilla and /media/amnesia/TAILS and "label": "TailsData" and by-label/TAILS
 amnesia@amnesia:~$ ls
 https://gitlab.tails.boum.org/tails/tails/-/issues/12345 and http://www.debian.org/support
