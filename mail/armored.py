@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from desk.opened import EncryptionState, SignatureState
+from mail.html import CUT_OFF
 from mail.layers import (
     NOT_ENCRYPTED,
     Layers,
@@ -45,10 +46,6 @@ _SOME_DATA = re.compile(rb"[A-Za-z0-9+/]{40}")
 _WIDE_BLANK = re.compile(rb"\xc2?\xa0")
 _HTML_LINE_END = re.compile(r"<(?:br|/?p|/?div|/?body|/?pre)\b[^<>]{0,2000}>", re.IGNORECASE)
 _HTML_TAG = re.compile(r"<[^<>]{0,2000}>")
-_PAGE_CUT_OFF = (
-    f"\n\n[The page is longer than {HTML_CHARS // 1024} K characters; the rest is left out here.]\n"
-)
-"""Stands among the words beside a message, as what is left out would."""
 _OTHERS = "The letter holds several OpenPGP messages in one text; only the first was opened."
 
 
@@ -77,7 +74,7 @@ def _content(part: Part) -> bytes:
         return b""
     page = safe_text(part)[0]
     lines = _HTML_TAG.sub("", _HTML_LINE_END.sub("\n", page[:HTML_CHARS]))
-    lines += _PAGE_CUT_OFF if len(page) > HTML_CHARS else ""
+    lines += CUT_OFF if len(page) > HTML_CHARS else ""
     return html.unescape(lines).replace("\xa0", " ").encode()
 
 

@@ -29,6 +29,8 @@ _CHARSET = re.compile(
     rb"<meta\s[^<>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
 )
 _HIDDEN = re.compile(r"(?:display:none|visibility:hidden|mso-hide:all)(?![a-z-])")
+CUT_OFF = f"\n\n[The page is longer than {HTML_CHARS // 1024} K characters; the rest is left out here.]\n"
+"""Stands among the words, where what is left out would."""
 _LONGEST_TARGET = 500
 _LONGEST_ALT = 100
 _DEEPEST_QUOTE = 20
@@ -57,12 +59,13 @@ def charset_of(page: bytes) -> str:
 
 
 def html_to_text(html: str) -> str:
-    """Return the words of an HTML document, at most its first 256 K characters.
+    """Return the words of an HTML document; past `HTML_CHARS` only the beginning is read, and that is told.
 
     A link whose text is not its target is followed by its target; pictures become their alternative text;
     scripts, styles and what is not displayed are dropped; quotations get ">" before each line.
     """
-    html = html[:HTML_CHARS]
+    if len(html) > HTML_CHARS:
+        return html_to_text(html[:HTML_CHARS]) + CUT_OFF
     if _is_too_deep(html):
         return _BLANKS.sub(" ", _TAG.sub(" ", html)).strip()
     # Imported here: a desk that gets no HTML mail need not hold the parser in memory.

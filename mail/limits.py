@@ -16,7 +16,8 @@ FALSE_BOUNDARIES = 10_000
 """Lines that begin like a boundary and are none: more of them only serve to make the scan slow."""
 TEXT_BYTES = 4_000_000
 """Bytes of one text that are read; the rest is cut off and stays in the letter."""
-HTML_CHARS = 256 * 1024
+HTML_CHARS = 1024 * 1024
+"""Characters of one HTML page that are read, with its tags; Outlook writes hundreds of K around few words."""
 ADDRESSES = 100
 ADDRESS_FIELDS = 20
 """Fields of one name in which addresses are looked for: From and To stand once (RFC 5322, 3.6)."""

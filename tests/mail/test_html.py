@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mail.html import html_to_text
+from mail.limits import HTML_CHARS
 from mail.mime import read_content
 from mail.parts import read_parts
 
@@ -42,6 +43,15 @@ def test_a_page_is_laid_out_as_text(page: str, text: str | None) -> None:
     if text is not None:
         assert found == text
     assert not set(found) & set("\x01\x02\x03\x04\x05")
+
+
+def test_a_page_with_much_around_its_words_is_read_and_one_that_is_too_long_says_so() -> None:
+    style = f"<style>{'p { margin: 0 } ' * 40_000}</style>"
+    assert html_to_text(f"{style}<p>first</p>{style[:100_000]}</style><p>last") == "first\n\nlast"
+    page = f"<p>first{'<i></i>' * (HTML_CHARS // 7)}<p>last"
+    found = html_to_text(page)
+    assert (found[:5], "last" in found) == ("first", False)
+    assert f"longer than {HTML_CHARS // 1024} K characters" in found
 
 
 @pytest.mark.parametrize(
