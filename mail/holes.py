@@ -38,7 +38,7 @@ def find_holes(part: Part) -> Iterator[Hole]:
 
 
 def _candidates(part: Part) -> Sequence[Part]:
-    """Of two forms of one text, the HTML form of an armored message is only its copy."""
+    """Of two forms of one text, the HTML form of an armored message is its copy, or else stands outside."""
     if part.type != "multipart/alternative":
         return part.children
     plain = [child for child in part.children if child.type == "text/plain"]

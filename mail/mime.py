@@ -3,7 +3,7 @@
 
 import mimetypes
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -11,6 +11,7 @@ from desk.opened import Attachment, Unopenable
 from mail.attachments import as_file
 from mail.charsets import decode
 from mail.flowed import unflow
+from mail.forms import is_copy, says_more
 from mail.html import charset_of, html_to_text
 from mail.invitations import TYPES as CALENDARS
 from mail.invitations import describe
@@ -48,6 +49,7 @@ _NO_OWN_WORDS = "The letter has no words of its own; what is shown are those of 
 _TNEF_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _TORN = "The letter's winmail.dat cannot be unpacked; it is listed as it is."
 _OUTLOOK = "The letter's words are in Outlook's own form (winmail.dat); what is shown is their text."
+_FORMS = "The letter's text came in forms that do not say the same; all of them are shown."
 _HTML_ONLY = "Words of the letter are HTML only; what is shown is their text."
 
 
@@ -154,6 +156,8 @@ def _collect(part: Part, content: Content, left_out: Collection[Part]) -> None:
         content.note(GUESSED_PARTS)
         content.texts += [clean_text(part.before, "")[0]] if part.before else []
     chosen = _choose(part, left_out) if part.type == "multipart/alternative" else part.children
+    if part.type == "multipart/alternative" and sum(map(_holds_text, chosen)) > 1 and not left_out:
+        content.note(_FORMS)
     for child in part.children if len(chosen) < len(part.children) else ():
         if child not in chosen:
             _collect_files(child, content, left_out)
@@ -180,20 +184,47 @@ def _is_legacy_display(part: Part) -> bool:
 def _choose(part: Part, left_out: Collection[Part]) -> tuple[Part, ...]:
     """Plain text if there is any with words in it, else the last and richest form (RFC 2046, 5.1.4).
 
-    What is no text at all (an invitation, a picture) is kept.
+    So are other forms that say something else, and what is no text at all (an invitation, a picture).
     """
     others = tuple(child for child in part.children if not (_holds_text(child) or _is_other_form(child)))
-    if any(child in left_out and child.type == "text/plain" for child in part.children):
-        return others
+    opened = [child for child in part.children if child in left_out and child.type == "text/plain"]
+    if opened:
+        words = _words_of(opened[0])
+        rest = [child for child in part.children if child not in opened]
+        return (*(child for child in rest if _holds_text(child) and not _is_copy(child, words)), *others)
     if left_out and any(child in left_out for child in part.walk()):
         return part.children
-    for child in part.children:
-        if child.type == "text/plain" and safe_text(child)[0].strip():
-            return (child, *others)
-    texts = [child for child in part.children if _holds_text(child)] or [
-        child for child in part.children if _is_other_form(child)
-    ]
-    return (*texts[-1:], *others)
+    plain = [child for child in part.children if child.type == "text/plain" and _words_of(child).strip()]
+    if plain:
+        words = _words_of(plain[0])
+        more = [child for child in plain[1:] if not _is_copy(child, words)]
+        pages = [child for child in part.children if child.type != "text/plain" and _holds_text(child)]
+        more += [child for child in pages if any(says_more(each, words) for each in _texts_of(child))]
+        return (plain[0], *more, *others)
+    return (*_richest(part.children), *others)
+
+
+def _richest(forms: Sequence[Part]) -> tuple[Part, ...]:
+    """Return the last form that holds words: one that can be read before one that is kept as a file."""
+    texts = [child for child in forms if _holds_text(child)]
+    rich = [child for child in forms if _is_other_form(child) and child not in texts]
+    with_words = [child for child in texts if child.children or _words_of(child).strip()]
+    with_words = with_words or [child for child in rich if child.content().strip()]
+    return tuple((with_words or texts or rich)[-1:])
+
+
+def _is_copy(form: Part, words: str) -> bool:
+    return all(is_copy(each, words) for each in _texts_of(form))
+
+
+def _texts_of(form: Part) -> Iterator[str]:
+    return (_words_of(leaf) for leaf in form.walk() if not leaf.children and _holds_text(leaf))
+
+
+def _words_of(part: Part) -> str:
+    """Return what a plain text or an HTML page says."""
+    text = safe_text(part)[0]
+    return html_to_text(text) if part.type == "text/html" else text
 
 
 def _holds_text(part: Part) -> bool:
