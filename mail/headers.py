@@ -91,6 +91,10 @@ class HeaderBlock:
         for name, value in message.raw_items():
             self._fields.setdefault(name.lower(), []).append(str(value))
 
+    def names(self) -> frozenset[str]:
+        """Return the names of the fields there are, lower case."""
+        return frozenset(self._fields)
+
     def raw(self, name: str) -> list[str]:
         """Return all values of a field as they came, each cut to 8 KB."""
         return [value[:HEADER_VALUE] for value in self._fields.get(name.lower(), [])]

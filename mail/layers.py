@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from desk.opened import Encryption, EncryptionState, Signature, SignatureState
-from mail.headers import HeaderBlock
 from mail.limits import LETTER_BYTES
 from mail.mime import Content, clean_text
 from mail.openpgp import Decrypted, Keyring
@@ -27,8 +26,7 @@ class Opener:
 
     keyring: Keyring
     signers: Sequence[bytes]
-    outer: HeaderBlock
-    """The letter's own header fields."""
+    letter: Part
     left: int = MOST_OPENED
     bytes_left: int = LETTER_BYTES
 

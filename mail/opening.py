@@ -46,7 +46,7 @@ def open_letter(
     KeyRefused means that one of `signers` is no public key.
     """
     letter = read_parts(raw)
-    layers = take_off(letter, Opener(keyring, signers, letter.headers))
+    layers = take_off(letter, Opener(keyring, signers, letter))
     inner = protected_fields(layers.payload)
     told = _unwrapped(letter, layers, inner, keyring, signers, relays)
     contents = (*told.contents, *layers.outside)

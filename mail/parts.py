@@ -88,6 +88,19 @@ def read_parts(raw: bytes) -> Part:
     return _read(raw, 0, len(raw), 0, Allowance())
 
 
+def read_payload(data: bytes) -> Part:
+    """Read what was decrypted; without a field of MIME it is no MIME entity, and all of it is text.
+
+    Raises Unopenable as `read_parts`.
+    """
+    part = read_parts(data)
+    if any(name == "mime-version" or name.startswith("content-") for name in part.headers.names()):
+        return part
+    return Part(
+        data, 0, 0 if part.headers.names() else part.body_begin, len(data), HeaderBlock(b""), "text/plain"
+    )
+
+
 def _read(
     source: bytes, begin: int, end: int, depth: int, allowance: Allowance, *, in_digest: bool = False
 ) -> Part:

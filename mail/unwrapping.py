@@ -23,7 +23,7 @@ from mail.layers import (
     within,
 )
 from mail.mime import GUESSED_PARTS, read_content
-from mail.parts import Part, read_parts
+from mail.parts import Part, read_parts, read_payload
 from mail.protected import unwrap_message
 from mail.protection import Kind, protection
 from mail.smime import SIGNED_TEXT, is_signed_text, tell
@@ -72,7 +72,7 @@ def _take_off_encryption(part: Part, opener: Opener, depth: int) -> Layers:
     )
     if opened.encryption.state is not EncryptionState.OK or opened.data is None:
         return layers
-    return within(layers, take_off(read_parts(opened.data), opener, depth + 1))
+    return within(layers, take_off(read_payload(opened.data), opener, depth + 1))
 
 
 def _take_off_file(part: Part, opener: Opener, depth: int) -> Layers:
@@ -86,7 +86,7 @@ def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
     if not is_whole or part.before or part.behind:
         bad = Signature(SignatureState.BAD, None, detail="malformed")
         inner = _take_off_below(replace(part, type="multipart/mixed"), opener, depth + 1)
-        inner = _without_claims(inner, part, (bad,))
+        inner = _without_claims(inner, part, (bad,), opener)
         return replace(
             inner, form=form, signatures=(bad, *inner.signatures), problems=(_NOT_SIGNED, *inner.problems)
         )
@@ -96,16 +96,26 @@ def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
     found = opener.verify(lines, signature.content())
     if not found:
         return Layers(form, outside=(read_content(signed),), problems=not_opened("").problems)
-    inner = _without_claims(take_off(signed, opener, depth + 1), signed, found)
+    inner = _without_claims(take_off(signed, opener, depth + 1), signed, found, opener)
     form = form if inner.form == "plain" else f"{form}, {inner.form}"
     return replace(inner, form=form, signatures=found + inner.signatures)
 
 
-def _without_claims(layers: Layers, signed: Part, signatures: tuple[Signature, ...]) -> Layers:
-    """Header fields under a signature that proves nothing are not protected, whatever is encrypted below."""
+def _without_claims(
+    layers: Layers, signed: Part, signatures: tuple[Signature, ...], opener: Opener
+) -> Layers:
+    """Header fields under a signature that proves nothing are not protected, whatever is encrypted below.
+
+    What was decrypted is protected by that, whatever the signature in it is worth.
+    """
     is_good = all(one.state in _GOOD for one in signatures)
-    is_below = layers.payload is not None and layers.payload.source is not signed.source
-    return layers if is_good or is_below else replace(layers, payload=None)
+    is_within = signed.source is not opener.letter.source
+    is_below = (
+        layers.encryption.state is not EncryptionState.NONE
+        and layers.payload is not None
+        and layers.payload.source is not signed.source
+    )
+    return layers if is_good or is_within or is_below else replace(layers, payload=None)
 
 
 def _take_off_below(part: Part, opener: Opener, depth: int) -> Layers:
@@ -115,13 +125,21 @@ def _take_off_below(part: Part, opener: Opener, depth: int) -> Layers:
         opened = [_take_off_hole(hole, opener, depth) for hole in holes]
         layers = join(part, holes, opened, protected=depth > 0)
     else:
-        payload = unwrap_message(part, opener.outer) if depth else part
-        content = read_content(payload, hide_copies=depth > 0)
-        layers = Layers("plain", NOT_ENCRYPTED, payload, inside=(content,))
+        payload = unwrap_message(part, opener.letter.headers) if 0 < depth < MOST_LAYERS else part
+        if payload is not part:
+            return _take_off_wrapped(payload, opener, depth)
+        content = read_content(part, hide_copies=depth > 0)
+        layers = Layers("plain", NOT_ENCRYPTED, part, inside=(content,))
     if not any(is_signed_text(child) for child in part.walk()):
         return layers
     form = "s/mime signed" if layers.form == "plain" else layers.form
     return replace(layers, form=form, problems=(*layers.problems, SIGNED_TEXT))
+
+
+def _take_off_wrapped(message: Part, opener: Opener, depth: int) -> Layers:
+    """A message that was wrapped to protect its header fields may have layers of its own."""
+    layers = take_off(message, opener, depth + 1)
+    return layers if layers.encryption.state is not EncryptionState.NONE else replace(layers, payload=message)
 
 
 def _take_off_hole(hole: Hole, opener: Opener, depth: int) -> Layers:

@@ -177,3 +177,59 @@ def test_a_forwarded_message_without_protection_wraps_nothing(desk: Desk) -> Non
     message = entity("From: alice@user.example\nSubject: inner\n\nx", type_="message/rfc822; forwarded=no")
     opened = open_letter(headers(*OUTER) + message, desk.keyring)
     assert (opened.headers.subject, opened.headers.protected) == ("...", False)
+
+
+@pytest.mark.parametrize("is_bad", [False, True])
+def test_what_is_encrypted_protects_headers_whatever_the_signature_in_it_is_worth(
+    desk: Desk, alice: Person, *, is_bad: bool
+) -> None:
+    inside = signed(alice, entity("x", "Subject: inner", "From: boss@desk.example", type_=DRAFT))
+    inside = inside.replace(b"\r\n\r\nx", b"\r\n\r\ny") if is_bad else inside
+    raw = headers(*OUTER) + encrypted(alice.encrypt(inside, desk.public))
+    opened = open_letter(raw, desk.keyring, signers=[alice.public] if is_bad else [])
+    state = SignatureState.BAD if is_bad else SignatureState.UNKNOWN_KEY
+    assert [one.state for one in opened.signatures] == [state]
+    assert (opened.headers.subject, opened.headers.protected) == ("inner", True)
+    assert (opened.headers.sender, opened.headers.mismatch) == ("alice@user.example", ("From",))
+
+
+def test_a_wrapped_message_may_be_signed_itself(desk: Desk, alice: Person) -> None:
+    wrap = (
+        entity("From: alice@user.example", type_="message/rfc822; forwarded=no") + b"\r\nSubject: inner\r\n"
+    )
+    raw = headers(*OUTER) + encrypted(alice.encrypt(wrap + signed(alice, entity("words")), desk.public))
+    opened = open_letter(raw, desk.keyring, signers=[alice.public])
+    assert [(one.state, one.covers) for one in opened.signatures] == [(SignatureState.GOOD, "all")]
+    assert (opened.headers.subject, opened.text, opened.attachments) == ("inner", "words", ())
+
+
+def test_headers_of_a_wrapped_message_under_a_bad_signature_are_not_protected_by_a_good_one_in_it(
+    desk: Desk, alice: Person
+) -> None:
+    wrap = (
+        entity("From: alice@user.example", type_="message/rfc822; forwarded=no") + b"\r\nSubject: inner\r\n"
+    )
+    good = wrap + signed(alice, entity("words"), boundary="=-inside")
+    raw = headers(*OUTER) + signed(alice, good).replace(b"Subject: inner", b"Subject: evil")
+    opened = open_letter(raw, desk.keyring, signers=[alice.public])
+    assert opened.signatures[0].state is SignatureState.BAD
+    assert (opened.headers.subject, opened.headers.protected) == ("...", False)
+
+
+def test_messages_wrapped_in_each_other_end_somewhere(desk: Desk, alice: Person) -> None:
+    wrap = entity("From: alice@user.example", type_="message/rfc822; forwarded=no") + b"\r\n"
+    raw = headers(*OUTER) + encrypted(alice.encrypt(wrap * 3000 + entity("words"), desk.public))
+    opened = open_letter(raw, desk.keyring)
+    assert [one.type for one in opened.attachments] == ["message/rfc822"]
+
+
+def test_what_was_encrypted_without_a_field_of_mime_is_all_text(desk: Desk, alice: Person) -> None:
+    for words in (
+        "Note: this is urgent\nThe disk is full",
+        "Hello: you\n\nThe disk",
+        "\nThe disk",
+        "The disk",
+    ):
+        raw = headers(*OUTER) + encrypted(alice.encrypt(words.encode(), desk.public))
+        opened = open_letter(raw, desk.keyring)
+        assert (opened.text, opened.headers.protected) == (words.removeprefix("\n"), False)
