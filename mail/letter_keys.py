@@ -63,6 +63,7 @@ def read_keys(keyring: Keyring, holder: Holder, report: WhisperBack | None) -> O
         own = join_texts([content for content in holder.told.contents if not content.is_passed_on])
         words = own if report is None else told_words(own)
         reading.take_named(list(key_blocks(words.encode())))
+    reading.take_named(list(key_blocks(join_texts(holder.outside).encode())))
     reading.take_files(holder.told.contents, is_named=False)
     reading.take_files(holder.outside, is_named=True)
     if holder.letter is not None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Keys that stand in a letter: whose they are, and that no words go with them."""
 
+import base64
 from collections.abc import Iterator
 
 import pytest
@@ -71,6 +72,32 @@ def test_a_key_beside_what_was_encrypted_is_taken_only_from_whom_it_names(
     assert _ELSES.format(eve.fingerprint) in opened.problems
     mine = opened_by(desk, mixed(sealed, key_file(alice.public, "key.asc")))
     assert offered(mine) == [(alice.fingerprint, "attached")]
+
+
+@pytest.mark.parametrize("form", ["encrypted", "signed"])
+def test_a_key_that_was_pasted_beside_what_is_protected_is_taken_only_from_whom_it_names(
+    desk: Desk, alice: Person, eve: Person, form: str
+) -> None:
+    clear = alice.gpg("--armor", "--clearsign", data=b"words")
+    armor = (alice.encrypt(b"words", desk.public) if form == "encrypted" else clear).decode()
+    mine = opened_by(desk, entity(f"{armor}\n{alice.public.decode()}"))
+    assert offered(mine) == [(alice.fingerprint, "attached")]
+    other = opened_by(desk, entity(f"{armor}\n{eve.public.decode()}"))
+    assert offered(other) == []
+    assert _ELSES.format(eve.fingerprint) in other.problems
+
+
+@pytest.mark.parametrize("name", ["key.asc", "key.gpg", "secret.key"])
+@pytest.mark.parametrize("is_armored", [True, False])
+def test_a_private_key_in_a_file_is_told_and_never_taken(
+    desk: Desk, alice: Person, name: str, *, is_armored: bool
+) -> None:
+    secret = alice.gpg(*(["--armor"] if is_armored else []), "--export-secret-keys")
+    head = f"Content-Type: application/octet-stream\r\n{NAMED.format(name)}\r\n"
+    coded = f"{head}Content-Transfer-Encoding: base64\r\n\r\n".encode() + base64.encodebytes(secret)
+    opened = opened_by(desk, mixed(entity("my key"), coded))
+    assert (opened.keys, [one.name for one in opened.attachments]) == ((), [name])
+    assert any("private key" in problem for problem in opened.problems)
 
 
 @pytest.mark.parametrize("type_", ["text/plain", "application/pgp-keys", "application/octet-stream"])
