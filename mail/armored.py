@@ -43,6 +43,11 @@ _CUT_OFF = re.compile(
 """An encrypted message without its end: to be told as broken, not as open words."""
 _SOME_DATA = re.compile(rb"[A-Za-z0-9+/]{40}")
 """Marks without this between them are words about an encrypted message, not one."""
+_MANGLED = re.compile(
+    rb"^([^\n>|]{0,200}?)-----BEGIN PGP MESSAGE-----((?:[^-]|-(?!----))*+)-----END PGP MESSAGE-----",
+    re.MULTILINE,
+)
+"""A message that does not begin its line, or has lost its lines; not one that is quoted."""
 _WIDE_BLANK = re.compile(rb"\xc2?\xa0")
 _HTML_LINE_END = re.compile(r"<(?:br|/?p|/?div|/?body|/?pre)\b[^<>]{0,2000}>", re.IGNORECASE)
 _HTML_TAG = re.compile(r"<[^<>]{0,2000}>")
@@ -69,13 +74,33 @@ def _content(part: Part) -> bytes:
     """Return the bytes of a text; of an HTML page its words in UTF-8, with the line ends that armor needs."""
     content = part.content()
     if part.type != "text/html":
-        return content
+        return _with_lines(content)
     if not any(begin in content for begin, _ in _MARKS.values()):
         return b""
     page = safe_text(part)[0]
     lines = _HTML_TAG.sub("", _HTML_LINE_END.sub("\n", page[:HTML_CHARS]))
     lines += CUT_OFF if len(page) > HTML_CHARS else ""
-    return html.unescape(lines).replace("\xa0", " ").encode()
+    return _with_lines(html.unescape(lines).replace("\xa0", " ").encode())
+
+
+def _with_lines(content: bytes) -> bytes:
+    """Give a message back its lines where it was indented, or pasted behind words or as one line."""
+    if MESSAGE_BEGIN not in content or _first(content):
+        return content
+    return _MANGLED.sub(_on_lines, content, count=1)
+
+
+def _on_lines(mangled: re.Match[bytes]) -> bytes:
+    before, data = mangled[1], mangled[2]
+    begin = _SOME_DATA.search(data)
+    if begin is None:
+        return mangled[0]
+    if b"\n" in data.strip():
+        lines = [line.strip() for line in data.split(b"\n")[1:]]
+    else:
+        lines = [b"", *data[begin.start() :].split()]
+    armor = b"\n".join([MESSAGE_BEGIN, *lines, MESSAGE_END])
+    return before.rstrip() + b"\n" + armor + b"\n"
 
 
 def _first(content: bytes) -> tuple[Armored, int, int] | None:

@@ -11,7 +11,7 @@ from desk.opened import Attachment, Unopenable
 from mail.attachments import as_file
 from mail.charsets import decode
 from mail.flowed import unflow
-from mail.forms import is_copy, says_more
+from mail.forms import is_copy, letters, says_more
 from mail.html import charset_of, html_to_text
 from mail.invitations import TYPES as CALENDARS
 from mail.invitations import describe
@@ -26,6 +26,12 @@ _LEGACY_LINES = re.compile(
     r"\A(?:(?:Subject|From|To|Cc|Date|Reply-To|Followup-To): [^\n]*\n(?:[ \t][^\n]*\n)*)+\n"
 )
 """Headers repeated at the head of a text, which RFC 9788, 5.2.2, wants hidden."""
+_LEGACY_PART = re.compile(
+    r"(?:(?:Subject|From|To|Cc|Date|Reply-To|Followup-To|Message-ID|In-Reply-To|References): [^\n]*\n"
+    r"(?:[ \t][^\n]*\n)*)+",
+    re.IGNORECASE,
+)
+"""A part that holds nothing else."""
 _LEGACY_DIV = re.compile(
     r"<div\s[^<>]{0,200}?\bheader-protection-legacy-display\b[^<>]{0,200}>.{0,8000}?</div>",
     re.DOTALL | re.IGNORECASE,
@@ -64,6 +70,8 @@ class Content:
     hide_copies: bool = False
     whole: Part | None = None
     """The one part there is, which is the text of the letter even if it has a file name."""
+    read: dict[Part, str] = field(default_factory=dict, repr=False)
+    """What forms of a text say, as some are asked for at each level of nested ones."""
     is_passed_on: bool = False
     """Whether its texts are those of a mail that the letter passes on."""
 
@@ -155,7 +163,7 @@ def _collect(part: Part, content: Content, left_out: Collection[Part]) -> None:
     if part.is_guessed:
         content.note(GUESSED_PARTS)
         content.texts += [clean_text(part.before, "")[0]] if part.before else []
-    chosen = _choose(part, left_out) if part.type == "multipart/alternative" else part.children
+    chosen = _choose(part, content, left_out) if part.type == "multipart/alternative" else part.children
     if part.type == "multipart/alternative" and sum(map(_holds_text, chosen)) > 1 and not left_out:
         content.note(_FORMS)
     for child in part.children if len(chosen) < len(part.children) else ():
@@ -178,10 +186,11 @@ def _is_legacy_display(part: Part) -> bool:
     first = part.children[0]
     is_copy = first.type in {"text/plain", "text/rfc822-headers"} and "protected-headers" in first.params
     is_told = "protected-headers" in part.params or first.type == "text/rfc822-headers"
-    return part.type == "multipart/mixed" and is_told and is_copy
+    is_marked = part.type == "multipart/mixed" and is_told and is_copy
+    return is_marked and _LEGACY_PART.fullmatch(safe_text(first)[0].strip() + "\n") is not None
 
 
-def _choose(part: Part, left_out: Collection[Part]) -> tuple[Part, ...]:
+def _choose(part: Part, content: Content, left_out: Collection[Part]) -> tuple[Part, ...]:
     """Plain text if there is any with words in it, else the last and richest form (RFC 2046, 5.1.4).
 
     So are other forms that say something else, and what is no text at all (an invitation, a picture).
@@ -189,42 +198,49 @@ def _choose(part: Part, left_out: Collection[Part]) -> tuple[Part, ...]:
     others = tuple(child for child in part.children if not (_holds_text(child) or _is_other_form(child)))
     opened = [child for child in part.children if child in left_out and child.type == "text/plain"]
     if opened:
-        words = _words_of(opened[0])
-        rest = [child for child in part.children if child not in opened]
-        return (*(child for child in rest if _holds_text(child) and not _is_copy(child, words)), *others)
+        known = letters(_words_of(opened[0], content))
+        rest = [child for child in part.children if child not in opened and _holds_text(child)]
+        return (*(child for child in rest if not _is_copy(child, known, content)), *others)
     if left_out and any(child in left_out for child in part.walk()):
         return part.children
-    plain = [child for child in part.children if child.type == "text/plain" and _words_of(child).strip()]
+    texts = [child for child in part.children if _holds_text(child)]
+    plain = [child for child in texts if child.type == "text/plain" and _words_of(child, content).strip()]
     if plain:
-        words = _words_of(plain[0])
-        more = [child for child in plain[1:] if not _is_copy(child, words)]
-        pages = [child for child in part.children if child.type != "text/plain" and _holds_text(child)]
-        more += [child for child in pages if any(says_more(each, words) for each in _texts_of(child))]
+        known = letters(_words_of(plain[0], content))
+        more = [child for child in plain[1:] if not _is_copy(child, known, content)]
+        pages = [child for child in texts if child.type != "text/plain"]
+        more += [child for child in pages if _says_more(child, known, content)]
         return (plain[0], *more, *others)
-    return (*_richest(part.children), *others)
+    return (*_richest(part.children, content), *others)
 
 
-def _richest(forms: Sequence[Part]) -> tuple[Part, ...]:
+def _richest(forms: Sequence[Part], content: Content) -> tuple[Part, ...]:
     """Return the last form that holds words: one that can be read before one that is kept as a file."""
     texts = [child for child in forms if _holds_text(child)]
     rich = [child for child in forms if _is_other_form(child) and child not in texts]
-    with_words = [child for child in texts if child.children or _words_of(child).strip()]
+    with_words = [child for child in texts if child.children or _words_of(child, content).strip()]
     with_words = with_words or [child for child in rich if child.content().strip()]
     return tuple((with_words or texts or rich)[-1:])
 
 
-def _is_copy(form: Part, words: str) -> bool:
-    return all(is_copy(each, words) for each in _texts_of(form))
+def _is_copy(form: Part, known: str, content: Content) -> bool:
+    return all(is_copy(each, known) for each in _texts_of(form, content))
 
 
-def _texts_of(form: Part) -> Iterator[str]:
-    return (_words_of(leaf) for leaf in form.walk() if not leaf.children and _holds_text(leaf))
+def _says_more(form: Part, known: str, content: Content) -> bool:
+    return any(says_more(each, known) for each in _texts_of(form, content))
 
 
-def _words_of(part: Part) -> str:
+def _texts_of(form: Part, content: Content) -> Iterator[str]:
+    return (_words_of(leaf, content) for leaf in form.walk() if not leaf.children and _holds_text(leaf))
+
+
+def _words_of(part: Part, content: Content) -> str:
     """Return what a plain text or an HTML page says."""
-    text = safe_text(part)[0]
-    return html_to_text(text) if part.type == "text/html" else text
+    if part not in content.read:
+        text = safe_text(part)[0]
+        content.read[part] = html_to_text(text) if part.type == "text/html" else text
+    return content.read[part]
 
 
 def _holds_text(part: Part) -> bool:

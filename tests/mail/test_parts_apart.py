@@ -181,6 +181,34 @@ def test_armor_in_html_is_opened_and_its_copy_beside_plain_text_is_left_out(
         assert (opened.text, opened.unprotected_text) == ("grüße", "")
 
 
+@pytest.mark.parametrize("header", ["", "Version: GnuPG v2.0 (GNU/Linux)\n"])
+@pytest.mark.parametrize("way", ["indented", "behind words", "one line", "indented page"])
+def test_an_armored_message_that_has_lost_its_lines_is_opened(
+    desk: Desk, alice: Person, header: str, way: str
+) -> None:
+    armor = alice.encrypt(b"SECRET", desk.public).decode()
+    armor = armor.replace("MESSAGE-----\n", f"MESSAGE-----\n{header}", 1)
+    indented = "  " + armor.replace("\n", "\n  ")
+    letter = {
+        "indented": entity(indented),
+        "behind words": entity(f"Hello: {armor}"),
+        "one line": entity(armor.replace("\n", " ")),
+        "indented page": entity(f"<pre>{indented}</pre>", type_="text/html"),
+    }[way]
+    opened = opened_by(desk, letter)
+    beside = "Hello:" if way == "behind words" else ""
+    assert (opened.text, opened.unprotected_text) == ("SECRET", beside)
+    assert opened.encryption.state is (PARTIAL if beside else OK)
+
+
+def test_a_message_that_is_quoted_is_not_opened(desk: Desk, alice: Person) -> None:
+    armor = alice.encrypt(b"SECRET", desk.public).decode()
+    for mark in ("> ", ">  ", "| "):
+        quoted = mark + armor.replace("\n", f"\n{mark}")
+        opened = opened_by(desk, entity(f"What is this?\n{quoted}"))
+        assert (opened.form, opened.encryption.state) == ("plain", NONE)
+
+
 def test_other_words_in_the_plain_form_are_shown_beside_armor_in_html(desk: Desk, alice: Person) -> None:
     armor = alice.encrypt(b"SECRET", desk.public).decode()
     letter = multipart(

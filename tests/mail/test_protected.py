@@ -88,6 +88,18 @@ def test_the_copy_of_headers_in_html_is_hidden_and_only_there(desk: Desk, alice:
     assert "inner" in shown.text
 
 
+def test_a_part_that_is_marked_as_a_copy_of_headers_and_holds_words_is_shown(
+    desk: Desk, alice: Person
+) -> None:
+    for words, shown in (
+        ("Subject: x\nFrom: a@b.example", "x"),
+        ("Subject: x\nPay me.", "Subject: x\nPay me.\n\nx"),
+    ):
+        inside = multipart('multipart/mixed; protected-headers="v1"', entity(words, type_=DRAFT), entity("x"))
+        raw = headers(*OUTER) + encrypted(alice.encrypt(inside, desk.public))
+        assert open_letter(raw, desk.keyring).text == shown
+
+
 def test_a_copy_of_headers_is_shown_where_nothing_is_protected(desk: Desk) -> None:
     text = entity("Subject: inner\n\nThe words", type_=CIPHER + '; hp-legacy-display="1"')
     assert "inner" in open_letter(headers(*OUTER) + text, desk.keyring).text
