@@ -18,6 +18,7 @@ from mail.invitations import describe
 from mail.limits import TEXT_BYTES
 from mail.offers import holds_only_keys, is_key_part
 from mail.parts import Part, read_parts
+from mail.pgp_packets import MESSAGE_BEGIN
 from mail.readable import readable
 from mail.tnef import unpack
 from mail.uuencoded import take_out_files
@@ -51,7 +52,12 @@ _WORD_TYPES = frozenset({*_ENRICHED_TYPES, "text/markdown", "text/x-markdown"})
 _ENRICHMENT = re.compile(r"</?[A-Za-z][A-Za-z0-9-]{0,59}>(?:<param>[^<>]{0,200}</param>)?")
 """Commands of text/enriched (RFC 1896)."""
 _PASSED_ON = frozenset({"message/rfc822", "message/global"})
+_ENCRYPTED = re.compile(rb"^Content-Type:\s{1,9}multipart/encrypted", re.IGNORECASE | re.MULTILINE)
 _NO_OWN_WORDS = "The letter has no words of its own; what is shown are those of the mail that it passes on."
+_SHUT_PASSED_ON = "A mail that the letter passes on holds an encrypted message, which was not opened."
+_LOOSE_SIGNATURE = (
+    "A signature came with the letter that belongs to none of its parts as they are now; it was not checked."
+)
 _TNEF_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _TORN = "The letter's winmail.dat cannot be unpacked; it is listed as it is."
 _OUTLOOK = "The letter's words are in Outlook's own form (winmail.dat); what is shown is their text."
@@ -304,6 +310,10 @@ def _collect_page(part: Part, content: Content) -> None:
 
 def _collect_file(part: Part, content: Content) -> None:
     file = as_attachment(part)
+    if file.type == "application/pgp-signature":
+        content.note(_LOOSE_SIGNATURE)
+    if file.type in _PASSED_ON and (MESSAGE_BEGIN in file.content or _ENCRYPTED.search(file.content)):
+        content.note(_SHUT_PASSED_ON)
     if part.type not in _TNEF_TYPES and not part.name.lower().endswith("winmail.dat"):
         content.attachments.append(file)
         return

@@ -201,6 +201,27 @@ def test_an_armored_message_that_has_lost_its_lines_is_opened(
     assert opened.encryption.state is (PARTIAL if beside else OK)
 
 
+def test_a_signature_that_belongs_to_no_part_any_more_is_told(desk: Desk, alice: Person) -> None:
+    signature = attached(alice.sign(b"words"), "signature.asc", "application/pgp-signature")
+    opened = opened_by(desk, mixed(entity("words"), signature), alice)
+    assert (opened.form, opened.signatures) == ("plain", ())
+    assert any("it was not checked" in problem for problem in opened.problems)
+
+
+@pytest.mark.parametrize("form", ["pgp/mime", "inline"])
+def test_an_encrypted_mail_that_is_passed_on_is_told_and_not_opened(
+    desk: Desk, alice: Person, form: str
+) -> None:
+    sealed = alice.encrypt(entity("SECRET"), desk.public)
+    inside = encrypted(sealed) if form == "pgp/mime" else entity(sealed.decode())
+    passed = b"Content-Type: message/rfc822\r\n\r\n" + headers("bob@user.example") + inside
+    opened = opened_by(desk, mixed(entity("see below"), passed))
+    assert (opened.text, opened.encryption.state) == ("see below", NONE)
+    assert any("which was not opened" in problem for problem in opened.problems)
+    plain = passed.replace(inside, entity("words"))
+    assert opened_by(desk, mixed(entity("see below"), plain)).problems == ()
+
+
 def test_a_message_that_is_quoted_is_not_opened(desk: Desk, alice: Person) -> None:
     armor = alice.encrypt(b"SECRET", desk.public).decode()
     for mark in ("> ", ">  ", "| "):
