@@ -82,9 +82,11 @@ class Part:
 def read_parts(raw: bytes) -> Part:
     """Read the structure of a letter or of a decrypted payload, in time linear to its size.
 
+    Where no line ends with LF, CR ends them, as on old Macs.
     Raises Unopenable past a limit of `mail.limits`.
     """
     check_size(raw)
+    raw = raw.replace(b"\r", b"\n") if b"\r" in raw and b"\n" not in raw else raw
     return _read(raw, 0, len(raw), 0, Allowance())
 
 
@@ -94,6 +96,7 @@ def read_payload(data: bytes) -> Part:
     Raises Unopenable as `read_parts`.
     """
     part = read_parts(data)
+    data = part.source
     if any(name == "mime-version" or name.startswith("content-") for name in part.headers.names()):
         return part
     return Part(

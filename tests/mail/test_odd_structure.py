@@ -184,3 +184,11 @@ def test_what_names_no_type_in_a_digest_is_a_mail(desk: Desk) -> None:
     assert opened.text == "Two mails.\n\nThe end."
     assert [one.type for one in opened.attachments] == ["message/rfc822"] * 2
     assert opened.attachments[0].content.endswith(b"I am bob.")
+
+
+def test_a_letter_whose_lines_end_with_cr_keeps_its_words(desk: Desk, alice: Person) -> None:
+    letter = headers("alice@user.example", "Mac") + multipart("multipart/mixed", entity("one\ntwo"))
+    opened = open_letter(letter.replace(b"\r\n", b"\r"), desk.keyring)
+    assert (opened.headers.subject, opened.text) == ("Mac", "one\ntwo")
+    sealed = encrypted(alice.encrypt(entity("one\ntwo").replace(b"\r\n", b"\r"), desk.public))
+    assert open_letter(headers("alice@user.example") + sealed, desk.keyring).text == "one\ntwo"
