@@ -170,7 +170,7 @@ _KEYS = (
 )
 
 _NETWORKS = (
-    _rule("password", _KEYS_OF_SECRETS + r"[ \t]*[=:][ \t]*(?P<secret>[^\s,;<>][^\n]{0,200})", flags=re.IGNORECASE),
+    _rule("password", _KEYS_OF_SECRETS + r"[ \t]*[=:][ \t]*(?!(?:session|auth|account)\))(?P<secret>[^\s,;<>][^\n]{0,200})", flags=re.IGNORECASE),
     *(_rule("essid", _quoted(_KEYS_OF_NETWORKS, quote), spreads=True) for quote in "'\""),
     *(_rule("essid", _quoted(_NM_NAMES, quote), _is_network, spreads=True) for quote in "'\""),
     _rule("essid", r"(?<![A-Za-z])(?:E?SSID|ssid)[ \t]*[:=][ \t]*(?P<secret>(?!P\")[^\s\"'][^\n]{0,160})", spreads=True),
@@ -193,6 +193,7 @@ _DISKS = (
     _rule("serial", rf"\b(?:wwn|wwid|naa|eui|nguid)[\"']?[-.:= \t]{{1,4}}[\"']?(?P<secret>(?:0x)?{_H}[0-9A-Fa-f.]{{7,63}})", flags=re.IGNORECASE),
     _rule("uuid", rf"(?:(?<!{_H})|(?<=_2d)|(?<=\\x2d)){_H}{{8}}(?:{_DASH}{_H}{{4}}){{3}}{_DASH}{_H}{{12}}(?!{_H})"),
     _rule("uuid", rf"uuid[\"']?[ \t]{{0,4}}[:=][ \t]{{0,4}}[\"']?(?P<secret>{_H}[0-9A-Fa-f-]{{3,63}})", flags=re.IGNORECASE),
+    _rule("uuid", rf"\buuid[ \t]{{1,4}}(?P<secret>{_H}{{4}}-{_H}{{4}})(?![\w-])", flags=re.IGNORECASE),
     _rule("uuid", rf"by{_DASH}(?:part)?uuid[-/](?P<secret>{_H}(?:{_H}|{_DASH}){{3,63}}?)(?![0-9A-Fa-f\\_-])"),
     _rule("uuid", r"(?<![\w-])(?=[0-9-]{0,8}[A-F])[0-9A-F]{4}-[0-9A-F]{4}(?![\w-])"),
     _rule("uuid", rf"(?<![0-9A-Za-z])(?<!Bug report: )(?<!wb:)(?<!md5:){_H}{{32}}(?![0-9A-Za-z])"),
@@ -209,9 +210,13 @@ _PEOPLE = (
     _rule("url", r"\b(?:https?|ftp|wss?|magnet|socks5h?)://[^\s\"'<>\[\]]{1,2000}", _is_private_site, flags=re.IGNORECASE),
     _rule("account", r"(?<![\w@])@[\w.=/+-]{1,255}:[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}(?![\w@])"),
     _rule("email", r"[\w.+'=-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", _is_address),
-    _rule("email", r"[\w.+'-]{1,64} ?(?:\(at\)|\[at\]|\{at\}|<at>) ?[\w-]{1,63}(?:(?:\.| ?(?:\(dot\)|\[dot\]|\{dot\}|<dot>) ?)[\w-]{1,63}){1,8}", flags=re.IGNORECASE),
+    _rule("email", r"\"[^\"\n]{1,64}\"@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
+    _rule("email", r"(?<![\w.+'-])[\w.+'-]{1,64} @ [\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.[A-Za-z]{2,24}\b"),
+    _rule("email", r"(?<![\w.+'-])[\w.+'-]{1,64} AT [\w-]{1,63}(?: DOT [\w-]{1,63}){1,8}"),
+    _rule("email", r"(?<![\w.+'-])[\w.+'-]{1,64} ?(?:\(at\)|\[at\]|\{at\}|<at>) ?[\w-]{1,63}(?:(?:\.| ?(?:\(dot\)|\[dot\]|\{dot\}|<dot>) ?)[\w-]{1,63}){1,8}", flags=re.IGNORECASE),
     _rule("file", r"/(?:Persistent|Documents|Desktop|Downloads|Pictures|Music|Videos|Tor Browser|dotfiles)/(?P<secret>[^\n\"':;)>]{1,255})"),
     _rule("label", r"/media/[^\s/\"']{1,64}/(?P<secret>(?:\\ | (?!type )(?=[^\s/\"'][^\n/\"']{0,40}(?:/| type |$))|[^\s/\"':,;)>]){1,255})", _is_label),
+    _rule("label", r"/Volumes/(?P<secret>(?:\\ | (?=[^\s/\"'][^\n/\"']{0,40}(?:/|$))|[^\s/\"':,;)>]){1,255})", _is_label),
     _rule("user", r"/(?:home|run/media|media|Users|AccountsService/(?:users|icons))/(?P<secret>(?!user/)(?:\\ |%20|[^\s/\\\"'<>:,;()\[\]]){1,64})", _is_somebody, spreads=True),
     _rule("user", r"\b[A-Za-z]:(?:\\{1,2}|/)(?:Users|Documents and Settings)(?:\\{1,2}|/)(?P<secret>[^\\/\n\"'<>:;,]{1,64}?)(?=[\\/\n\"'<>:;,]|$)", _is_somebody, spreads=True, flags=re.IGNORECASE),
     _rule("user", r"\b(?:(?:for|of|by) (?:invalid )?user|USER|USERNAME|LOGNAME|user(?:name)?)[= ]'?(?P<secret>[A-Za-z_][\w.-]{0,63})(?=[\s(';,]|$)", _is_somebody),
@@ -222,7 +227,8 @@ _PEOPLE = (
     _rule("user", r"(?<![\w.@-])(?P<secret>[A-Za-z_][\w-]{0,63})@[A-Za-z][\w-]{0,63}:[~/]", _is_somebody, spreads=True),
     _rule("host", r"@(?P<secret>[A-Za-z][\w-]{0,63}):[~/]", _is_somebody, spreads=True),
     _rule("host", r"^(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S{8,30}) (?P<secret>[^\s:\[]{1,64}) (?=[^\s:\[]{1,64}(?:\[\d{1,8}\])?: )", _is_somebody, spreads=True),
-    _rule("host", r"(?:\bhost-?name(?: set)?(?: to|:|=|)|\bnodename:?)[ \t]{0,8}['\"<]?(?P<secret>[A-Za-z0-9][\w.-]{0,253})(?=['\">\s,;]|$)", _is_hostname, spreads=True, flags=re.IGNORECASE),
+    _rule("host", r"(?:\bhost[-_]?name(?: set)?(?: to|[ \t]{0,20}=>|:|=|)|\bnodename:?)[ \t]{0,8}['\"<]?(?P<secret>[A-Za-z0-9][\w.-]{0,253})(?=['\">\s,;]|$)", _is_hostname, spreads=True, flags=re.IGNORECASE),
+    _rule("host", r"\bdomain_name[ \t]{1,20}=> '(?P<secret>[^'\n]{1,253})'"),
     _rule("host", r"(?<![\w.-])[A-Za-z0-9][\w-]{0,63}(?:\.[\w-]{1,63}){0,4}\.(?:local|lan|home|localdomain|internal|fritz\.box|home\.arpa|speedport\.ip|in-addr\.arpa|ip6\.arpa)(?![\w.-]*\w)", _is_local_host),
 )  # fmt: skip
 
@@ -240,6 +246,7 @@ _ADDRESSES = (
     _rule("mac", rf"(?<![\w.]){_H}{{4}}\.{_H}{{4}}\.{_H}{{4}}(?![\w.]*\w)"),
     _rule("ipv6", r"(?<=\[IPV6 REMOVED\])[0-9A-Fa-f:]{2,45}"),
     _rule("ipv4", rf"{_VERSION_BEFORE}(?<![\w.])(?:\d{{1,3}}\.){{3}}\d{{1,3}}(?!\.?\d)(?![A-Za-z~+_])(?!-(?!(?:\d{{1,3}}\.){{3}}))", _is_ipv4),
+    _rule("ipv4", r"(?<![\d.])192\.168\.\d{1,3}\.\d{1,3}(?!\d)", _is_ipv4),
     _rule("ipv4", r"(?:\bIP|>) (?P<secret>(?:\d{1,3}\.){3}\d{1,3})(?=\.\d)", _is_ipv4),
 )  # fmt: skip
 
@@ -258,7 +265,13 @@ def ipv6_in(run: str, *, after_word: bool, before_word: bool) -> str | None:
     if before_word:
         run = run[: run.rindex(":") + 1]
     shorter = run if run.endswith("::") else run.rstrip(".").removesuffix(":")
-    for tried in (run, shorter, shorter.removeprefix(":"), shorter.rpartition(":")[0].removeprefix(":")):
+    for tried in (
+        run,
+        shorter,
+        run.partition(".")[0],
+        shorter.removeprefix(":"),
+        shorter.rpartition(":")[0].removeprefix(":"),
+    ):
         is_of_words = (after_word or before_word) and len(tried.strip(":").split(":")) == 1
         if _is_ipv6(tried) and not is_of_words:
             return tried

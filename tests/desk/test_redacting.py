@@ -55,6 +55,8 @@ SPELLINGS = [
     ("mac", "the card 001F16AABBCC.", "001F16AABBCC"),
     ("mac", "arp 0:1f:16:a:bb:c on en0", "0:1f:16:a:bb:c"),
     ("ipv4", "SRC=192.168.1.7 DST", "192.168.1.7"),
+    ("ipv4", "from 192.168.1.7-router", "192.168.1.7"),
+    ("ipv6", "IP6 fd00::1.53 > x", "fd00::1"),
     ("ipv4", "nameserver 203.0.113.5", "203.0.113.5"),
     ("ipv4", "the DNS server 203.0.113.5.", "203.0.113.5"),
     ("ipv4", "to 10.0.0.1:9050, ok", "10.0.0.1"),
@@ -112,6 +114,13 @@ SPELLINGS = [
     ("user", "sshd[7]: Accepted password for kim from port 22", "kim"),
     ("user", "sshd[7]: Failed password for invalid user kim from port 22", "kim"),
     ("user", "cat ~kim/notes", "kim"),
+    ("email", '"kim lee"@mail.example', "kim"),
+    ("email", "kim @ mail.example", "kim"),
+    ("email", "kim AT mail DOT example", "kim"),
+    ("host", "dhcp4 (wlan0):   option host_name            => 'kims-laptop'", "kims-laptop"),
+    ("host", "dhcp4 (wlan0):   option domain_name          => 'kim.example'", "kim.example"),
+    ("uuid", "UUID 1234-5678", "1234-5678"),
+    ("label", "/Volumes/Kim Lee/a", "Lee"),
     ("email", "write to kim (at) example.org", "kim"),
     ("email", "kim[at]mail.example [dot] org", "kim"),
     ("serial", "Serial No.: 12345678", "12345678"),
@@ -162,6 +171,8 @@ Starting tor@default.service, user@1000.service, getty@tty1.service and dev-sda1
 PWD=/home/amnesia ; USER=root ; COMMAND=/usr/local/sbin/tails-debugging-info
 tsc: mask: 0xffffffffffffffff max_cycles: 0x2b2c7bc1b5a, at 0x001f16aabbcc, commit 1a2b3c4d5e6f, ~rc1 and 1.2~rc1/x
 00000000: 00 1f 16 aa bb cc 00 1f, serial 8250, Serial number 3 of 4, uid=0(root), status=203(EXEC), 202411141003
+gdm-password]: pam_unix(gdm-password:session): session opened for user amnesia(uid=1000) by (uid=0)
+Intel(R) Core(TM) i7 CPU @ 2.40GHz and mmc0 @ pci 1.2
 /dev/sda1 on /media/amnesia/TAILS type vfat (ro,noatime,fmask=0022)
 /home/amnesia/.mozilla and /media/amnesia/TAILS and "label": "TailsData" and by-label/TAILS
 amnesia@amnesia:~$ ls
