@@ -75,7 +75,7 @@ def join(tree: Part, holes: Sequence[Hole], opened: Sequence[Layers], *, protect
         problems=(
             *(problem for one in opened for problem in one.problems),
             *((_SEVERAL,) if several and not (signatures and whole) else ()),
-            *((_FILES,) if beside.attachments and not protected else ()),
+            *((_FILES,) if (beside.attachments or beside.key_parts) and not protected else ()),
         ),
     )
 

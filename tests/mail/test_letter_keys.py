@@ -72,6 +72,7 @@ def test_a_key_beside_what_was_encrypted_is_taken_only_from_whom_it_names(
     assert _ELSES.format(eve.fingerprint) in opened.problems
     mine = opened_by(desk, mixed(sealed, key_file(alice.public, "key.asc")))
     assert offered(mine) == [(alice.fingerprint, "attached")]
+    assert any(problem.startswith("Files that were not encrypted or signed") for problem in mine.problems)
 
 
 @pytest.mark.parametrize("form", ["encrypted", "signed"])
