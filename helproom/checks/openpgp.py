@@ -47,7 +47,8 @@ def _look(keyring: Keyring, queue: QueueSection) -> Iterator[Finding]:
         yield problem(part, "The secret key of this fingerprint is not in gnupg_home: import it there.")
         return
     yield _expiry(part, queue, key)
-    if not any(queue.address.lower() in user_id.lower() for user_id in key.user_ids):
+    address = queue.address.lower()
+    if not any(user_id.lower() == address or f"<{address}>" in user_id.lower() for user_id in key.user_ids):
         yield warning(part, "The key does not name the queue's address: mail programs will not find it.")
     if trouble := _trial(keyring, key):
         yield problem(part, trouble)

@@ -171,6 +171,15 @@ def test_what_cannot_be_extended_is_told(terminal: Terminal, key: str, period: s
     assert (code, err.startswith(words)) == (os.EX_DATAERR, True)
 
 
+def test_a_key_that_names_a_longer_address_does_not_name_the_queue_s(terminal: Terminal) -> None:
+    assert "does not name the queue's address" not in terminal.keys("check")[1]
+    config = terminal.desk / "config.yaml"
+    config.write_text(config.read_text().replace('"help-en@example.org"', '"en@example.org"'))
+    code, out, _ = terminal.keys("check")
+    assert code == 0
+    assert "warning  OpenPGP key of en: The key does not name the queue's address" in out
+
+
 def test_check_fails_where_a_key_cannot_be_used(terminal: Terminal) -> None:
     (terminal.desk / "secrets" / "openpgp.passphrase").write_text("bm9ib2R5IGtub3dzIHRoaXMgcGFzc3BocmFzZQ==")
     code, out, _ = terminal.keys("check")
