@@ -58,6 +58,8 @@ _SHUT_PASSED_ON = "A mail that the letter passes on holds an encrypted message, 
 _LOOSE_SIGNATURE = (
     "A signature came with the letter that belongs to none of its parts as they are now; it was not checked."
 )
+_BROKEN_SIGNED = re.compile(r"^[ \t]{0,40}-----BEGIN PGP SIGNED MESSAGE-----", re.MULTILINE)
+_NOT_CHECKED = "A signed text in the letter has lost its end or its lines; its signature was not checked."
 _TNEF_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _TORN = "The letter's winmail.dat cannot be unpacked; it is listed as it is."
 _OUTLOOK = "The letter's words are in Outlook's own form (winmail.dat); what is shown is their text."
@@ -291,6 +293,8 @@ def _collect_text(part: Part, content: Content) -> None:
     content.texts.append(text)
     if guessed:
         content.note(_GUESSED)
+    if _BROKEN_SIGNED.search(text):
+        content.note(_NOT_CHECKED)
 
 
 def _type_of(name: str) -> str:

@@ -208,6 +208,17 @@ def test_a_signature_that_belongs_to_no_part_any_more_is_told(desk: Desk, alice:
     assert any("it was not checked" in problem for problem in opened.problems)
 
 
+def test_a_signed_text_that_has_lost_its_end_or_lines_is_told(desk: Desk, alice: Person) -> None:
+    clear = alice.gpg("--armor", "--clearsign", data=b"words").decode()
+    indented = "  " + clear.replace("\n", "\n  ")
+    for text in (clear[:-60], clear.replace("\n", " "), indented):
+        opened = opened_by(desk, entity(text), alice)
+        assert (opened.form, opened.signatures) == ("plain", ())
+        assert any("its signature was not checked" in problem for problem in opened.problems)
+    quoted = "> " + clear.replace("\n", "\n> ")
+    assert opened_by(desk, entity(f"Is this yours?\n{quoted}"), alice).problems == ()
+
+
 @pytest.mark.parametrize("form", ["pgp/mime", "inline"])
 def test_an_encrypted_mail_that_is_passed_on_is_told_and_not_opened(
     desk: Desk, alice: Person, form: str
