@@ -33,6 +33,7 @@ _PIECES: dict[str, tuple[tuple[bytes, bytes], ...]] = {
         (_MIXED, b"--b \r\n"),
         (_MIXED, b"--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"),
         (_MIXED, b"--b\r\nContent-Type: message/rfc822\r\n\r\n"),
+        (_MIXED, b"--b\r\n\r\n" + b"\xe9\xe4 a\xfc " * 370 + b"\r\n"),
         (_HEAD, b"Content-Type: message/rfc822\r\n\r\n"),
         (_PLAIN, b"-----BEGIN PGP MESSAGE-----\n"),
         (_PLAIN, b"-----BEGIN PGP SIGNED MESSAGE-----\n\n"),
