@@ -328,7 +328,7 @@ async def test_a_report_that_names_the_desk_as_its_contact_names_nobody(desk: De
 async def test_no_program_answers_where_a_report_names_a_program(desk: Desk, address: str, leaves: int):
     desk.house = replace(desk.house, first_answer="received")
     await desk.say("!template add received en We have it.")
-    key = OfferedKey(FINGERPRINT, "attached", b"key")
+    key = OfferedKey(FINGERPRINT, "report", b"key")
     report = WhisperBack(whisperback_id="1", contact_email=address)
     await take_in(desk, replace(PLAIN, whisperback=report, keys=(key,)))
     assert (await desk.look(1)).contact == address
