@@ -2,6 +2,7 @@
 """The only reader of a letter's header fields."""
 
 import binascii
+import inspect
 import re
 import string
 from collections.abc import Iterable
@@ -33,6 +34,8 @@ _MBOX_LINES = re.compile(rb"\A(?:>?From [^\n]*\n)+")
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,80})\?([bBqQ])\?([^?]{0,2000})\?=")
 _ENCODED_WORDS = re.compile(rf"(?:{_ENCODED_WORD.pattern}\s*)*{_ENCODED_WORD.pattern}")
 _NOT_BASE64 = bytes(set(range(256)) - set(string.ascii_letters.encode() + string.digits.encode() + b"+/"))
+_AS_FAR_AS_READ = {"strict": False} if "strict" in inspect.signature(getaddresses).parameters else {}
+"""Newer releases of Python drop all addresses of a field where one is odd, unless they are told not to."""
 _BROKEN = (HeaderParseError, LookupError, RecursionError, TypeError, ValueError)
 """What the standard library raises for hostile headers (RecursionError: a thousand nested comments)."""
 
@@ -187,7 +190,7 @@ def read_addresses(values: Iterable[str]) -> list[tuple[str, str]]:
         # A name that looks like an address must not be taken for one (RFC 5322, 3.4, wants it in quotes).
         text = _ADDRESS_AS_NAME.sub(lambda name: f' "{name[1]}" ' if name[1] else name[0], text)
         try:
-            pairs = getaddresses([text])
+            pairs = getaddresses([text], **_AS_FAR_AS_READ)
         except (*_BROKEN, IndexError):
             continue
         found += [(safe_header(name), _safe_address(address)) for name, address in pairs]
