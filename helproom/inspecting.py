@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from desk.opened import Attachment, Encryption, EncryptionState, Headers, Opened, Unopenable, WhisperBack
+from desk.world import Refusal
 from helproom import logs, telling
 from helproom.credentials import SecretUnusable
 from helproom.sections import Log
@@ -42,6 +43,8 @@ def _read(file: str) -> bytes:
     """One byte more than a letter may have is enough to say that it has too many."""
     stream: IO[bytes]
     if file == "-":
+        if sys.stdin is None:
+            raise Refusal("Standard input is closed: name a file.")
         return sys.stdin.buffer.read(LETTER_BYTES + 1)
     with Path(file).open("rb") as stream:
         return stream.read(LETTER_BYTES + 1)

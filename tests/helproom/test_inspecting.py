@@ -217,6 +217,12 @@ def test_a_person_reads_words_and_no_escape_sequences(home: Home) -> None:
     assert "[red]there" in out
 
 
+def test_a_standard_input_that_is_closed_is_a_sentence() -> None:
+    command = ["sh", "-c", '"$0" -m helproom inspect-mail - <&-', sys.executable]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (os.EX_DATAERR, b"Standard input is closed: name a file.\n")
+
+
 def test_a_file_or_home_that_is_missing_is_a_sentence(home: Home, tmp_path: Path) -> None:
     missing = tmp_path / "none"
     home.inspect(b"", "--gnupghome", missing, code=os.EX_CONFIG)
