@@ -16,7 +16,10 @@ from helproom.outside import open_keyring
 from helproom.settings import Settings
 from helproom.terminal import say
 
-_PERIOD = re.compile(r"[1-9][0-9]{0,3}[dwmy]")
+_PERIOD = re.compile(r"([1-9][0-9]{0,3})([dwmy])")
+_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+"""As GnuPG counts them."""
+_MOST_YEARS = 20
 _FINGERPRINT = re.compile(r"[0-9A-F]{40}")
 
 
@@ -51,8 +54,7 @@ async def _check(settings: Settings) -> bool:
 
 def extend_key(asked: argparse.Namespace) -> int:
     """Let a queue's key, with its subkeys, live for a period from now on."""
-    if not _PERIOD.fullmatch(asked.period):
-        raise Refusal("Say for how long from now on as 2y, 18m, 26w or 90d (years, months, weeks, days).")
+    _refuse_period(asked.period)
     settings = settings_of(asked)
     keyring = open_keyring(settings)
     try:
@@ -63,6 +65,15 @@ def extend_key(asked: argparse.Namespace) -> int:
     say(f"{spaced(key.fingerprint)} is valid until {end}.")
     say("Publish it again (`helproom keys export`): until then, mail programs know only the old date.")
     return os.EX_OK
+
+
+def _refuse_period(period: str) -> None:
+    found = _PERIOD.fullmatch(period)
+    if found is None:
+        raise Refusal("Say for how long from now on as 2y, 18m, 26w or 90d (years, months, weeks, days).")
+    # A time in OpenPGP has 32 bits: GnuPG takes 100y, and the key ends today.
+    if int(found[1]) * _DAYS[found[2]] > _MOST_YEARS * _DAYS["y"]:
+        raise Refusal(f"A key can live for {_MOST_YEARS} years from now on, and no longer.")
 
 
 def _fingerprint_of(settings: Settings, key: str) -> str:

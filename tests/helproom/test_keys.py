@@ -2,6 +2,7 @@
 """`helproom keys` as a sysadmin types it: what is said, and how it ends."""
 
 import asyncio
+import datetime as dt
 import os
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from helproom import handover, logs
 from helproom.__main__ import main
 from helproom.settings import read_settings
+from helproom.world import real_world
 from mail.openpgp import read_public_key
 from storage.sealing import address_tag
 from storage.states import KeyState
@@ -195,6 +197,9 @@ def test_a_contacts_keys_are_forgotten_and_that_stays_known(
     terminal: Terminal, kim: Person, tmp_path: Path
 ) -> None:
     file = file_of(tmp_path, kim.public)
+        ("en", "21y", "A key can live for 20 years from now on"),
+        ("en", "100y", "A key can live for 20 years from now on"),
+        ("en", "1044w", "A key can live for 20 years from now on"),
     assert terminal.keys("import", file, "--address", KIM)[0] == 0
     assert terminal.keys("forget", "--address", KIM, "99999999")[0] != 0
     code, said, _ = terminal.keys("forget", "--address", "Kim@Example.net", kim.fingerprint[-8:])
@@ -204,3 +209,11 @@ def test_a_contacts_keys_are_forgotten_and_that_stays_known(
     code, _, refused = terminal.keys("forget", "--address", KIM)
     assert code != 0
     assert "No public key of this address is known" in refused
+def test_a_key_lives_as_long_as_was_asked_for_up_to_the_longest(terminal: Terminal) -> None:
+    for period in ("20y", "243m", "1042w", "7300d"):
+        code, out, _ = terminal.keys("expire", "en", period)
+        end = dt.date.fromisoformat(out.splitlines()[0].split()[-1].rstrip("."))
+        assert code == 0
+        assert 7285 < (end - real_world().now().date()).days < 7310
+
+
