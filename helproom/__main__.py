@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 
 _EPILOG = "The config is the first of: --config, $HELPROOM_CONFIG, ./config.yaml, /etc/helproom/config.yaml."
 _CONFIG_HELP = "the config file"
+_BARE_ADDRESS = re.compile(r'[^\s@<>()",;:]+@[^\s@<>()",;:]+')
 
 
 class _Parser(argparse.ArgumentParser):
@@ -103,12 +105,16 @@ def _add_keys(commands: Any) -> None:
         _in("keys", "import_key"),
     )
     parser.add_argument("file", type=Path, help="a file with one key")
-    parser.add_argument("--address", help="the contact's mail address; none for a secret key")
+    parser.add_argument(
+        "--address", type=_bare_address, help="the contact's mail address; none for a secret key"
+    )
     parser = _command(actions, "list", "Show the desk's keys, or a contact's", _in("keys", "list_keys"))
-    parser.add_argument("--address", help="show what is known of this contact's keys, too")
+    parser.add_argument(
+        "--address", type=_bare_address, help="show what is known of this contact's keys, too"
+    )
     parser = _command(actions, "forget", "Delete a contact's public keys", _in("keys", "forget_keys"))
     parser.add_argument("fingerprint", nargs="*", help="of one key, or its last 8 digits (default: all)")
-    parser.add_argument("--address", required=True, help="the contact's mail address")
+    parser.add_argument("--address", type=_bare_address, required=True, help="the contact's mail address")
     parser = _command(actions, "export", "Write the queues' public keys", _in("queue_keys", "export_key"))
     parser.add_argument("queue", nargs="?", help="the name of one queue (default: all)")
     _command(actions, "check", "Try the queues' keys and say what to mend", _in("queue_keys", "check_keys"))
@@ -116,7 +122,15 @@ def _add_keys(commands: Any) -> None:
         actions, "expire", "Let a queue's key live for a period from now", _in("queue_keys", "extend_key")
     )
     parser.add_argument("key", help="the queue's name, or the key's fingerprint")
-    parser.add_argument("period", help="how long from now on: 2y, 18m, 26w or 90d")
+    parser.add_argument("period", help="how long from now on: 2y, 18m, 26w or 90d; 20y at most")
+
+
+def _bare_address(word: str) -> str:
+    """With a name around it, an address would be another one, under which nobody's key is looked for."""
+    address = word.strip()
+    if not _BARE_ADDRESS.fullmatch(address):
+        raise argparse.ArgumentTypeError("a mail address alone is expected, such as kim@example.net")
+    return address
 
 
 def _add_inspect(commands: Any) -> None:

@@ -45,8 +45,6 @@ def import_key(asked: argparse.Namespace) -> int:
         content = stream.read(LARGEST_LETTER)
     if holds_secrets(content):
         return _import_secret(settings, content, asked.address)
-    if asked.address is None:
-        raise Refusal("This is a public key: say whose it is, with --address.")
     return _import_public(settings, content, asked.address)
 
 
@@ -83,8 +81,10 @@ def _tell_of_new_key(settings: Settings) -> None:
         say("operators' room opens them again; it is told there, too.")
 
 
-def _import_public(settings: Settings, content: bytes, address: str) -> int:
+def _import_public(settings: Settings, content: bytes, address: str | None) -> int:
     key = read_public_key(content)
+    if address is None:
+        raise Refusal("This is a public key: say whose it is, with --address.")
     if key.revoked or key.expired or not key.can_encrypt:
         raise Refusal("Nothing can be encrypted to this key: it is revoked, expired, or for signing only.")
     if address.lower() not in key.addresses:

@@ -115,6 +115,8 @@ def test_what_cannot_be_stored_is_told(terminal: Terminal, kim: Person, tmp_path
     public, secret = kim.public, kim.gpg("--armor", "--export-secret-keys")
     code, _, err = terminal.keys("import", file_of(tmp_path, public))
     assert (code, err) == (os.EX_DATAERR, "This is a public key: say whose it is, with --address.\n")
+    code, _, err = terminal.keys("import", file_of(tmp_path, b""))
+    assert (code, err) == (os.EX_DATAERR, "There is no complete OpenPGP block.\n")
     code, _, err = terminal.keys("import", file_of(tmp_path, secret), "--address", KIM)
     assert code == os.EX_DATAERR
     assert err.startswith("This is a secret key.")
@@ -123,6 +125,28 @@ def test_what_cannot_be_stored_is_told(terminal: Terminal, kim: Person, tmp_path
     kim.gpg("--quick-generate-key", "s@example.net", "ed25519", "sign", "1y")
     signs = kim.gpg("--armor", "--export", "s@example.net")
     assert terminal.keys("import", file_of(tmp_path, signs), "--address", KIM)[0] == os.EX_DATAERR
+
+
+@pytest.mark.parametrize(
+    "address", ["", " ", "kim", "@example.net", "kim@", f"Kim <{KIM}>", f"<{KIM}>", f"{KIM}, x@example.net"]
+)
+@pytest.mark.parametrize("action", ["import", "list", "forget"])
+def test_what_is_no_bare_address_is_refused_and_nothing_is_stored_for_it(
+    terminal: Terminal, kim: Person, tmp_path: Path, action: str, address: str
+) -> None:
+    words = [str(file_of(tmp_path, kim.public))] if action == "import" else []
+    with pytest.raises(SystemExit) as ended:
+        terminal.keys(action, *words, "--address", address)
+    assert ended.value.code == os.EX_USAGE
+    assert terminal.keys("list")[1].endswith("Keys of contacts: 0\n")
+
+
+def test_an_address_may_be_written_with_capitals_signs_and_blanks_around(
+    terminal: Terminal, kim: Person, tmp_path: Path
+) -> None:
+    for address in (f" {KIM.upper()} ", "kim+desk@example.net", "kïm@exämple.net", "o'kim@example.net"):
+        assert terminal.keys("import", file_of(tmp_path, kim.public), "--address", address)[0] == 0
+        assert "State: pinned." in terminal.keys("list", "--address", address.strip())[1]
 
 
 def test_a_secret_key_is_taken_in_for_older_letters_and_told_as_surplus(
@@ -164,6 +188,9 @@ def test_a_key_is_extended_by_queue_or_fingerprint(terminal: Terminal) -> None:
         ("en", "0d", "Say for how long"),
         ("en", "2", "Say for how long"),
         ("en", "never", "Say for how long"),
+        ("en", "21y", "A key can live for 20 years from now on"),
+        ("en", "100y", "A key can live for 20 years from now on"),
+        ("en", "1044w", "A key can live for 20 years from now on"),
         ("fr", "2y", "There is no queue “fr”"),
         ("0" * 40, "2y", "GnuPG did not extend the key"),
     ],
@@ -182,6 +209,14 @@ def test_a_key_that_names_a_longer_address_does_not_name_the_queue_s(terminal: T
     assert "warning  OpenPGP key of en: The key does not name the queue's address" in out
 
 
+def test_a_key_lives_as_long_as_was_asked_for_up_to_the_longest(terminal: Terminal) -> None:
+    for period in ("20y", "243m", "1042w", "7300d"):
+        code, out, _ = terminal.keys("expire", "en", period)
+        end = dt.date.fromisoformat(out.splitlines()[0].split()[-1].rstrip("."))
+        assert code == 0
+        assert 7285 < (end - real_world().now().date()).days < 7310
+
+
 def test_check_fails_where_a_key_cannot_be_used(terminal: Terminal) -> None:
     (terminal.desk / "secrets" / "openpgp.passphrase").write_text("bm9ib2R5IGtub3dzIHRoaXMgcGFzc3BocmFzZQ==")
     code, out, _ = terminal.keys("check")
@@ -197,9 +232,6 @@ def test_a_contacts_keys_are_forgotten_and_that_stays_known(
     terminal: Terminal, kim: Person, tmp_path: Path
 ) -> None:
     file = file_of(tmp_path, kim.public)
-        ("en", "21y", "A key can live for 20 years from now on"),
-        ("en", "100y", "A key can live for 20 years from now on"),
-        ("en", "1044w", "A key can live for 20 years from now on"),
     assert terminal.keys("import", file, "--address", KIM)[0] == 0
     assert terminal.keys("forget", "--address", KIM, "99999999")[0] != 0
     code, said, _ = terminal.keys("forget", "--address", "Kim@Example.net", kim.fingerprint[-8:])
@@ -209,11 +241,3 @@ def test_a_contacts_keys_are_forgotten_and_that_stays_known(
     code, _, refused = terminal.keys("forget", "--address", KIM)
     assert code != 0
     assert "No public key of this address is known" in refused
-def test_a_key_lives_as_long_as_was_asked_for_up_to_the_longest(terminal: Terminal) -> None:
-    for period in ("20y", "243m", "1042w", "7300d"):
-        code, out, _ = terminal.keys("expire", "en", period)
-        end = dt.date.fromisoformat(out.splitlines()[0].split()[-1].rstrip("."))
-        assert code == 0
-        assert 7285 < (end - real_world().now().date()).days < 7310
-
-
