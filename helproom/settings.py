@@ -92,6 +92,7 @@ def _contradictions(settings: Settings) -> Iterator[tuple[Place, str]]:
         if settings.matrix.user_id in people:
             yield place, "The bot itself stands among them; it cannot command itself."
     yield from _mailboxes(settings)
+    yield from _lists(settings)
     if settings.database_password_file and not (settings.database or "").startswith("postgresql"):
         yield ("database_password_file",), "Only a postgresql database has a password."
 
@@ -118,6 +119,14 @@ def _mailboxes(settings: Settings) -> Iterator[tuple[Place, str]]:
             seen.add(mailbox.name)
     if any(settings.mail.silent_after < 2 * mailbox.renew for mailbox in settings.mail.imap):
         yield ("mail", "silent_after"), "This must be at least twice as long as renew of every mailbox."
+
+
+def _lists(settings: Settings) -> Iterator[tuple[Place, str]]:
+    """Two entries for one list are right: it may be about to change its key."""
+    own = {queue.address.lower() for queue in settings.queues}
+    for number, each in enumerate(settings.mail.schleuder):
+        if each.address.lower() in own:
+            yield ("mail", "schleuder", number, "address"), "This is a queue's own address, not a list's."
 
 
 def _strangers(settings: Settings) -> Iterator[tuple[Place, str]]:

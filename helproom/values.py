@@ -103,7 +103,7 @@ def _read_zone(value: Any) -> str:
 def _read_fingerprint(value: Any) -> str:
     compact = value.replace(" ", "").upper() if isinstance(value, str) else ""
     if not _FINGERPRINT.fullmatch(compact):
-        raise ValueError("A fingerprint has 40 hexadecimal digits; `gpg --list-secret-keys` shows it.")
+        raise ValueError("A fingerprint has 40 hexadecimal digits; `gpg --show-keys FILE` shows it.")
     return compact
 
 
