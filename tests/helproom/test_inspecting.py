@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`helproom inspect-mail` as a program of its own: its JSON, its exit codes, and the home it only reads."""
 
+import base64
 import json
 import os
 import subprocess
@@ -12,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from helproom import demo
 from mail.borrowing import borrow
 from mail.openpgp import Keyring
+from mail.pgp_packets import dearmor
 from tests.mail.people import Person, encrypted, entity, headers, multipart, person, signed
 
 PASSPHRASE = "correct-horse-battery-staple-0123456789"
@@ -146,6 +149,63 @@ def test_each_form_is_described(home: Home, form: str) -> None:
     assert all(one["fingerprint"] == home.alice.fingerprint for one in found["signatures"])
     assert "words" in found["text"]
     assert (found["headers"]["from"], found["headers"]["subject"]) == ("alice@user.example", "A question")
+
+
+def _damaged(home: Home) -> bytes:
+    lines = home.alice.encrypt(entity("secret words " * 50), home.desk).splitlines(keepends=True)
+    return encrypted(b"".join([*lines[:-6], *lines[-3:]]))
+
+
+def _bounced(_home: Home) -> bytes:
+    status = "Final-Recipient: rfc822; kim@example.net\nAction: failed\nStatus: 5.1.1\n"
+    report = entity(status, type_="message/delivery-status")
+    return multipart("multipart/report; report-type=delivery-status", entity("No such user."), report)
+
+
+def _offering(home: Home) -> bytes:
+    key = base64.b64encode(dearmor(home.alice.public)).decode()
+    return f"Autocrypt: addr=alice@user.example; keydata={key}\r\n".encode() + entity("words")
+
+
+def _reporting(_home: Home) -> bytes:
+    report = Path(demo.__file__).with_name("demo_report.txt").read_text()
+    return entity(report.format(address="kim@example.net", key=""))
+
+
+ODD: dict[str, tuple[Write, dict[str, Any]]] = {
+    "broken": (_damaged, {"encryption": "broken", "text": ""}),
+    "partial": (
+        lambda home: multipart("multipart/mixed", entity("beside"), _encrypted(home, "--sign")),
+        {
+            "encryption": "partial",
+            "signatures": ["partial"],
+            "covers": ["part"],
+            "unprotected_text": "beside",
+        },
+    ),
+    "bounce": (_bounced, {"automatic": "bounce"}),
+    "list": (lambda _home: b"List-Id: <a.lists.example>\r\n" + entity("hi"), {"automatic": "list"}),
+    "answer": (lambda _home: b"Auto-Submitted: auto-replied\r\n" + entity("hi"), {"automatic": "auto-reply"}),
+    "autocrypt": (_offering, {"sources": ["autocrypt"], "automatic": None, "whisperback": None}),
+    "report": (_reporting, {"contact_email": "kim@example.net", "product": "HP Laptop 15-db0xxx"}),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_a_program_reads_has_the_same_shape_for_every_kind_of_letter(home: Home, kind: str) -> None:
+    write, expected = ODD[kind]
+    sender = "devnull@tails.boum.org" if kind == "report" else "alice@user.example"
+    found = home.describe(headers(sender) + write(home))
+    signatures = found["signatures"]
+    flat = {
+        **found,
+        **(found["whisperback"] or {}),
+        "encryption": found["encryption"]["state"],
+        "signatures": [one["state"] for one in signatures],
+        "covers": [one["covers"] for one in signatures],
+        "sources": [one["source"] for one in found["keys"]],
+    }
+    assert {name: flat[name] for name in expected} == expected
 
 
 def test_the_form_that_exchange_leaves_is_described(home: Home) -> None:
