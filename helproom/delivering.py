@@ -8,6 +8,7 @@ import sys
 
 from helproom import handover, logs
 from helproom.keeping import keeper
+from helproom.masterkey import refuse_other_master_key
 from helproom.settings import Settings, find_config, read_settings
 from helproom.world import real_world
 from mail import pipe
@@ -25,6 +26,7 @@ def deliver(asked: argparse.Namespace) -> int:
 async def _deliver(settings: Settings, recipient: str, sender: str) -> int:
     units = handover.open_units(settings)
     try:
+        await refuse_other_master_key(units)
         return await pipe.deliver(
             sys.stdin.buffer,
             keeper(units, real_world(), "pipe"),

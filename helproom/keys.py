@@ -14,6 +14,7 @@ from desk.keys import KeyGrown
 from desk.rechecking import named, tell_of_new_key
 from desk.world import Refusal
 from helproom import handover, logs
+from helproom.masterkey import refuse_other_master_key
 from helproom.outside import open_keyring
 from helproom.sections import LARGEST_LETTER
 from helproom.settings import Settings, find_config, read_settings
@@ -124,6 +125,7 @@ async def _with_units(settings: Settings, work: Callable[[Units], Awaitable[T]])
     units = handover.open_units(settings)
     try:
         await migrate(units.engine)
+        await refuse_other_master_key(units)
         return await work(units)
     finally:
         await units.close()

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from desk import pins
 from desk.world import World
 from helproom import handover, logs
+from helproom.masterkey import refuse_other_master_key
 from helproom.settings import find_config, read_settings
 from helproom.terminal import say
 from helproom.world import real_world
@@ -49,6 +50,7 @@ def _in_unit(asked: argparse.Namespace, work: Callable[[Unit, World], Awaitable[
         units = handover.open_units(settings)
         try:
             await migrate(units.engine)
+            await refuse_other_master_key(units)
             async with units() as unit:
                 return await work(unit, real_world())
         finally:

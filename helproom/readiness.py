@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Looks at the start whether the master key and the queues' OpenPGP keys are the right ones."""
+"""Looks at the start whether the queues' OpenPGP keys are the right ones."""
 
 import asyncio
 from collections.abc import Iterable
@@ -8,24 +8,8 @@ from helproom.credentials import SecretUnusable
 from helproom.sections import QueueSection
 from helproom.settings import Settings
 from mail.openpgp import Keyring, SealRefused
-from storage.sealing import SealBroken
-from storage.unit import Units
 
 _SAMPLE = b"Helproom tries its key.\n"
-
-
-async def refuse_other_master_key(units: Units) -> None:
-    """Raise SecretUnusable when the database was sealed with another master key."""
-    async with units() as unit:
-        room = await unit.rooms.of_operators()
-        if room is None:
-            return
-        try:
-            room.data_key()
-        except SealBroken:
-            raise SecretUnusable(
-                "The master key does not open the database: restore the key it was written with."
-            ) from None
 
 
 async def refuse_unusable_keys(keyring: Keyring, settings: Settings) -> None:

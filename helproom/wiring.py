@@ -39,7 +39,8 @@ from helproom import handover, outside
 from helproom.keeping import keeper
 from helproom.keywatch import KEY_CHECK_SECONDS, KeyWatch
 from helproom.mailboxes import WATCH_SECONDS, Mailboxes, open_mailboxes
-from helproom.readiness import refuse_other_master_key, refuse_unusable_keys
+from helproom.masterkey import refuse_other_master_key
+from helproom.readiness import refuse_unusable_keys
 from helproom.settings import Settings
 from helproom.world import real_jitter, real_world
 from mail.addresses import queues_by_address

@@ -2,6 +2,7 @@
 """The console script as a program of its own: sentences, exit codes, never a traceback."""
 
 import asyncio
+import base64
 import json
 import os
 import sqlite3
@@ -20,6 +21,7 @@ from helproom.settings import read_settings
 from storage.sealing import address_tag
 from storage.states import KeyState, LetterState
 from tests.helproom.configs import write_config
+from tests.helproom.rooms import make_operators_room
 from tests.mail.people import person
 
 LETTER = b"From: ana@example.net\r\nSubject: Hello\r\n\r\nhunter2\r\n"
@@ -276,6 +278,18 @@ def test_whatever_is_wrong_with_us_lets_the_mail_server_try_later(desk: Path, tm
     assert helproom("deliver", "--config", tmp_path / "none", "--recipient", "a", "--sender", "b").code == 75
     (desk / "secrets" / "master.key").unlink()
     assert deliver(desk, "hilfe@example.org").code == os.EX_TEMPFAIL
+
+
+def test_a_letter_is_not_sealed_with_a_master_key_that_is_not_the_database_s(desk: Path) -> None:
+    asyncio.run(make_operators_room(desk))
+    file = desk / "secrets" / "master.key"
+    right = file.read_text()
+    file.write_text(base64.b64encode(bytes(range(32))).decode())
+    refused = deliver(desk, "hilfe@example.org")
+    assert (refused.code, refused.err.startswith("The master key does not open")) == (os.EX_TEMPFAIL, True)
+    assert helproom("pins", "list", "--config", desk / "config.yaml").code == os.EX_CONFIG
+    file.write_text(right)
+    assert asyncio.run(letters_in(desk)) == {}
 
 
 def test_a_database_without_tables_lets_the_mail_server_try_later(desk: Path) -> None:

@@ -2,6 +2,7 @@
 """`helproom keys` as a sysadmin types it: what is said, and how it ends."""
 
 import asyncio
+import base64
 import datetime as dt
 import os
 import subprocess
@@ -17,6 +18,7 @@ from helproom.world import real_world
 from mail.openpgp import read_public_key
 from storage.sealing import address_tag
 from storage.states import KeyState
+from tests.helproom.rooms import make_operators_room
 from tests.mail.people import Person, person
 
 KIM = "kim@example.net"
@@ -147,6 +149,21 @@ def test_an_address_may_be_written_with_capitals_signs_and_blanks_around(
     for address in (f" {KIM.upper()} ", "kim+desk@example.net", "kïm@exämple.net", "o'kim@example.net"):
         assert terminal.keys("import", file_of(tmp_path, kim.public), "--address", address)[0] == 0
         assert "State: pinned." in terminal.keys("list", "--address", address.strip())[1]
+
+
+@pytest.mark.parametrize("knows", ["a room", "a key"])
+def test_with_another_master_key_nothing_is_stored_or_denied(
+    terminal: Terminal, kim: Person, tmp_path: Path, knows: str
+) -> None:
+    file = file_of(tmp_path, kim.public)
+    if knows == "a key":
+        assert terminal.keys("import", file, "--address", KIM)[0] == 0
+    else:
+        asyncio.run(make_operators_room(terminal.desk))
+    (terminal.desk / "secrets" / "master.key").write_text(base64.b64encode(bytes(range(32))).decode())
+    for asked in (["import", file], ["list"], ["forget"]):
+        code, _, err = terminal.keys(*asked, "--address", KIM)
+        assert (code, err.startswith("The master key does not open the database")) == (os.EX_CONFIG, True)
 
 
 def test_a_secret_key_is_taken_in_for_older_letters_and_told_as_surplus(
