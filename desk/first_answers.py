@@ -5,7 +5,7 @@ import datetime as dt
 
 from desk import flood
 from desk.arrival import Arrival, Desk
-from desk.nobodies import is_nobody
+from desk.nobodies import is_unread
 from desk.policy import Path, protection_of
 from desk.posting import Slot, put, tell_operators
 from desk.replies import MAIL
@@ -51,7 +51,7 @@ async def _may(desk: Desk, arrival: Arrival, ticket: Ticket) -> bool:
     if not by_report and (opened.automatic is not None or opened.is_unanswerable):
         return False
     contact = ticket.contact
-    if not contact or desk.house.is_ours(contact) or is_nobody(contact) or await flood.is_on(desk.unit):
+    if not contact or desk.house.is_ours(contact) or is_unread(contact) or await flood.is_on(desk.unit):
         return False
     now, sent = desk.world.now(), desk.unit.messages.automatic_since
     return not await sent(now - _DAY, ticket.contact_tag) and not await _is_broken(

@@ -10,6 +10,15 @@ _NOBODY = re.compile(
 )
 
 
+# What WhisperBack writes as its sender. Letters from there are people's, letters to there are thrown away.
+_UNREAD = "devnull"
+
+
+def is_unread(address: str) -> bool:
+    """Tell whether nobody reads what is sent to this address."""
+    return is_nobody(address) or address.partition("@")[0].lower() == _UNREAD
+
+
 def is_nobody(address: str) -> bool:
     """Tell whether no program may answer to this address."""
     return _NOBODY.fullmatch(address.partition("@")[0].lower()) is not None

@@ -158,6 +158,21 @@ async def test_a_report_s_answer_goes_to_the_address_in_it_and_never_to_its_from
     assert b"multipart/encrypted" in mail.content
 
 
+@pytest.mark.parametrize(
+    ("contact", "leave"),
+    [(KIM, 1), ("noreply@user.example", 0), ("devnull@tails.boum.org", 0), ("help@desk.example", 0), ("", 0)],
+)
+async def test_a_report_that_names_nobody_is_not_answered(
+    office: Office, alice: Person, contact: str, leave: int
+) -> None:
+    key = alice.public.decode()
+    report = f"Subject: Wifi\nFrom: {contact}\nOpenPGP-Key: included below\n\nIt is gone.\n\n{key}"
+    raw = headers("devnull@tails.boum.org", f"Bug report: {'ab' * 16}") + entity(report)
+    letter = await office.take_in(raw)
+    assert letter.state is LetterState.TICKET
+    assert await waiting(office) == leave
+
+
 async def test_an_address_gets_one_a_day(office: Office) -> None:
     for _ in range(3):
         await comes(office)
