@@ -7,6 +7,7 @@ from helproom import databases, handover
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.settings import Settings
 from storage.migrating import Shape, shape_of
+from storage.sealed import OwnKey
 from storage.sealing import SealBroken
 from storage.unit import Units
 
@@ -39,7 +40,8 @@ async def _look(units: Units) -> Finding:
 
 async def _opens(units: Units) -> bool:
     async with units() as unit:
-        for row in await unit.rooms.all_open():
+        rows: list[OwnKey] = [*await unit.rooms.all_open(), *(await unit.keys.every())[:1]]
+        for row in rows:
             try:
                 row.data_key()
             except SealBroken:

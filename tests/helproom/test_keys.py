@@ -13,6 +13,8 @@ import pytest
 
 from helproom import handover, logs
 from helproom.__main__ import main
+from helproom.checks.database import check_database
+from helproom.checks.findings import State
 from helproom.settings import read_settings
 from helproom.world import real_world
 from mail.openpgp import read_public_key
@@ -92,6 +94,11 @@ def kept(desk: Path) -> list[tuple[str | None, KeyState]]:
     return asyncio.run(look())
 
 
+async def looked_at(desk: Path) -> list[State]:
+    """Return what `helproom check` finds of the database."""
+    return [found.state async for found in check_database(read_settings(desk / "config.yaml"))]
+
+
 def test_a_contacts_key_is_pinned_listed_and_refreshed(terminal: Terminal, tmp_path: Path) -> None:
     with person(KIM, tmp_path / "k") as kim, person(KIM, tmp_path / "l") as other:
         copies = [kim.public]
@@ -164,6 +171,7 @@ def test_with_another_master_key_nothing_is_stored_or_denied(
     for asked in (["import", file], ["list"], ["forget"]):
         code, _, err = terminal.keys(*asked, "--address", KIM)
         assert (code, err.startswith("The master key does not open the database")) == (os.EX_CONFIG, True)
+    assert asyncio.run(looked_at(terminal.desk)) == [State.PROBLEM]
 
 
 def test_a_secret_key_is_taken_in_for_older_letters_and_told_as_surplus(
