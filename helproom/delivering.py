@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 
+from desk.world import Refusal
 from helproom import handover, logs
 from helproom.keeping import keeper
 from helproom.masterkey import refuse_other_master_key
@@ -17,6 +18,8 @@ from mail.addresses import queues_by_address
 
 def deliver(asked: argparse.Namespace) -> int:
     """Keep the letter on standard input: 0 kept, 75 try later, 65 unusable, 67 no such address."""
+    if sys.stdin is None:
+        raise Refusal("Standard input is closed: it holds no letter.")
     settings = read_settings(find_config(asked.config))
     logs.set_up(settings.log)
     os.umask(0o077)

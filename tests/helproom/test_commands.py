@@ -36,9 +36,11 @@ class Done:
     err: str
 
 
-def helproom(*arguments: str | Path, data: bytes = b"") -> Done:
-    """Run `helproom` with these arguments."""
+def helproom(*arguments: str | Path, data: bytes | None = b"") -> Done:
+    """Run `helproom` with these arguments; without `data` it has no standard input."""
     command = [sys.executable, "-m", "helproom", *map(str, arguments)]
+    if data is None:
+        command = ["sh", "-c", 'exec "$@" <&-', "sh", *command]
     done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=120)
     ended = Done(done.returncode, done.stdout.decode(), done.stderr.decode())
     assert "Traceback" not in ended.err
@@ -245,8 +247,8 @@ def test_a_locked_database_is_told(desk: Path) -> None:
 # deliver
 
 
-def deliver(desk: Path, recipient: str, data: bytes = LETTER) -> Done:
-    """Hand a letter over as a mail server does."""
+def deliver(desk: Path, recipient: str, data: bytes | None = LETTER) -> Done:
+    """Hand a letter over as a mail server does; None closes the pipe before."""
     where = ("--config", desk / "config.yaml", "--recipient", recipient, "--sender", "ana@example.net")
     return helproom("deliver", *where, data=data)
 
@@ -275,6 +277,7 @@ def test_letters_that_never_fit_are_refused(desk: Path) -> None:
 
 def test_whatever_is_wrong_with_us_lets_the_mail_server_try_later(desk: Path, tmp_path: Path) -> None:
     assert helproom("deliver", "--nonsense").code == os.EX_TEMPFAIL
+    assert deliver(desk, "hilfe@example.org", None).err == "Standard input is closed: it holds no letter.\n"
     assert helproom("deliver", "--config", tmp_path / "none", "--recipient", "a", "--sender", "b").code == 75
     (desk / "secrets" / "master.key").unlink()
     assert deliver(desk, "hilfe@example.org").code == os.EX_TEMPFAIL
