@@ -49,12 +49,19 @@ def _end(pulse: Pulse) -> str:
     return f"Mailbox {pulse.mailbox} is emptied again."
 
 
+async def _begin(unit: Unit, now: dt.datetime) -> dt.datetime:
+    """Return when it was first looked for letters, of which none has come yet."""
+    begun = await unit.facts.get("letters.watched")
+    if begun:
+        return dt.datetime.fromisoformat(begun)
+    await unit.facts.set("letters.watched", now.isoformat())
+    return now
+
+
 async def watch_arrivals(unit: Unit, world: World, limit: dt.timedelta) -> None:
-    """Tell when no letter came in for longer than `limit`, by whichever way."""
-    newest = await newest_arrival(unit)
-    if newest is None:
-        return
+    """Tell when no letter came in for longer than `limit`, by whichever way, or none since it is watched."""
     now, told = world.now(), "letters.told"
+    newest = await newest_arrival(unit) or await _begin(unit, now)
     silent = now - newest > limit
     if silent == (await unit.facts.get(told) == _TOLD):
         return

@@ -61,6 +61,23 @@ async def test_mailboxes_are_told_apart(desk: Desk) -> None:
     assert (await look(desk, well), await look(desk, ill)) == (0, 1)
 
 
+async def test_a_desk_that_never_got_a_letter_is_told_counted_from_the_first_look(desk: Desk) -> None:
+    async def looks() -> int:
+        async with desk.units() as unit:
+            await watch_arrivals(unit, desk.world, dt.timedelta(hours=24))
+        return len(await said(desk))
+
+    assert await looks() == 0
+    desk.clock.pass_by(hours=24)
+    assert await looks() == 0
+    desk.clock.pass_by(seconds=1)
+    assert [await looks(), await looks()] == [1, 1]
+    assert "No letter came in for 24 h." in (await said(desk))[0]
+    async with desk.units() as unit:
+        await unit.letters.keep(NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", b"one", "", None))
+    assert await looks() == 2
+
+
 @pytest.mark.parametrize("source", ["lmtp", "imap"])
 async def test_a_day_without_letters_is_told_once(desk: Desk, source: str) -> None:
     async def looks() -> int:
