@@ -86,6 +86,8 @@ def _import_public(settings: Settings, content: bytes, address: str | None) -> i
     key = read_public_key(content)
     if address is None:
         raise Refusal("This is a public key: say whose it is, with --address.")
+    if not address.isascii():
+        raise Refusal("No answer can leave to this address: write its domain as mail servers do (xn--…).")
     if key.revoked or key.expired or not key.can_encrypt:
         raise Refusal("Nothing can be encrypted to this key: it is revoked, expired, or for signing only.")
     if address.lower() not in key.addresses:
