@@ -39,15 +39,9 @@ async def states(desk: Desk) -> dict[str, KeyState]:
 @pytest.mark.parametrize("command", ["!key accept", "!key refuse"])
 async def test_without_a_key_there_is_nothing_to_decide(desk: Desk, command: str):
     await desk.ticket()
-    await desk.ticket(contact=None)
-    for ticket in (1, 2):
-        assert (
-            await say(desk, command, ticket=ticket)
-            == "No public key of this user is known. `!key ask` asks them for one."
-        )
-        assert (await say(desk, "!key show", ticket=ticket)).startswith(
-            "No public key of this user is known."
-        )
+    words = "No public key of this user is known. `!key ask` asks them for one."
+    assert await say(desk, command, ticket=1) == words
+    assert await say(desk, "!key show", ticket=1) == words
 
 
 async def test_a_key_is_shown_with_all_that_is_known_of_it_and_no_address(desk: Desk):
@@ -312,3 +306,10 @@ async def test_a_forgotten_key_that_comes_again_counts_as_the_first_and_is_told(
 async def test_a_ticket_without_a_contact_has_nothing_to_forget(desk: Desk):
     await desk.ticket(contact=None)
     assert (await say(desk, "!key forget", ticket=1)).startswith("No public key of this user is known, so")
+
+
+@pytest.mark.parametrize("what", ["show", "accept", "refuse", "ask", "ask Please."])
+async def test_of_a_user_without_an_address_nobody_is_told_to_ask_for_a_key(desk: Desk, what: str):
+    number = await desk.ticket(contact=None, confidential=True)
+    said = await desk.say(f"!key {what}", ticket=number, verified=True)
+    assert said == "The user left no address: no key can be theirs, and nobody can be asked for one."
