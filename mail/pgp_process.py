@@ -91,12 +91,16 @@ class GuardedGpg(gnupg.GPG):  # type: ignore[misc]  # python-gnupg has no types
     """GnuPG under limits, in its own process group. One object serves a home from any number of threads."""
 
     def __init__(self, home: Path, limits: GpgLimits) -> None:
+        """Run nothing but a look at GnuPG's version. Raises KeyringUnusable where it cannot be started."""
         self.limits = limits
         options = ["--no-options", "--no-autostart", "--log-file", "/dev/null"]
         options += ["--max-output", str(limits.output_bytes), "--trust-model", "always"]
         options += ["--no-auto-key-retrieve", "--no-auto-key-locate", "--no-auto-check-trustdb"]
         options += ["--disable-dirmngr", "--no-symkey-cache"]
-        super().__init__(gnupghome=str(home), options=options, env=environment(home), encoding="utf-8")
+        try:
+            super().__init__(gnupghome=str(home), options=options, env=environment(home), encoding="utf-8")
+        except (OSError, ValueError):
+            raise KeyringUnusable("GnuPG cannot be started in the OpenPGP home.") from None
 
     def run(
         self, args: Sequence[str], data: bytes, *, passphrase: str | None = None, files: Sequence[int] = ()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mail.openpgp import GpgLimits, KeyRefused, Keyring, read_public_key
+from mail.openpgp import GpgLimits, KeyRefused, Keyring, KeyringUnusable, read_public_key
 from mail.pgp_packets import USER_ATTRIBUTE, armor, dearmor, packets
 from tests.mail.people import Person, person
 
@@ -226,3 +226,11 @@ def test_gnupg_takes_our_armor_whatever_its_length(alice: Person, bob: Person, m
     padding = bytes([0xB4, more, *b"xx"[:more]])  # a user id makes the data longer
     shown = bob.gpg("--show-keys", data=armor(dearmor(alice.public) + padding))
     assert alice.fingerprint.encode() in shown
+
+
+def test_without_gnupg_a_key_cannot_be_read_and_that_is_said(
+    alice: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(KeyringUnusable, match="GnuPG cannot be started"):
+        read_public_key(alice.public)
