@@ -16,6 +16,8 @@ _SAMPLE = 4096
 """Bytes from which a charset is guessed."""
 _MOST_SAMPLED = 64 * 1024
 """Bytes of one letter from which charsets are guessed; each takes some microseconds."""
+_LEAST_SAMPLED = 256
+"""What a shorter text, such as a file's name, counts for: a guess takes its time however short it is."""
 _UNFIT = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 """Codecs that are no charsets of mail; the first two take quadratic time."""
 _MEANT = {
@@ -113,7 +115,7 @@ def _is_patient(sample: bytes) -> bool:
     patience = _patience.get()
     if patience is None:
         return True
-    patience.left -= len(sample)
+    patience.left -= max(len(sample), _LEAST_SAMPLED)
     return patience.left >= 0
 
 

@@ -195,3 +195,11 @@ def test_of_one_letter_only_so_many_bytes_are_looked_at_to_guess_charsets() -> N
     # The next letter has patience of its own.
     with guessing_for_one_letter():
         assert decode(words)[0] == texts[0]
+
+
+def test_nor_are_there_many_guesses_from_short_texts() -> None:
+    name = "привет".encode("koi8-r")
+    with guessing_for_one_letter():
+        names = [decode(name)[0] for _ in range(300)]
+    assert names[0] == "привет"
+    assert names[-1] == name.decode("cp1252", "replace")
