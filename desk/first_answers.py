@@ -47,8 +47,7 @@ async def _may(desk: Desk, arrival: Arrival, ticket: Ticket) -> bool:
     """RFC 3834, 2: to people only, not to ourselves, once a day, and not in a flood."""
     opened = arrival.opened
     # A report's own headers speak for the relay; the person is the one inside.
-    by_report = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
-    if not by_report and (opened.automatic is not None or opened.is_unanswerable):
+    if not opened.by_whisperback and (opened.automatic is not None or opened.is_unanswerable):
         return False
     contact = ticket.contact
     if not contact or desk.house.is_ours(contact) or is_unread(contact) or await flood.is_on(desk.unit):

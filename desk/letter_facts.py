@@ -36,8 +36,7 @@ def subject_of(opened: Opened) -> str:
 
 def is_confidential(opened: Opened) -> bool:
     """Tell whether the letter came encrypted (whatever became of the decryption) or through WhisperBack."""
-    by_whisperback = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
-    return by_whisperback or opened.encryption.state is not EncryptionState.NONE
+    return opened.by_whisperback or opened.encryption.state is not EncryptionState.NONE
 
 
 def writer_of(opened: Opened) -> str:

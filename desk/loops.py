@@ -30,8 +30,7 @@ async def take_out(desk: Desk, arrival: Arrival) -> Verdict | None:
 
 def _is_from_us(house: House, opened: Opened) -> bool:
     # WhisperBack may put the desk's own address into From.
-    by_whisperback = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
-    return not by_whisperback and house.is_ours(opened.headers.sender)
+    return not opened.by_whisperback and house.is_ours(opened.headers.sender)
 
 
 async def _aside(desk: Desk, arrival: Arrival, reason: str) -> Verdict:

@@ -216,6 +216,11 @@ class Opened:
     problems: tuple[str, ...] = ()
     """Sentences for the agent about what is odd with this letter."""
 
+    @property
+    def by_whisperback(self) -> bool:
+        """Whether it came through WhisperBack: it holds a report with an id."""
+        return self.whisperback is not None and self.whisperback.whisperback_id is not None
+
 
 class Unopenable(Exception):
     """The letter breaks a limit or cannot be parsed; the text is the reason, without personal data."""

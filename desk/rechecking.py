@@ -147,8 +147,7 @@ def _take_contact(desk: Desk, ticket: Ticket, opened: Opened) -> None:
 
     Any other protected From proves nothing: answers go on to where they went.
     """
-    by_whisperback = opened.whisperback is not None and opened.whisperback.whisperback_id is not None
-    if by_whisperback or opened.relayed:
+    if opened.by_whisperback or opened.relayed:
         contact = contact_of(desk.house, opened)
         ticket.contact = contact
         ticket.contact_tag = address_tag(desk.unit.vault, contact) if contact else None
