@@ -8,16 +8,9 @@ from desk import key_decisions, key_listing, rechecking
 from desk.key_decisions import Decision
 from desk.key_states import spaced
 from desk.replies import Answer
-from desk.world import Refusal
 from storage.models import Ticket
 
 family = Commands()
-
-
-def _contact_of(ticket: Ticket) -> str:
-    if ticket.contact_tag is None:
-        raise Refusal("The user left no address: no key can be theirs, and nobody can be asked for one.")
-    return ticket.contact_tag
 
 
 @family.command("key show", aliases=("keys",))
@@ -27,7 +20,7 @@ async def show(context: Context, ticket: Ticket) -> Reply:
     !key show
     !key show #12
     """
-    contact = _contact_of(ticket)
+    contact = key_decisions.contact_tag_of(ticket)
     keys = await context.unit.keys.of(contact)
     if not keys and await context.unit.keys.known_once(contact):
         return Reply(key_listing.FORGOTTEN)
@@ -44,7 +37,6 @@ async def accept(context: Context, ticket: Ticket, fingerprint: Words = Words(()
     !key accept
     !key accept 89ABCDEF
     """
-    _contact_of(ticket)
     accepted = await key_decisions.accept(
         context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
     )
@@ -58,7 +50,6 @@ async def refuse(context: Context, ticket: Ticket, fingerprint: Words = Words(()
     !key refuse
     !key refuse 89AB CDEF
     """
-    _contact_of(ticket)
     refused = await key_decisions.refuse(
         context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
     )
@@ -92,7 +83,6 @@ async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> None:
     !key ask
     !key ask You can reach us at the next meeting, too.
     """
-    _contact_of(ticket)
     answer = Answer(context.agent, text, context.said_at)
     await key_decisions.ask(
         context.unit, context.world, context.house, ticket, answer, verified=context.verified

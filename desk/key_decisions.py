@@ -36,12 +36,19 @@ class Decision:
     digits: str
 
 
+def contact_tag_of(ticket: Ticket) -> str:
+    """Return the tag under which a user's keys are kept; raises Refusal where the user left no address."""
+    if ticket.contact_tag is None:
+        raise Refusal("The user left no address: no key can be theirs, and nobody can be asked for one.")
+    return ticket.contact_tag
+
+
 async def accept(unit: Unit, world: World, ticket: Ticket, decision: Decision) -> str:
     """Take a key into use in place of any other; return its fingerprint.
 
     Raises Refusal when there is none, it is not clear which is meant, or nothing can be encrypted to it.
     """
-    keys = await _keys_of(unit, ticket)
+    keys = await unit.keys.held(contact_tag_of(ticket))
     chosen = _chosen(keys, decision.digits, "accept")
     flaw = flaw_of(chosen, world.now())
     if flaw is not None:
@@ -58,7 +65,7 @@ async def refuse(unit: Unit, world: World, ticket: Ticket, decision: Decision) -
 
     Raises Refusal as `accept`.
     """
-    keys = await _keys_of(unit, ticket)
+    keys = await unit.keys.held(contact_tag_of(ticket))
     chosen = _chosen(keys, decision.digits, "refuse")
     if chosen.state is KeyState.REFUSED:
         raise Refusal("This key is refused already.")
@@ -72,7 +79,7 @@ async def forget(unit: Unit, world: World, ticket: Ticket, decision: Decision) -
     That there was one stays known, so that no mail leaves in clear that would not have left before. Raises
     Refusal when there is none.
     """
-    keys = await _keys_of(unit, ticket)
+    keys = await unit.keys.held(ticket.contact_tag) if ticket.contact_tag else []
     if not keys:
         raise Refusal("No public key of this user is known, so there is none to forget.")
     chosen = [_by_digits(keys, decision.digits)] if decision.digits else keys
@@ -108,6 +115,7 @@ async def ask(
     encrypted and must not leave in clear, those of `key-ask-clear` leave in clear, and nothing else.
     Raises Refusal when there is no such template, and as `replies.begin`.
     """
+    contact = contact_tag_of(ticket)
     try:
         await protection_of(unit, ticket, world.now())
     except Refusal as why:
@@ -121,7 +129,7 @@ async def ask(
             f"`!template add {ASK_TEMPLATE} en …`; {{fingerprint}} in it is the key that waits, or else "
             "the one in use."
         )
-    keys = await _keys_of(unit, ticket)
+    keys = await unit.keys.held(contact)
     asked_about = waiting(keys)[-1] if waiting(keys) else current(keys)
     fingerprint = (asked_about.fingerprint or "") if asked_about is not None else "-"
     line = f"{ASK_TEMPLATE} fingerprint={fingerprint}\n{answer.text}"
@@ -155,10 +163,6 @@ async def pin_imported(unit: Unit, world: World, contact_tag: str, key: OfferedK
     else:
         absorb(same, key, world.now())
     _pin(same, keys, world, None)
-
-
-async def _keys_of(unit: Unit, ticket: Ticket) -> Sequence[ContactKey]:
-    return await unit.keys.held(ticket.contact_tag) if ticket.contact_tag else []
 
 
 def _pin(chosen: ContactKey, keys: Sequence[ContactKey], world: World, agent: str | None) -> None:
