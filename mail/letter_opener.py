@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What every letter is opened with, on its arrival and whenever it is opened again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from desk.house import Relay
@@ -37,16 +38,16 @@ class LetterOpener:
     def _open(self, begun: Begun) -> Opened:
         if begun.raw is None:
             raise SealBroken(f"letter {begun.id}")
-        signers = [key for key in begun.signers if _is_readable(key)]
+        signers = [key for armor in begun.signers for key in _readable(armor)]
         return open_letter(
             begun.raw, self.keyring, signers=signers, mail_from=begun.mail_from, relays=self.relays
         )
 
 
-def _is_readable(key: bytes) -> bool:
-    """A key that cannot be read any more proves nothing, and must not keep the letter shut."""
-    try:
-        pgp_packets.dearmor(key)
-    except pgp_packets.Malformed:
-        return False
-    return True
+def _readable(armor: bytes) -> Iterator[bytes]:
+    """Take off a key's armor once for all runs of GnuPG.
+
+    One that cannot be read any more proves nothing, and must not keep the letter shut.
+    """
+    with suppress(pgp_packets.Malformed):
+        yield pgp_packets.dearmor(armor)

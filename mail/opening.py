@@ -40,7 +40,7 @@ def open_letter(
 ) -> Opened:
     """Open one letter. It blocks for as long as GnuPG runs, so call it in a thread.
 
-    `signers` are armored public keys whose signatures are worth something; `mail_from` is the envelope sender
+    `signers` are public keys whose signatures are worth something; `mail_from` is the envelope sender
     ("" for the null sender, None if it is not known). `relays` are the lists whose word counts.
     Raises Unopenable for what is in the bytes, KeyringUnusable when the desk's own GnuPG fails.
     KeyRefused means that one of `signers` is no public key.
