@@ -10,10 +10,9 @@ async def refuse_other_master_key(units: Units) -> None:
     """Raise SecretUnusable when the database was sealed with another master key."""
     async with units() as unit:
         # A desk that has never run has no room yet, and may know keys of contacts already.
-        room = await unit.rooms.of_operators()
-        rows = [room] if room is not None else await unit.keys.every()
+        row = await unit.rooms.of_operators() or await unit.keys.oldest()
         try:
-            for row in rows[:1]:
+            if row is not None:
                 row.data_key()
         except SealBroken:
             raise SecretUnusable(

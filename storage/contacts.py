@@ -70,6 +70,10 @@ class Keys:
         """Tell whether keys of a contact were known and forgotten."""
         return await self._session.get(KnownOnce, contact_tag) is not None
 
+    async def oldest(self) -> ContactKey | None:
+        """Return the key that was kept first, of whomever."""
+        return await self._session.scalar(select(ContactKey).order_by(ContactKey.id).limit(1))
+
     async def every(self) -> Sequence[ContactKey]:
         """Return all keys."""
         return (await self._session.scalars(select(ContactKey).order_by(ContactKey.id))).all()

@@ -40,10 +40,10 @@ async def _look(units: Units) -> Finding:
 
 async def _opens(units: Units) -> bool:
     async with units() as unit:
-        rows: list[OwnKey] = [*await unit.rooms.all_open(), *(await unit.keys.every())[:1]]
-        for row in rows:
-            try:
+        rows: list[OwnKey | None] = [*await unit.rooms.all_open(), await unit.keys.oldest()]
+        try:
+            for row in filter(None, rows):
                 row.data_key()
-            except SealBroken:
-                return False
+        except SealBroken:
+            return False
     return True
