@@ -179,13 +179,18 @@ async def test_a_gap_after_a_lost_token_is_told_to_the_operators_too(desk: Desk)
     assert ["away for long" in told[0], "go back far enough in one room" in told[1]] == [True, True]
 
 
-async def test_a_file_whose_message_an_agent_removes_is_taken_away(desk: Desk) -> None:
-    await desk.ticket()
+async def attach_a_file(desk: Desk) -> None:
+    """Let a file be kept that the event $file brought into ticket 1."""
     async with desk.units() as unit:
         ticket = await unit.tickets.get(1)
         assert ticket is not None
         kept = Enclosure(ref="x", ticket=ticket, event_id="$file", asked_at=desk.clock.now, size=1)
         await unit.enclosures.add(kept)
+
+
+async def test_a_file_whose_message_an_agent_removes_is_taken_away(desk: Desk) -> None:
+    await desk.ticket()
+    await attach_a_file(desk)
     for target in ("$other", "$file"):
         await hear(desk, verified=False, kind=Kind.REDACTION, relates_to=target, key="")
         await Worker(desk.units, desk.world, desk.house, only_verified=True).step()
@@ -196,11 +201,10 @@ async def test_a_file_whose_message_an_agent_removes_is_taken_away(desk: Desk) -
 
 async def test_what_is_removed_waits_for_no_announcement(desk: Desk) -> None:
     await desk.ticket()
+    await attach_a_file(desk)
     async with desk.units() as unit:
         ticket = await unit.tickets.get(1)
         assert ticket is not None
-        kept = Enclosure(ref="x", ticket=ticket, event_id="$file", asked_at=desk.clock.now, size=1)
-        await unit.enclosures.add(kept)
         await announce(unit, desk.world, ticket)
     await hear(desk, verified=False, kind=Kind.REDACTION, relates_to="$file", key="")
     assert await Worker(desk.units, desk.world, desk.house).step()

@@ -85,11 +85,16 @@ async def test_a_copy_that_was_put_aside_does_not_keep_the_true_one_out(office: 
     assert (await office.take_in(delivered(raw, "aide@desk.example"))).state is LetterState.TICKET
 
 
-async def test_the_copy_with_the_token_counts_where_the_other_was_put_aside(office: Office) -> None:
+async def token_of(office: Office, number: int) -> str:
+    """Return the reply token of a ticket."""
     async with office.units() as unit:
-        ticket = await unit.tickets.get(1)
+        ticket = await unit.tickets.get(number)
         assert ticket is not None
-        token = unit.vault.reply_token(ticket.ref)
+        return unit.vault.reply_token(ticket.ref)
+
+
+async def test_the_copy_with_the_token_counts_where_the_other_was_put_aside(office: Office) -> None:
+    token = await token_of(office, 1)
     raw = letter("kim@user.example", "Away", b"Auto-Submitted: auto-replied\r\n" + entity("Away."))
     first = await office.take_in(delivered(raw, "help@desk.example"))
     copy = await office.take_in(delivered(raw, "help+token@desk.example"), token=token)
@@ -104,10 +109,7 @@ async def test_who_has_a_copy_cannot_draw_the_mail_into_a_ticket_of_theirs(
 ) -> None:
     """Somebody in Cc can be faster than the writer's own server."""
     own = await office.take_in(letter("eve@user.example", "Mine", entity("Hello.")))
-    async with office.units() as unit:
-        ticket = await unit.tickets.get(own.ticket_id or 0)
-        assert ticket is not None
-        token = unit.vault.reply_token(ticket.ref)
+    token = await token_of(office, own.ticket_id or 0)
     raw = letter("kim@user.example", "Hi", entity("My words.")).replace(b"<m2@", b"<m3@")
     sent_on = await office.keep(delivered(raw, "help@desk.example"), mail_from=mail_from, token=token)
     await office.worker().work(sent_on)
@@ -119,10 +121,7 @@ async def test_who_has_a_copy_cannot_draw_the_mail_into_a_ticket_of_theirs(
 
 
 async def test_what_another_address_sends_to_two_of_ours_with_the_token_is_kept_once(office: Office) -> None:
-    async with office.units() as unit:
-        ticket = await unit.tickets.get(1)
-        assert ticket is not None
-        token = unit.vault.reply_token(ticket.ref)
+    token = await token_of(office, 1)
     raw = letter("work@user.example", "Re: Hi", b"In-Reply-To: <m1@user.example>\r\n" + entity("More."))
     first = await office.take_in(delivered(raw, "help@desk.example"), token=token)
     copy = await office.take_in(delivered(raw, "aide@desk.example"))
