@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from storage.migrating import migrate
 from storage.unit import open_engine
@@ -17,6 +18,10 @@ from tests.services.redmine import Redmine
 from tests.services.synapse import Homeserver, lay_site
 
 _USUAL_UMASK = 0o022
+
+# A machine that is busy makes examples slowly; that says nothing of what is tested.
+settings.register_profile("helproom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("helproom")
 
 
 @pytest.fixture(autouse=True)
