@@ -3,8 +3,7 @@
 
 from desk.posting import Say, say_in
 from desk.world import World
-from storage.models import Letter, Room
-from storage.outside import Asked
+from storage.models import Asked, Letter, Room
 from storage.states import LetterState
 from storage.unit import Unit
 

@@ -11,8 +11,7 @@ from desk.policy import IN_CLEAR
 from desk.posting import Slot, finish, put, say_in_thread
 from desk.replies import locked, path_of
 from desk.world import Refusal, World
-from storage.enclosures import Enclosure
-from storage.models import Message, Outbox, Room, Ticket
+from storage.models import Enclosure, Message, Outbox, Room, Ticket
 from storage.sealed import to_json
 from storage.states import OPEN_REPLY, OutboxState, ReplyState
 from storage.unit import Unit

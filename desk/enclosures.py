@@ -6,8 +6,7 @@ import unicodedata
 
 from desk.details import add_details, read_details
 from desk.world import Refusal
-from storage.enclosures import Enclosure
-from storage.models import Message
+from storage.models import Enclosure, Message
 from storage.unit import Unit
 
 _LONGEST_NAME = 100

@@ -14,8 +14,7 @@ from desk.policy import Path, protection_of
 from desk.posting import tell_operators
 from desk.replies import Answer
 from desk.world import Refusal, World
-from storage.contacts import KnownOnce
-from storage.models import ContactKey, Ticket
+from storage.models import ContactKey, KnownOnce, Ticket
 from storage.states import KeyState
 from storage.unit import Unit
 

@@ -8,8 +8,8 @@ from desk import asking
 from desk.posting import ago, tell_operators
 from desk.world import World
 from storage.letters import NewLetter
-from storage.models import Letter
-from storage.outside import Lying, Outside, likeness
+from storage.models import Letter, Outside
+from storage.outside import Lying, likeness
 from storage.states import LetterState, Wish
 from storage.unit import Unit
 

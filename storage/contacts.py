@@ -4,23 +4,11 @@
 import datetime as dt
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Select, String, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.models import Base, ContactKey, Pin
+from storage.models import ContactKey, KnownOnce, Pin
 from storage.sealing import Vault
-
-
-class KnownOnce(Base):
-    """A contact of whom keys were forgotten: no mail to them leaves in clear all the same."""
-
-    __tablename__ = "known_once"
-
-    contact_tag: Mapped[str] = mapped_column(String(32), primary_key=True)
-    forgotten_at: Mapped[dt.datetime]
-    forgotten_by: Mapped[str | None] = mapped_column(String(255))
-    """Matrix user id; None for a sysadmin."""
 
 
 class Keys:

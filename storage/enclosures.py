@@ -1,46 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Files that leave with an answer: the table, and its named queries."""
 
-import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import ForeignKey, String, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, undefer
+from sqlalchemy.orm import joinedload, undefer
 
-from storage.models import Base, Message, Ticket
-from storage.sealed import Sealed, SealedBytes
-from storage.sealing import DataKey
+from storage.models import Enclosure, Message, Ticket
 from storage.states import ReplyState
-
-
-class Enclosure(Base):
-    """A file that an agent wants to go out; without a size it has not been fetched yet."""
-
-    __tablename__ = "enclosure"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    ref: Mapped[str] = mapped_column(String(64), unique=True)
-    ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"), index=True)
-    message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), index=True)
-    """The answer with which it leaves; None as long as it waits for one."""
-    event_id: Mapped[str | None] = mapped_column(String(255), index=True)
-    """The Matrix event that brought it; None until it is known which one was meant."""
-    size: Mapped[int | None]
-    """Bytes."""
-    asked_at: Mapped[dt.datetime]
-    name_sealed: Mapped[bytes | None]
-    media_type_sealed: Mapped[bytes | None]
-    content_sealed: Mapped[bytes | None] = mapped_column(deferred=True, deferred_raiseload=True)
-    name = Sealed("name_sealed")
-    media_type = Sealed("media_type_sealed")
-    content = SealedBytes("content_sealed")
-
-    ticket: Mapped[Ticket] = relationship(lazy="raise")
-
-    def data_key(self) -> DataKey:
-        """Return the ticket's key: a file is as secret as what was said."""
-        return self.ticket.data_key()
 
 
 class Enclosures:

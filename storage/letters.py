@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
-from storage.models import Ciphertext, Letter
-from storage.outside import Outside, lies_outside
+from storage.models import Ciphertext, Letter, Outside
+from storage.outside import lies_outside
 from storage.sealing import Vault, address_tag
 from storage.states import LetterState
 

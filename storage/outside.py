@@ -4,38 +4,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, ForeignKey, String, or_, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.models import Base, Letter
+from storage.models import Asked, Letter, Outside
 from storage.sealing import Vault
 from storage.states import Wish
-
-
-class Outside(Base):
-    """Where a letter lies that was refused at fetching, and what somebody wants done with it."""
-
-    __tablename__ = "outside"
-
-    letter_id: Mapped[int] = mapped_column(ForeignKey("letter.id", ondelete="CASCADE"), primary_key=True)
-    mailbox: Mapped[str] = mapped_column(String(64), index=True)
-    """Its name in the config."""
-    likeness: Mapped[str] = mapped_column(String(64))
-    """Keyed digest of its first bytes, by which it is found again wherever it is moved."""
-    size: Mapped[int]
-    """In bytes, as the mailbox tells it."""
-    wish: Mapped[Wish | None]
-
-
-class Asked(Base):
-    """Where somebody waits to hear what comes of a letter."""
-
-    __tablename__ = "asked"
-
-    letter_id: Mapped[int] = mapped_column(ForeignKey("letter.id", ondelete="CASCADE"), primary_key=True)
-    room: Mapped[int] = mapped_column(ForeignKey("room.id", ondelete="CASCADE"))
-    thread: Mapped[str | None] = mapped_column(String(255))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from alembic import context
 
-import storage.enclosures  # noqa: F401  (its table)
 from storage.models import Base, Instant
 
 

@@ -17,8 +17,7 @@ from bot.wire import request
 from desk.attaching import FETCH, Wish, ask
 from desk.delivery import Delivery
 from desk.posting import say_from_json
-from storage.enclosures import Enclosure
-from storage.models import Room
+from storage.models import Enclosure, Room
 from storage.states import RoomPurpose, RoomState
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Peer

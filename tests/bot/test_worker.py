@@ -11,7 +11,7 @@ from bot.heard import Batch, Heard, Kind, Undecryptable
 from bot.journal import Journal
 from bot.worker import HINT_AFTER, Worker
 from desk.posting import announce, say_from_json
-from storage.enclosures import Enclosure
+from storage.models import Enclosure
 from storage.states import EventState, OutboxState
 from tests.desks import ANA, BEN, Desk, desk_at
 

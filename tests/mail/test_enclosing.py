@@ -18,7 +18,7 @@ from desk.replies import Answer
 from mail.composing import Encrypting, OutgoingLetter, compose
 from mail.enclosing import EnclosedFile, file_part
 from mail.opening import open_letter
-from storage.enclosures import Enclosure
+from storage.models import Enclosure
 from storage.states import OutboxState
 from tests.mail.office import AGENT, Office
 from tests.mail.people import Desk, Person, entity, headers

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Keys of those who write to us."""
+
+import datetime as dt
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.models.base import Base
+from storage.sealed import OwnKey, Sealed, SealedBytes, SealedInstant
+from storage.states import KeyState
+
+
+class ContactKey(OwnKey, Base):
+    """A contact's OpenPGP public key, sealed; found by the tag of the contact's address."""
+
+    __tablename__ = "contact_key"
+    __table_args__ = (UniqueConstraint("contact_tag", "fingerprint_tag"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    contact_tag: Mapped[str] = mapped_column(String(32), index=True)
+    fingerprint_tag: Mapped[str] = mapped_column(String(32))
+    source: Mapped[str] = mapped_column(String(24))
+    """How it first came: "autocrypt", "attached", "report" or "imported"."""
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="SET NULL"), index=True)
+    """The ticket with which it first came."""
+    state: Mapped[KeyState]
+    """What people, or the order of arrival, made of it: seen, pinned, changed, refused or replaced."""
+    problem: Mapped[KeyState | None]
+    """What it is good for by itself, whatever the time: revoked or unusable, or nothing against it."""
+    prefers_encryption: Mapped[bool]
+    """Its owner's newest Autocrypt header said prefer-encrypt=mutual."""
+    letters: Mapped[int]
+    """How many letters from the contact brought it."""
+    seen_at: Mapped[dt.datetime]
+    last_seen_at: Mapped[dt.datetime]
+    decided_at: Mapped[dt.datetime | None]
+    decided_by: Mapped[str | None] = mapped_column(String(255))
+    """Matrix user id of whom `state` comes from; None for nobody or a sysadmin."""
+    expires_at_sealed: Mapped[bytes | None]
+    armor_sealed: Mapped[bytes | None]
+    fingerprint_sealed: Mapped[bytes | None]
+    about_sealed: Mapped[bytes | None]
+    expires_at = SealedInstant("expires_at_sealed")
+    """From when on nothing can be encrypted to it."""
+    armor = SealedBytes("armor_sealed")
+    fingerprint = Sealed("fingerprint_sealed")
+    about = Sealed("about_sealed")
+    """JSON: algorithm, when it was made, whether it names the contact, and which copies of it have come."""
+
+
+class KnownOnce(Base):
+    """A contact of whom keys were forgotten: no mail to them leaves in clear all the same."""
+
+    __tablename__ = "known_once"
+
+    contact_tag: Mapped[str] = mapped_column(String(32), primary_key=True)
+    forgotten_at: Mapped[dt.datetime]
+    forgotten_by: Mapped[str | None] = mapped_column(String(255))
+    """Matrix user id; None for a sysadmin."""

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Mails as they came, and where they are."""
+
+import datetime as dt
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.models.base import Base
+from storage.sealed import OwnKey, Sealed, SealedBytes
+from storage.states import LetterState, Wish
+
+
+class Letter(OwnKey, Base):
+    """A mail as it came; kept before anything is made of it."""
+
+    __tablename__ = "letter"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    received_at: Mapped[dt.datetime]
+    queue: Mapped[str] = mapped_column(String(64))
+    source: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    state: Mapped[LetterState] = mapped_column(index=True)
+    reason: Mapped[str | None] = mapped_column(Text)
+    tries: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[dt.datetime]
+    reply_tag: Mapped[str | None] = mapped_column(String(32))
+    """Tag of the token behind the + of the recipient address."""
+    sender_tag: Mapped[str | None] = mapped_column(String(32), index=True)
+    """Tag of the envelope sender, the null sender's too."""
+    same_tag: Mapped[str | None] = mapped_column(String(32), index=True)
+    """Tag of what two deliveries of one mail have in common; None until it was opened."""
+    begun_at: Mapped[dt.datetime | None] = mapped_column(index=True)
+    """When it was first opened."""
+    released_by: Mapped[str | None] = mapped_column(String(255))
+    """The Matrix user id of who took it out of quarantine."""
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="SET NULL"))
+    """The ticket it became, went to, or claims to belong to."""
+    raw_sealed: Mapped[bytes | None] = mapped_column(deferred=True, deferred_raiseload=True)
+    mail_from_sealed: Mapped[bytes | None]
+    raw = SealedBytes("raw_sealed")
+    mail_from = Sealed("mail_from_sealed")
+
+
+class Ciphertext(Base):
+    """What was opened once, found by a tag of its session key: that stays the same, whoever sends it."""
+
+    __tablename__ = "ciphertext"
+
+    tag: Mapped[str] = mapped_column(String(32), primary_key=True)
+    letter_id: Mapped[int | None] = mapped_column(ForeignKey("letter.id", ondelete="SET NULL"))
+    contact_tag: Mapped[str | None] = mapped_column(String(32))
+    """Who sent it first."""
+    seen_at: Mapped[dt.datetime]
+
+
+class Outside(Base):
+    """Where a letter lies that was refused at fetching, and what somebody wants done with it."""
+
+    __tablename__ = "outside"
+
+    letter_id: Mapped[int] = mapped_column(ForeignKey("letter.id", ondelete="CASCADE"), primary_key=True)
+    mailbox: Mapped[str] = mapped_column(String(64), index=True)
+    """Its name in the config."""
+    likeness: Mapped[str] = mapped_column(String(64))
+    """Keyed digest of its first bytes, by which it is found again wherever it is moved."""
+    size: Mapped[int]
+    """In bytes, as the mailbox tells it."""
+    wish: Mapped[Wish | None]
+
+
+class Asked(Base):
+    """Where somebody waits to hear what comes of a letter."""
+
+    __tablename__ = "asked"
+
+    letter_id: Mapped[int] = mapped_column(ForeignKey("letter.id", ondelete="CASCADE"), primary_key=True)
+    room: Mapped[int] = mapped_column(ForeignKey("room.id", ondelete="CASCADE"))
+    thread: Mapped[str | None] = mapped_column(String(255))
