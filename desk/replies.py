@@ -14,6 +14,7 @@ from desk.house import House
 from desk.own_words import refuse_repeating
 from desk.policy import IN_CLEAR, Load, Path, Protection, protection_of
 from desk.posting import Slot, put, say_file, say_in_thread, tell_operators
+from desk.recipients import recipient_of
 from desk.signatures import with_signature
 from desk.subjects import answer_subject, tagged
 from desk.world import Refusal, World
@@ -99,8 +100,7 @@ READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first (`!show`),
 
 
 async def _check(unit: Unit, ticket: Ticket) -> None:
-    if not ticket.contact:
-        raise Refusal("The user left no address, so no answer can be sent. `!close` the ticket when done.")
+    await recipient_of(unit, ticket)
     if ticket.closed_at is not None:
         raise Refusal(f"Ticket {ticket.id} is closed. `!reopen` it first.")
     if await unit.messages.open_reply(ticket) is not None:

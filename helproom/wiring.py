@@ -47,7 +47,7 @@ from mail.addresses import queues_by_address
 from mail.letter_opener import LetterOpener
 from mail.lmtp import LmtpDoor
 from mail.openpgp import Keyring, Workshop
-from mail.outgoing import MailSender
+from mail.outgoing import MailSender, learn_server
 from mail.quarantine import QuarantineReader
 from mail.rechecking import Rechecker
 from mail.worker import LetterWorker
@@ -266,6 +266,7 @@ def _tasks(desk: Desk, matrix: Matrix, mailboxes: Mailboxes) -> tuple[Callable[[
         settle,
         answer_invitations,
         partial(watch, desk.sole_use),
+        partial(learn_server, desk.units, outside.submission_settings(desk.settings)),
     )
 
 

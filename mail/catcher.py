@@ -34,15 +34,19 @@ class Account:
 class Catcher:
     """Listens on a free port of 127.0.0.1 and keeps every mail in `caught`, oldest first.
 
-    With `tls`, STARTTLS is demanded before a mail; with `account`, a login too.
+    With `tls`, STARTTLS is demanded before a mail; with `account`, a login too. With `smtputf8`, addresses
+    may go beyond ASCII (RFC 6531).
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, account: Account | None = None) -> None:
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, account: Account | None = None, smtputf8: bool = False
+    ) -> None:
         """Choose the rules; nothing listens yet."""
         self.caught: list[Caught] = []
         self.port = 0
         self._tls = tls
         self._account = account
+        self._smtputf8 = smtputf8
         self._arrival = asyncio.Condition()
         self._server: asyncio.Server | None = None
 
@@ -91,6 +95,7 @@ class Catcher:
             self,
             hostname="localhost",
             loop=asyncio.get_running_loop(),
+            enable_SMTPUTF8=self._smtputf8,
             tls_context=self._tls,
             require_starttls=self._tls is not None,
             authenticator=self._check_login,

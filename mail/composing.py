@@ -13,6 +13,8 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Protocol
 
+from desk.recipients import addr_spec
+from desk.world import Refusal
 from mail import pgp_packets
 from mail.enclosing import EnclosedFile, file_part
 
@@ -105,7 +107,7 @@ Protection = Signing | Encrypting
 
 
 def compose(letter: OutgoingLetter, protection: Protection) -> bytes:
-    """The whole mail, with CRLF and in ASCII only.
+    """The whole mail, with CRLF and in ASCII; only a recipient's address may go beyond it (RFC 6532).
 
     Raises Uncomposable for a bad address or id, and what the keyring raises: there is no way from
     here to a mail with less protection than asked for.
@@ -214,12 +216,12 @@ def _fields(letter: OutgoingLetter, subject: str) -> Fields:
 
 def _address(address: str) -> str:
     try:
-        parsed = Address(addr_spec=address)
-    except (ValueError, IndexError):
-        raise Uncomposable("One of the addresses is not valid.") from None
-    if not address.isascii() or one_line(address) != address or not parsed.username or not parsed.domain:
+        is_fit = addr_spec(address) == address
+    except Refusal:
+        is_fit = False
+    if not is_fit:
         raise Uncomposable("One of the addresses is not valid.")
-    return parsed.addr_spec
+    return address
 
 
 def fit_ids(message_ids: Iterable[str | None]) -> tuple[str, ...]:
@@ -256,6 +258,9 @@ def _head(fields: Fields) -> bytes:
 
 
 def _folded(name: str, value: str) -> bytes:
+    if name == "To" or value.startswith("To: "):
+        # An address that goes beyond ASCII stands as it is; it cannot be encoded (RFC 6532, 3.2).
+        return f"{name}: {value}\r\n".encode()
     if value.isascii() and (name != "Subject" or len(name) + len(value) < _LONGEST_LINE):
         return _folded_at_spaces(name, value)
     return str(_POLICY.header_factory(name, value).fold(policy=_POLICY)).encode("ascii")

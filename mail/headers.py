@@ -2,6 +2,7 @@
 """The only reader of a letter's header fields."""
 
 import binascii
+import contextlib
 import inspect
 import re
 import string
@@ -11,6 +12,8 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import getaddresses
+
+import idna
 
 from mail.charsets import decode
 from mail.limits import ADDRESS_FIELDS, ADDRESSES, HEADER_VALUE
@@ -23,7 +26,12 @@ _LOST_FOLD = re.compile(rb";[ \t]{0,20}\r?\n(?=[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]{
 """A header broken before a parameter, without the blank that folds it."""
 _ANGLED = re.compile(r"<[^<>\s]{1,900}>")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,200}@[^\s@<>()\[\],;:\\\"]{1,255}")
-_QUOTED_LOCAL = re.compile(r"\A\"([^\s\"\\]{1,200})\"(?=@)")
+_NEEDLESS_QUOTES = re.compile(r"\A\"([^\s@<>()\[\],;:\\\"]{1,200})\"(?=@)")
+_QUOTED_ADDRESS = re.compile(r"\"(?:[^@<>\"\\]|\\[^@<>]){1,200}\"@[^\s@<>()\[\],;:\\\"]{1,255}")
+_AMONG_WORDS = re.compile(
+    r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|\([^()]*\)|<[^<>]*>?|[^\"<>,;:()]++(?=<)|([^\"<>,;:()]++)"
+)
+"""Quoted strings, comments, angled addresses and their names stay; else words, perhaps with an address."""
 _ADDRESS_AS_NAME = re.compile(
     r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|\([^()]*\)"
     r"|(?:^|(?<=,))\s*([^\"<>,;:()]{0,200}@[^\"<>,;:()]{0,200}?)\s*(?=<[^<>@]{1,200}@[^<>]{1,300}>)"
@@ -176,22 +184,55 @@ def addresses_in(words: str) -> list[str]:
 
 
 def _safe_address(address: str) -> str:
-    """Return an address in one spelling, without quotation marks that add nothing (RFC 5322, 3.4.1)."""
-    return _QUOTED_LOCAL.sub(r"\1", safe_header(address).lower(), count=1)
+    """Return an address in one spelling: the domain in A-labels (RFC 5890), no needless quotation marks."""
+    plain = safe_header(address).lower()
+    if plain.startswith("'") and plain.endswith("'"):  # as Outlook writes them
+        plain = plain[1:-1]
+    local, _, domain = plain.removesuffix(".").rpartition("@")
+    with contextlib.suppress(idna.IDNAError, UnicodeError):
+        domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode("ascii")
+    return _NEEDLESS_QUOTES.sub(r"\1", f"{local}@{domain}", count=1)
+
+
+def _in_brackets(words: re.Match[str]) -> str:
+    """Put an address among words in angle brackets, and the words into quotation marks, as it should be."""
+    if words[1] is None or "@" not in words[1]:
+        return words[0]
+    split = words[1].split()
+    found = [word for word in split if _ADDRESS.fullmatch(word)]
+    if len(found) != 1:
+        return words[0]
+    name = " ".join(word for word in split if word != found[0]).replace("\\", "")
+    if name:
+        return f' "{name}" <{found[0]}> '
+    comes_after_name = words.string[: words.start()].endswith(('"', ")"))
+    return f" <{found[0]}> " if comes_after_name else words[0]
+
+
+def _readable(value: str) -> str:
+    """Return a field of addresses as the standard library can read it, whoever wrote it."""
+    text = _CONTROLS.sub(" ", value[:HEADER_VALUE])
+    if "=?" in text and "@" not in _ENCODED_WORDS.sub("", text):
+        # Some programs encode the whole field, address and brackets included (RFC 2047, 5, forbids it).
+        text = _CONTROLS.sub(" ", _decoded(text, "utf-8"))
+    if text.count(",") > ADDRESSES:
+        text = ",".join(text.split(",")[:ADDRESSES])
+    # A name that looks like an address must not be taken for one (RFC 5322, 3.4, wants it in quotes).
+    text = _ADDRESS_AS_NAME.sub(lambda name: f' "{name[1]}" ' if name[1] else name[0], text)
+    return _AMONG_WORDS.sub(_in_brackets, text)
 
 
 def read_addresses(values: Iterable[str]) -> list[tuple[str, str]]:
     """Return (display name, address) of the first 100 mailboxes in raw header values (RFC 5322, 3.4)."""
     found: list[tuple[str, str]] = []
     for value in values:
-        text = _CONTROLS.sub(" ", value[:HEADER_VALUE])
-        if text.count(",") > ADDRESSES:
-            text = ",".join(text.split(",")[:ADDRESSES])
-        # A name that looks like an address must not be taken for one (RFC 5322, 3.4, wants it in quotes).
-        text = _ADDRESS_AS_NAME.sub(lambda name: f' "{name[1]}" ' if name[1] else name[0], text)
         try:
-            pairs = getaddresses([text], **_AS_FAR_AS_READ)
+            pairs = getaddresses([_readable(value)], **_AS_FAR_AS_READ)
         except (*_BROKEN, IndexError):
             continue
         found += [(safe_header(name), _safe_address(address)) for name, address in pairs]
-    return [(name, address) for name, address in found if _ADDRESS.fullmatch(address)][:ADDRESSES]
+    return [(name, address) for name, address in found if _is_address(address)][:ADDRESSES]
+
+
+def _is_address(text: str) -> bool:
+    return bool(_ADDRESS.fullmatch(text) or _QUOTED_ADDRESS.fullmatch(text))

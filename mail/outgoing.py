@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Carries answers from the outbox to the submission server, protected as the policy says or not at all."""
 
+import asyncio
 import re
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from desk.delivery import Delivered, Impossible, Later, Outcome, Overtaken, Parc
 from desk.details import read_details
 from desk.house import House, Queue
 from desk.policy import IN_CLEAR, Path, Protection
+from desk.recipients import note_server, recipient_of
 from desk.replies import locked, overtaken, path_of, protection_now
 from desk.world import Refusal, World
 from mail import submission
@@ -17,7 +19,7 @@ from mail.composing import Encrypting, OutgoingLetter, Signing, Uncomposable, co
 from mail.enclosing import EnclosedFile
 from mail.openpgp import KeyRefused, Keyring, KeyringUnusable, SealRefused, Workshop
 from mail.submission import SubmissionSettings, submit
-from storage.models import Message, Ticket
+from storage.models import Message
 from storage.states import MessageKind, OutboxState, ReplyState
 from storage.unit import Unit, Units
 
@@ -25,6 +27,7 @@ log = structlog.get_logger()
 
 _LEAVING = frozenset({ReplyState.LEAVING, ReplyState.SENDING, ReplyState.FAILED, ReplyState.UNCLEAR})
 _SAID = frozenset({ReplyState.SENDING, ReplyState.SENT, ReplyState.UNCLEAR})
+_ASK_AGAIN_SECONDS = 60.0
 _CHANGED = "meanwhile it changed how this mail must be protected"
 
 
@@ -83,15 +86,16 @@ class MailSender:
             if message is None or message.kind is not MessageKind.OUT or message.state not in _LEAVING:
                 raise Refusal("There is no answer that may leave.")
             ticket = message.ticket
-            if not ticket.contact:
-                raise Refusal("The user left no address.")
+            recipient = await recipient_of(unit, ticket)
             protection = await protection_now(unit, message, self._world.now())
             queue = self._house.queue(ticket.mailbox)
             message.message_id = f"<{parcel.ref}@{queue.address.rpartition('@')[2]}>"
             message.message_id_tag = unit.messages.message_id_tag(message.message_id)
-            return _Draft(await self._letter(unit, message, ticket, queue), protection, queue)
+            letter = await self._letter(unit, message, queue, recipient)
+            return _Draft(letter, protection, queue)
 
-    async def _letter(self, unit: Unit, message: Message, ticket: Ticket, queue: Queue) -> OutgoingLetter:
+    async def _letter(self, unit: Unit, message: Message, queue: Queue, recipient: str) -> OutgoingLetter:
+        ticket = message.ticket
         # What leaves in clear on demand does not even tell which mails it follows.
         alone = path_of(message) in IN_CLEAR
         said = [each for each in await unit.messages.of(ticket) if each.id != message.id and not alone]
@@ -100,7 +104,7 @@ class MailSender:
         return OutgoingLetter(
             sender=queue.address,
             sender_name=queue.role_name,
-            recipient=ticket.contact or "",
+            recipient=recipient,
             subject=message.subject or "",
             text=message.text or "",
             message_id=message.message_id or "",
@@ -164,6 +168,20 @@ class MailSender:
 def _is_of_contact(message: Message) -> bool:
     """Which letters others sent into the ticket is not told: their Message-IDs say where they write from."""
     return message.kind is MessageKind.IN and bool(read_details(message).get("from_contact"))
+
+
+async def learn_server(units: Units, settings: SubmissionSettings) -> None:
+    """Ask the submission server, until it answers, whether it takes addresses beyond ASCII; note it."""
+    while True:
+        try:
+            offers_smtputf8 = await submission.knock(settings)
+        except submission.TryLater as trouble:
+            log.warning("outgoing.server-later", code=trouble.code)
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        else:
+            async with units() as unit:
+                await note_server(unit, offers_smtputf8=offers_smtputf8)
+            return
 
 
 async def _files(unit: Unit, message: Message) -> tuple[EnclosedFile, ...]:

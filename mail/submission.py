@@ -103,7 +103,8 @@ async def submit(
     """Hand one mail for one recipient over; return only when the server has said that it took it.
 
     `about_to_send_data` is awaited when the server waits for the content and nothing of it has left;
-    if it raises, nothing is sent. Raises TryLater, Refused or Unclear (RFC 5321, 4.2.1 and 4.5.3.2).
+    if it raises, nothing is sent. Raises TryLater, Refused or Unclear (RFC 5321, 4.2.1 and 4.5.3.2); Refused
+    too where the recipient's address goes beyond ASCII and the server offers no SMTPUTF8 (RFC 6531, 3.2).
     """
     client = _client(settings, envelope_from)
     try:
@@ -112,6 +113,8 @@ async def submit(
         except (SMTPException, OSError, ValueError) as problem:
             # What the server has against us and not against this mail passes, once it is set right.
             raise _unusable(problem) from None
+        if not recipient.isascii() and not client.supports_extension("smtputf8"):
+            raise Refused("The mail server takes no addresses beyond ASCII.")
         try:
             await _address(client, envelope_from, recipient)
         except (SMTPException, OSError, ValueError) as problem:
@@ -167,8 +170,12 @@ def _unusable(problem: Exception) -> TryLater:
 
 
 async def _address(client: SMTP, envelope_from: str, recipient: str) -> None:
-    await client.mail(envelope_from)
-    await client.rcpt(recipient)
+    if recipient.isascii():
+        await client.mail(envelope_from)
+        await client.rcpt(recipient)
+    else:
+        await client.mail(envelope_from, options=["SMTPUTF8", "BODY=8BITMIME"], encoding="utf-8")
+        await client.rcpt(recipient, encoding="utf-8")
     answer = await client.execute_command(b"DATA")
     if answer.code != _START_INPUT:
         raise SMTPResponseException(answer.code, answer.message)
@@ -236,14 +243,19 @@ def _met(problem: Exception) -> BaseException:
     return cause if is_told and cause is not None else problem
 
 
-async def knock(settings: SubmissionSettings) -> None:
-    """Connect, secure the line and log in, and send nothing. Raises TryLater."""
+async def knock(settings: SubmissionSettings) -> bool:
+    """Connect, secure the line and log in, and send nothing. Raises TryLater.
+
+    Returns whether the server takes addresses that go beyond ASCII (SMTPUTF8, RFC 6531).
+    """
     client = _client(settings, "helproom@localhost")
     try:
         await _greet(client, settings)
+        offers_smtputf8 = client.supports_extension("smtputf8")
         with suppress(SMTPException, OSError):
             await client.quit(timeout=_QUIT_SECONDS)
     except (SMTPException, OSError, ValueError) as problem:
         raise _unusable(problem) from None
     finally:
         client.close()
+    return offers_smtputf8
