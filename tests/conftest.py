@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Services that tests may ask for by name; each starts at its first use."""
 
-import asyncio
 import os
-import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from storage.migrating import migrate
-from storage.unit import open_engine
+from tests.engines import ShapedCluster, ShapedFile
 from tests.services.postgres import Cluster
 from tests.services.redmine import Redmine
 from tests.services.synapse import Homeserver, lay_site
@@ -66,39 +62,20 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def shaped_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database with all tables and nothing in them, to be copied."""
-    file = tmp_path_factory.mktemp("shaped") / "helproom.db"
-    _shape(f"sqlite+aiosqlite:///{file}")
-    return file
+def shaped_file(tmp_path_factory: pytest.TempPathFactory) -> ShapedFile:
+    """A SQLite database with all tables."""
+    return ShapedFile(tmp_path_factory.mktemp("shaped"))
 
 
 @pytest.fixture(scope="session")
-def shaped_address(postgres: Cluster) -> str:
-    """The address of a PostgreSQL database with all tables, to be emptied."""
-    address = postgres.fresh()
-    _shape(address)
-    return address
+def shaped_cluster(postgres: Cluster) -> ShapedCluster:
+    """A PostgreSQL database with all tables."""
+    return ShapedCluster(postgres)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def shaped(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def shaped(request: pytest.FixtureRequest) -> str:
     """The address of a database with all tables and nothing in them, on both kinds in turn."""
-    if request.param == "sqlite":
-        file = tmp_path / "helproom.db"
-        shutil.copy(request.getfixturevalue("shaped_file"), file)
-        return f"sqlite+aiosqlite:///{file}"
-    address: str = request.getfixturevalue("shaped_address")
-    cluster: Cluster = request.getfixturevalue("postgres")
-    cluster.empty(address)
-    return address
-
-
-def _shape(address: str) -> None:
-    async def shape() -> None:
-        engine = open_engine(address)
-        await migrate(engine)
-        await engine.dispose()
-
-    with ThreadPoolExecutor(1) as thread:  # this one's loop is the test's
-        thread.submit(asyncio.run, shape()).result()
+    kind = "shaped_file" if request.param == "sqlite" else "shaped_cluster"
+    database: ShapedFile | ShapedCluster = request.getfixturevalue(kind)
+    return database.empty()

@@ -16,12 +16,12 @@ from desk.house import House, Queue
 from desk.keys import keep
 from desk.opened import OfferedKey
 from desk.world import Refusal, World
-from storage.migrating import migrate
 from storage.models import Message, Outbox, Room, Ticket
 from storage.sealing import Vault, new_master_key
 from storage.states import KeyState, MessageKind, OutboxState, RoomPurpose, RoomState, Side
 from storage.tickets import NewTicket
-from storage.unit import Units, open_engine
+from storage.unit import Units
+from tests.engines import engine_at
 
 ANA, BEN, EVE = "@ana:helproom.test", "@ben:helproom.test", "@eve:elsewhere.test"
 CREW = tuple(f"@agent{number}:helproom.test" for number in range(12))
@@ -182,9 +182,8 @@ def _room(purpose: RoomPurpose, name: str, **facts: Any) -> Room:
 @contextlib.asynccontextmanager
 async def desk_at(database: str) -> AsyncIterator[Desk]:
     """Open a desk on an empty database."""
-    engine = open_engine(database)
+    engine = await engine_at(database)
     try:
-        await migrate(engine)
         opened = Desk(Units(engine, Vault(new_master_key())))
         await opened.furnish()
         yield opened

@@ -13,11 +13,11 @@ from mail.letter_opener import LetterOpener
 from mail.openpgp import Keyring, Workshop
 from mail.worker import LetterWorker
 from storage.letters import NewLetter
-from storage.migrating import migrate
 from storage.models import Letter, Room
 from storage.sealing import Vault
 from storage.states import RoomPurpose, RoomState
-from storage.unit import Units, open_engine
+from storage.unit import Units
+from tests.engines import engine_at
 
 AGENT = "@agent:desk.example"
 
@@ -80,8 +80,7 @@ class Office:
 @asynccontextmanager
 async def open_office(database: str, keyring: Keyring) -> AsyncIterator[Office]:
     """Open a desk with one queue, its room and the operators' room."""
-    engine = open_engine(database)
-    await migrate(engine)
+    engine = await engine_at(database)
     clock = Clock()
     world = clock.world()
     fingerprint = keyring.secret_keys()[0].fingerprint

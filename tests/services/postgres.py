@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A private PostgreSQL cluster from Debian's binaries, with one database per test."""
 
+import asyncio
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import asyncpg
 
 from helproom.homeserver import free_port
 
@@ -27,15 +31,25 @@ shared_buffers = 32MB
 max_connections = 60
 """
 
-# A database has hundreds of files, so one for each test costs more than the test.
+# A database has hundreds of files, so one for each test costs more than the test, and so does TRUNCATE of all.
 EMPTYING = """
-DO $$ BEGIN
+DO $$
+DECLARE
+    name text;
+BEGIN
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid();
-    EXECUTE (
-        SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
-        FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'
-    );
+    SET LOCAL session_replication_role = replica;
+    FOR name IN SELECT quote_ident(tablename) FROM pg_tables
+        WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+    LOOP
+        EXECUTE 'DELETE FROM ' || name;
+    END LOOP;
+    FOR name IN SELECT quote_ident(sequencename) FROM pg_sequences
+        WHERE schemaname = 'public' AND last_value IS NOT NULL
+    LOOP
+        EXECUTE 'ALTER SEQUENCE ' || name || ' RESTART';
+    END LOOP;
 END $$
 """
 
@@ -58,6 +72,7 @@ class Cluster:
         self._binaries = find_binaries()
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = count(1)
+        self._cleaners: dict[str, _Cleaner] = {}
 
     def __enter__(self) -> Self:
         """Start."""
@@ -91,10 +106,14 @@ class Cluster:
     def empty(self, address: str) -> None:
         """Take everything out of a database but its tables, and everybody else."""
         name = address.rpartition("/")[2]
-        self._run([str(self._binaries / "psql"), *self._login(), "-qd", name, "-c", EMPTYING])
+        if name not in self._cleaners:
+            self._cleaners[name] = _Cleaner(f"postgresql://{OWNER}:{PASSWORD}@127.0.0.1:{self.port}/{name}")
+        self._cleaners[name].run(EMPTYING)
 
     def stop(self) -> None:
         """End every server process at once (SIGQUIT) and delete the cluster."""
+        for cleaner in self._cleaners.values():
+            cleaner.stop()
         if self._process is not None:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait()
@@ -133,6 +152,28 @@ class Cluster:
         done = subprocess.run(command, cwd=self.folder, env=_environment(), capture_output=True, check=False)
         if done.returncode:
             raise RuntimeError(done.stderr.decode(errors="replace"))
+
+
+class _Cleaner:
+    """A connection that is kept, with a loop of its own, for what is done before each test."""
+
+    def __init__(self, address: str) -> None:
+        self._thread = ThreadPoolExecutor(1)  # the test's loop belongs to the test's thread
+        self._runner = asyncio.Runner()
+        self._connection = self._do(asyncpg.connect(address))
+
+    def run(self, statement: str) -> None:
+        """Run a statement."""
+        self._do(self._connection.execute(statement))
+
+    def stop(self) -> None:
+        """Close the connection."""
+        self._do(self._connection.close())
+        self._thread.submit(self._runner.close).result()
+        self._thread.shutdown()
+
+    def _do(self, work: Any) -> Any:
+        return self._thread.submit(self._runner.run, work).result()
 
 
 def _environment() -> dict[str, str]:
