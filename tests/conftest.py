@@ -2,21 +2,30 @@
 """Services that tests may ask for by name; each starts at its first use."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.desks import Desk, desk_at
 from tests.engines import ShapedCluster, ShapedFile
 from tests.services.postgres import Cluster
 from tests.services.redmine import Redmine
 from tests.services.synapse import Homeserver, lay_site
+from tests.times import pytest_collection_modifyitems, pytest_terminal_summary
+
+__all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary"]
 
 _USUAL_UMASK = 0o022
 
 # A machine that is busy makes examples slowly; that says nothing of what is tested.
-settings.register_profile("helproom", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "helproom",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="CI" in os.environ,
+)
 settings.load_profile("helproom")
 
 
@@ -79,3 +88,10 @@ def shaped(request: pytest.FixtureRequest) -> str:
     kind = "shaped_file" if request.param == "sqlite" else "shaped_cluster"
     database: ShapedFile | ShapedCluster = request.getfixturevalue(kind)
     return database.empty()
+
+
+@pytest.fixture
+async def desk(shaped: str) -> AsyncIterator[Desk]:
+    """A furnished desk with rooms and agents, and no ticket yet."""
+    async with desk_at(shaped) as opened:
+        yield opened

@@ -2,7 +2,6 @@
 """What the worker makes of events that it must not, or cannot, act on."""
 
 import datetime as dt
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,15 +12,9 @@ from bot.worker import HINT_AFTER, Worker
 from desk.posting import announce, say_from_json
 from storage.models import Enclosure
 from storage.states import EventState, OutboxState
-from tests.desks import ANA, BEN, Desk, desk_at
+from tests.desks import ANA, BEN, Desk
 
 BOT = "@bot:helproom.test"
-
-
-@pytest.fixture
-async def desk(shaped: str) -> AsyncIterator[Desk]:
-    async with desk_at(shaped) as opened:
-        yield opened
 
 
 async def room_of(desk: Desk) -> str:

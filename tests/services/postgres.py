@@ -31,7 +31,7 @@ shared_buffers = 32MB
 max_connections = 60
 """
 
-# A database has hundreds of files, so one for each test costs more than the test, and so does TRUNCATE of all.
+# A database has hundreds of files: one for each test costs more than the test, and so does TRUNCATE of all.
 EMPTYING = """
 DO $$
 DECLARE

@@ -6,8 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from helproom.demo_findings import Findings, files_with
@@ -15,20 +18,27 @@ from helproom.demo_findings import Findings, files_with
 DEMO = [sys.executable, "-m", "helproom", "demo"]
 
 
-def test_the_demo_keeps_every_promise_and_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name: the sockets of GnuPG's agent lie in it."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as made:
+        yield Path(made)
+
+
+def test_the_demo_keeps_every_promise_and_leaves_nothing_behind(folder: Path) -> None:
     done = subprocess.run(
-        DEMO, env=_here(tmp_path), capture_output=True, text=True, encoding="utf-8", timeout=200, check=False
+        DEMO, env=_here(folder), capture_output=True, text=True, encoding="utf-8", timeout=200, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     assert "14 checks, 0 failed" in done.stdout
     assert "FAILED" not in done.stdout
     assert done.stderr == ""
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
-def test_the_demo_that_stays_says_how_to_log_in_and_ends_when_told(tmp_path: Path) -> None:
+def test_the_demo_that_stays_says_how_to_log_in_and_ends_when_told(folder: Path) -> None:
     with subprocess.Popen(
-        [*DEMO, "--stay"], env=_here(tmp_path), stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        [*DEMO, "--stay"], env=_here(folder), stdout=subprocess.PIPE, text=True, encoding="utf-8"
     ) as process:
         assert process.stdout is not None
         said = ""
@@ -39,7 +49,7 @@ def test_the_demo_that_stays_says_how_to_log_in_and_ends_when_told(tmp_path: Pat
         assert process.wait(60) == 0
     assert "homeserver   http://127.0.0.1:" in said
     assert "password" in said
-    assert list(tmp_path.iterdir()) == []
+    assert list(folder.iterdir()) == []
 
 
 def test_one_failed_check_fails_the_demo() -> None:
