@@ -5,8 +5,7 @@ import base64
 import json
 from typing import Any
 
-from Crypto.PublicKey import ECC
-from Crypto.Signature import eddsa
+from storage import ed25519
 
 Json = dict[str, Any]
 UNSIGNED_PARTS = ("signatures", "unsigned")
@@ -30,13 +29,13 @@ def decode(text: str) -> bytes:
 
 def public_key(seed: bytes) -> str:
     """The public half of the key made from a 32-byte seed, in unpadded base64."""
-    return encode(ECC.construct(curve="Ed25519", seed=seed).public_key().export_key(format="raw"))
+    return encode(ed25519.public_half(seed))
 
 
 def signed(value: Json, user_id: str, seed: bytes) -> Json:
     """A copy of the value that also carries the user's signature by this key."""
-    signature = eddsa.new(ECC.construct(curve="Ed25519", seed=seed), "rfc8032").sign(canonical(value))
-    return with_signature(value, user_id, public_key(seed), encode(signature))
+    signature = encode(ed25519.sign(seed, canonical(value)))
+    return with_signature(value, user_id, public_key(seed), signature)
 
 
 def with_signature(value: Json, user_id: str, key_id: str, signature: str) -> Json:
@@ -50,11 +49,9 @@ def is_signed(value: Json, user_id: str, key: str) -> bool:
     """Whether the value carries a signature of the user by this public key, and it is right."""
     try:
         signature = decode(value["signatures"][user_id][f"ed25519:{key}"])
-        point = eddsa.import_public_key(decode(key))
-        eddsa.new(point, "rfc8032").verify(canonical(value), signature)
+        return ed25519.verifies(decode(key), canonical(value), signature)
     except (KeyError, TypeError, ValueError):
         return False
-    return True
 
 
 def only_key(value: Json | None) -> str | None:
