@@ -138,6 +138,7 @@ class Lmtp(Section):
 
     listen: ListenAt = Listen(host="127.0.0.1", port=2525)
     max_size: Annotated[Size, Field(ge=10_000, le=LARGEST_LETTER)] = LARGEST_LETTER
+    most_connections: Annotated[int, Field(ge=1, le=1000, strict=True)] = 50
 
 
 class Submission(Section):

@@ -114,12 +114,13 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
         desk = await _open_desk(settings, stack)
         session = await open_session(outside.bot_account(settings), outside.bot_credential(settings))
         stack.push_async_callback(session.close)
-        door = await _open_door(desk, stack)
         matrix = await _open_matrix(desk, session)
         mailboxes = open_mailboxes(settings, desk.units, desk.world)
         scheduler = _schedule(desk, matrix.worker, mailboxes)
         stack.callback(scheduler.shutdown, wait=False)
         async with _background(_tasks(desk, matrix, mailboxes)):
+            # Last, so that what is told 250 meets a desk that works.
+            door = await _open_door(desk, stack)
             yield Running(desk, session, door.port if door else 0)
             if door is not None:
                 await door.stop()
@@ -162,6 +163,7 @@ async def _open_door(desk: Desk, stack: contextlib.AsyncExitStack) -> LmtpDoor |
         host=listen.host or "127.0.0.1",
         port=listen.port,
         largest=lmtp.max_size,
+        most_connections=lmtp.most_connections,
     )
     await door.start()
     stack.push_async_callback(door.stop)

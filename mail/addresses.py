@@ -4,6 +4,14 @@
 from collections.abc import Callable, Mapping
 
 
+def is_legible(recipient: str) -> bool:
+    """Whether it has no control characters, and no bytes that were no UTF-8 (surrogates here).
+
+    In a token such characters would meet a database that does not take them, and be tried again for days.
+    """
+    return recipient.isprintable()
+
+
 def split_token(recipient: str) -> tuple[str, str | None]:
     """Split "help+abc@example.org" into the address without the token, lower case, and the token."""
     local, _, domain = recipient.rpartition("@")

@@ -20,3 +20,8 @@ class Arrival:
 
 Keep = Callable[[Arrival], Awaitable[None]]
 """Returns when the letter is safe on disk; may be called again with the same letter."""
+
+
+def is_empty(raw: bytes) -> bool:
+    """Whether a letter has nothing but blank lines: nobody can write less, and no mail program does."""
+    return not raw or raw.isspace()

@@ -10,8 +10,8 @@ import structlog
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import Envelope, Session
 
-from mail.addresses import split_token
-from mail.arrival import Arrival, Keep
+from mail.addresses import is_legible, split_token
+from mail.arrival import Arrival, Keep, is_empty
 
 # aiosmtpd logs peers, addresses and whole lines of letters.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)
@@ -21,6 +21,8 @@ _LATER = "451 4.3.0 Not kept because of a fault here; try again later"
 _UNKNOWN = "550 5.1.1 No such address here"
 _KEPT = "250 2.0.0 Kept"
 _TOO_LARGE = "552 5.3.4 The letter is too large"
+_NO_ADDRESS = "553 5.1.3 The address holds bytes that are no UTF-8, or characters that nobody can see"
+_EMPTY = "554 5.6.0 The letter is empty"
 _TOO_MANY = "452 4.5.3 Too many recipients"
 _MOST_RECIPIENTS = 100
 _IDLE_SECONDS = 300.0
@@ -51,7 +53,9 @@ class Guard:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's
         self, _server: object, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Refuse strangers before their letters are sent."""
+        """Refuse strangers, and what no database takes, before their letters are sent."""
+        if not is_legible(address):
+            return _NO_ADDRESS
         if self._queue_of(address) is None:
             return _UNKNOWN
         if len(envelope.rcpt_tos) >= _MOST_RECIPIENTS:
@@ -148,7 +152,9 @@ class Speaker(LMTP):
         self._keeping = True
         try:
             answers = [_TOO_LARGE] * len(envelope.rcpt_tos)
-            if raw is not None:
+            if raw is not None and is_empty(raw):
+                answers = [_EMPTY] * len(envelope.rcpt_tos)
+            elif raw is not None:
                 answers = await self._guard.keep_for_all(envelope, raw)
             self.envelope = self._create_envelope()
             await self.push("\r\n".join(answers))

@@ -7,8 +7,8 @@ from typing import BinaryIO
 
 import structlog
 
-from mail.addresses import split_token
-from mail.arrival import Arrival, Keep
+from mail.addresses import is_legible, split_token
+from mail.arrival import Arrival, Keep, is_empty
 from mail.limits import LETTER_BYTES
 
 log = structlog.get_logger()
@@ -23,10 +23,10 @@ async def deliver(
     """
     try:
         queue = queue_of(recipient)
-        if queue is None:
+        if queue is None or not is_legible(recipient):
             return os.EX_NOUSER
         raw = stream.read(LETTER_BYTES + 1)
-        if not 0 < len(raw) <= LETTER_BYTES:
+        if is_empty(raw) or len(raw) > LETTER_BYTES:
             return os.EX_DATAERR
         sender = "" if mail_from == "<>" else mail_from
         await keep(Arrival(sender, recipient, queue, split_token(recipient)[1], raw))

@@ -2,9 +2,12 @@
 """The LMTP door, spoken to by the standard library's client and by raw sockets."""
 
 import asyncio
+import contextlib
+import json
 import logging
 import smtplib
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,11 +195,10 @@ async def test_only_crlf_dot_crlf_ends_a_letter(dialogue: Dialogue, shelf: Shelf
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
-        (b".\r\n", b""),
-        (b"\r\n.\r\n", b"\r\n"),
         (b"..\r\n.\r\n", b".\r\n"),
         (b".a\r\n..\r\n...\r\n.\r\n", b"a\r\n.\r\n..\r\n"),
         (b"\r\n..\r\n.\r\n", b"\r\n.\r\n"),
+        (b"\r\n\x00\r\n.\r\n", b"\r\n\x00\r\n"),
         (b"\x00\xff\r\r\n.\r\n", b"\x00\xff\r\r\n"),
         (b"x" * 200_000 + b"\r\n.\r\n", b"x" * 200_000 + b"\r\n"),
     ],
@@ -259,7 +261,7 @@ async def test_a_smaller_limit_of_the_config_is_announced_and_held(shelf: Shelf)
 
 async def test_a_letter_of_the_largest_size_is_kept(dialogue: Dialogue, shelf: Shelf) -> None:
     await begin(dialogue, "help-en@desk.example")
-    assert (await dialogue.send(b"\r\n" * (LETTER_BYTES // 2) + b".\r\n"))[0].startswith("250 ")
+    assert (await dialogue.send(b"x\n" + b"\r\n" * (LETTER_BYTES // 2 - 1) + b".\r\n"))[0].startswith("250 ")
     assert [len(one.raw) for one in shelf.kept] == [LETTER_BYTES]
 
 
@@ -367,3 +369,89 @@ def test_a_token_stands_after_the_plus_in_any_address() -> None:
     assert look_up("help-fr+abc@DESK.example") == "fr"
     assert look_up("help-fr-abc@desk.example") is None
     assert look_up("") is None
+
+
+@pytest.mark.parametrize("token", ["\udcff", "caf\udce9", "a\x00b", "a\x01b"])
+async def test_a_recipient_that_no_database_takes_is_refused_for_good(
+    dialogue: Dialogue, shelf: Shelf, token: str
+) -> None:
+    lines = ["MAIL FROM:<>", f"RCPT TO:<help-en+{token}@desk.example>", "DATA"]
+    answers = await dialogue.say(*lines)
+    assert answers[1].startswith("553 5.1.3 ")
+    assert answers[2].startswith("503 ")
+    await dialogue.say("RSET")
+    await begin(dialogue, "help-en+café@desk.example")
+    assert (await dialogue.send(b"x\r\n.\r\n"))[0].startswith("250 ")
+    assert [one.token for one in shelf.kept] == ["café"]
+
+
+@pytest.mark.parametrize("sent", [b".\r\n", b"\r\n.\r\n", b" \r\n\t\r\n\r\n.\r\n"])
+async def test_an_empty_letter_is_refused_for_each_recipient(
+    dialogue: Dialogue, shelf: Shelf, sent: bytes
+) -> None:
+    await begin(dialogue, "help-en@desk.example", "help-fr@desk.example")
+    answers = await dialogue.send(sent, answers=2)
+    assert [answer[:9] for answer in answers] == ["554 5.6.0", "554 5.6.0"]
+    assert shelf.kept == []
+
+
+async def test_beyond_the_most_connections_others_are_told_to_come_later(
+    shelf: Shelf, said: list[structlog.typing.EventDict]
+) -> None:
+    door = LmtpDoor(QUEUES, shelf.keep, most_connections=2)
+    await door.start()
+    inside = [Dialogue(*await asyncio.open_connection("127.0.0.1", door.port)) for _ in range(2)]
+    assert {(await one.hear())[:3] for one in inside} == {"220"}
+    for _ in range(3):
+        turned_away = Dialogue(*await asyncio.open_connection("127.0.0.1", door.port))
+        assert await turned_away.hear() == "421 4.3.2 Too many connections; try again later"
+        assert await turned_away.reader.read() == b""
+        turned_away.writer.close()
+    assert [line["event"] for line in said] == ["lmtp.full"]
+    assert (await inside[0].say("QUIT"))[0].startswith("221 ")
+    assert await inside[0].reader.read() == b""
+    let_in = Dialogue(*await asyncio.open_connection("127.0.0.1", door.port))
+    assert (await let_in.hear()).startswith("220 ")
+    for one in (*inside, let_in):
+        one.writer.close()
+    await door.stop()
+
+
+CROWDED = """
+import asyncio, errno, json, os, resource, socket, structlog
+from mail.lmtp import LmtpDoor
+
+async def keep(arrival): print(json.dumps({"kept": len(arrival.raw)}), flush=True)
+
+async def main():
+    structlog.configure(processors=[structlog.processors.JSONRenderer()])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    door = LmtpDoor(lambda _: "en", keep, most_connections=1000)
+    await door.start()
+    print(json.dumps({"port": door.port}), flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_door_without_files_left_pauses_says_it_once_and_goes_on() -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CROWDED, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    port = json.loads(await process.stdout.readline())["port"]
+    with contextlib.ExitStack() as crowd:
+        for _ in range(100):
+            crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
+        warned = json.loads(await process.stdout.readline())
+        assert warned == {"event": "lmtp.nobody_let_in", "trouble": "EMFILE"}
+    dialogue = Dialogue(*await asyncio.open_connection("127.0.0.1", port))
+    await dialogue.hear()
+    await dialogue.say("LHLO x")
+    await begin(dialogue, "help-en@desk.example")
+    assert (await dialogue.send(b"x\r\n.\r\n"))[0].startswith("250 ")
+    assert json.loads(await process.stdout.readline()) == {"kept": 3}
+    dialogue.writer.close()
+    process.kill()
+    await process.wait()
