@@ -67,7 +67,7 @@ def tcp_sockets(host: str, port: int) -> list[socket.socket]:
     """Listen at each address of the name; raises OSError when one is taken or none is of this machine."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     with contextlib.ExitStack() as stack:
-        bound = []
+        bound: list[socket.socket] = []
         for family, address in dict.fromkeys((each[0], each[4]) for each in found):
             try:
                 one = socket.create_server((str(address[0]), port), family=family, backlog=_BACKLOG)

@@ -12,6 +12,7 @@ from aiosmtpd.smtp import Envelope, Session
 
 from mail.addresses import is_legible, split_token
 from mail.arrival import Arrival, Keep, is_empty
+from storage.unit import StorageTrouble
 
 # aiosmtpd logs peers, addresses and whole lines of letters.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)
@@ -76,6 +77,9 @@ class Guard:
             if queue is None:
                 return _UNKNOWN
             await self._keep(Arrival(sender, recipient, queue, split_token(recipient)[1], raw))
+        except StorageTrouble as trouble:
+            log.error("letter not kept", trouble=str(trouble))  # noqa: TRY400 - a sentence for the sysadmin
+            return _LATER
         except Exception as fault:  # noqa: BLE001 - whatever breaks here, the sender must keep the letter
             log.error("letter not kept", fault=type(fault).__name__)  # noqa: TRY400 - its text may name people
             return _LATER

@@ -10,6 +10,7 @@ import structlog
 from mail.addresses import is_legible, split_token
 from mail.arrival import Arrival, Keep, is_empty
 from mail.limits import LETTER_BYTES
+from storage.unit import StorageTrouble
 
 log = structlog.get_logger()
 
@@ -30,6 +31,9 @@ async def deliver(
             return os.EX_DATAERR
         sender = "" if mail_from == "<>" else mail_from
         await keep(Arrival(sender, recipient, queue, split_token(recipient)[1], raw))
+    except StorageTrouble as trouble:
+        log.error("letter not kept", trouble=str(trouble))  # noqa: TRY400 - a sentence for the sysadmin
+        return os.EX_TEMPFAIL
     except Exception as fault:  # noqa: BLE001 - whatever breaks here, the mail server must keep the letter
         log.error("letter not kept", fault=type(fault).__name__)  # noqa: TRY400 - its text may name people
         return os.EX_TEMPFAIL

@@ -58,6 +58,14 @@ class OneTripCursor:
 class OneTripConnection(aiosqlite.Connection):
     """A connection whose cursors spare trips to its thread."""
 
+    after_commit: Callable[[], None] = staticmethod(lambda: None)
+    """Raises what a commit is to fail with though it went through."""
+
+    async def commit(self) -> None:
+        """Commit, and raise what `after_commit` raises."""
+        await super().commit()
+        self.after_commit()
+
     def cursor(self) -> Any:
         """Return a cursor; nothing happens in the thread yet."""
         return OneTripCursor(self)

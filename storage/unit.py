@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
@@ -27,6 +28,7 @@ from storage.outgoing import OutboxRows
 from storage.outside import OutsideLetters
 from storage.problems import Problems
 from storage.rooms import Rooms
+from storage.same_file import SameFile
 from storage.sealing import Vault
 from storage.templates import Templates
 from storage.tickets import Tickets
@@ -183,9 +185,25 @@ def open_engine(text: str) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
 
+    file = SameFile(Path(url.database or ""))
+
     async def connect() -> OneTripConnection:
+        file.closed()
+        # SQLite would make a new file where the old one is missing.
+        _refuse_lost(file)
         where, options = engine.dialect.create_connect_args(url)
-        return await one_trip.connect(partial(sqlite3.connect, *where, **options))
+        opened = await one_trip.connect(partial(sqlite3.connect, *where, **options))
+        # Before a commit, the file might still go while it is committed.
+        opened.after_commit = partial(_refuse_lost, file)
+        return opened
+
+    def prepare(connection: Any, _record: object) -> None:
+        _prepare_sqlite(connection)
+        file.opened()
+
+    def begin(connection: Connection) -> None:
+        _refuse_lost(file)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     engine = create_async_engine(
         url,
@@ -195,13 +213,21 @@ def open_engine(text: str) -> AsyncEngine:
         pool_size=1,
         max_overflow=0,
     )
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_immediate)
+    event.listen(engine.sync_engine, "connect", prepare)
+    event.listen(engine.sync_engine, "begin", begin)
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Set the pragmas and read them back; the driver must not open transactions by itself."""
+def _refuse_lost(file: SameFile) -> None:
+    if trouble := file.trouble():
+        raise StorageTrouble(trouble)
+
+
+def _prepare_sqlite(connection: Any) -> None:
+    """Set the pragmas and read them back; the driver must not open transactions by itself.
+
+    The last look opens the write-ahead log.
+    """
     connection.isolation_level = None
     cursor = connection.cursor()
     try:
@@ -211,12 +237,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
             found = cursor.fetchone()[0]
             if found != wanted:
                 raise StorageTrouble(f"SQLite does not take PRAGMA {name} = {wanted}; it says {found}.")
+        cursor.execute("SELECT count(*) FROM sqlite_schema")
     finally:
         cursor.close()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _is_ours(error: SQLAlchemyError) -> bool:
