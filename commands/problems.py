@@ -14,9 +14,10 @@ family = Commands()
 async def link(context: Context, ticket: Ticket, issue: IssueNumber) -> Reply:
     """Link a ticket to an issue of the tracker; its subject and status follow when they are read.
 
-    Outside a thread give the ticket first.
+    Outside a thread give the ticket first. The issue's address does as well as its number.
 
     !link #9080
+    !link https://redmine.example.org/issues/9080
     !link #12 #9080
     """
     return Reply(await problems.link(context.unit, context.world, ticket, issue, by=context.agent))

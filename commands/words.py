@@ -23,7 +23,7 @@ UserId = NewType("UserId", str)
 Agent = NewType("Agent", str)
 """The Matrix user id of an agent, by whatever name the message calls them."""
 IssueNumber = NewType("IssueNumber", int)
-"""The number of an issue: "#12" or "12"."""
+"""The number of an issue: "#12", "12" or its address in the tracker."""
 LanguageCode = NewType("LanguageCode", str)
 Reports = NewType("Reports", tuple[Ticket, ...])
 """The tickets that hold the report of this WhisperBack id, or of one that begins so."""
@@ -38,6 +38,8 @@ _LANGUAGE = re.compile(r"(?=.{2,16}$)[a-z]{2,3}(-[a-z0-9]{2,8})*")
 # Keyboards for Persian, Arabic or Japanese have digits of their own, which `\d` and `int` know.
 _REPORT_ID = re.compile(rf"[0-9a-f]{{{REPORT_DIGITS},32}}")
 _NUMBER = re.compile(r"[#＃]?(\d{1,9})")
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_ISSUE_PAGE = re.compile(r"/issues/([1-9][0-9]{0,8})(?:/|/edit|\.json)?")
 _DURATION = re.compile(r"([0-9]{1,4})(m|h|d)")
 _LINK_TO_USER = "https://matrix.to/#/"
 # Zero-width and direction marks: they come along with what is copied, and nobody sees them.
@@ -130,6 +132,32 @@ async def _number(_context: Context, remaining: Remaining) -> tuple[int, Remaini
     return number, after
 
 
+async def _issue(context: Context, remaining: Remaining) -> tuple[int, Remaining]:
+    word, after = remaining.word()
+    address = word.strip("<>")
+    if not _ADDRESS.match(address):
+        return await _number(context, remaining)
+    tracker = context.house.tracker_url
+    if not tracker:
+        raise Refusal("The config names no tracker, so give the number of the issue, such as #9080.")
+    number = issue_at(address, tracker)
+    if number is None:
+        raise Unfit(f"“{brief(word)}” is not the address of an issue at {tracker}.")
+    return number, after
+
+
+def issue_at(address: str, tracker: str) -> int | None:
+    """Return the number of the issue whose page this is; None for pages elsewhere and of other kinds."""
+    try:
+        page, base = urllib.parse.urlsplit(address), urllib.parse.urlsplit(tracker)
+    except ValueError:
+        return None
+    if page.netloc.casefold() != base.netloc.casefold() or not page.path.startswith(f"{base.path}/"):
+        return None
+    found = _ISSUE_PAGE.fullmatch(page.path.removeprefix(base.path))
+    return int(found[1]) if found else None
+
+
 async def _language(_context: Context, remaining: Remaining) -> tuple[str, Remaining]:
     word, after = remaining.word()
     if not _LANGUAGE.fullmatch(word.casefold()):
@@ -213,7 +241,7 @@ CONVERTERS: Mapping[Any, Converter] = {
     str: _text,
     UserId: _user_id,
     Agent: _agent,
-    IssueNumber: _number,
+    IssueNumber: _issue,
     LanguageCode: _language,
     Reports: _reports,
     QuarantinedLetter: _letter,

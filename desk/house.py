@@ -93,6 +93,8 @@ class House:
     rate: Rate | None = None
     """None: as many as come."""
     relays: tuple[Relay, ...] = ()
+    tracker_url: str = ""
+    """The base address of the issue tracker, without a slash at its end; empty when there is none."""
     room_life: dt.timedelta = dt.timedelta(hours=24)
     """How long a disposable room lives when nobody says how long."""
     longest_room_life: dt.timedelta = dt.timedelta(hours=72)

@@ -33,6 +33,7 @@ def house_of(settings: Settings) -> House:
         files_size=settings.replies.files_size,
         rate=_rate(settings.mail.rate, settings.mail.schleuder),
         relays=tuple(Relay(each.address.lower(), each.fingerprint) for each in settings.mail.schleuder),
+        tracker_url=settings.redmine.url if settings.redmine else "",
         room_life=settings.rooms.life,
         longest_room_life=settings.rooms.longest,
     )

@@ -37,6 +37,7 @@ HOUSE = House(
     agents=frozenset({ANA, BEN, *CREW}),
     admins=frozenset({ANA}),
     variables={"site": "https://example.org"},
+    tracker_url="https://redmine.example.org",
 )
 
 

@@ -13,18 +13,25 @@ import redminelib
 import requests
 from redminelib import exceptions
 
-from trackers.tracker import Issue, NoSuchIssue, TrackerDown, TrackerRefused
+from trackers.tracker import Issue, NoSuchIssue, TrackerDown, TrackerRefused, TrackerTrouble
 from trackers.wire import SECONDS, BoundedEngine, TooLong
 
 T = TypeVar("T")
 
+_NO_REDMINE = "What answers is no Redmine: is its address in the config right, and its REST API on?"
 _WORDS = {
-    exceptions.JSONDecodeError: "What answers is no Redmine: is its address right, and its REST API on?",
+    exceptions.JSONDecodeError: _NO_REDMINE,
+    exceptions.ConflictError: "Redmine answers that two changes met (HTTP 409).",
+    exceptions.ImpersonateError: (
+        "Redmine finds a condition of the request not met (HTTP 412): does a proxy before it change requests?"
+    ),
+    exceptions.ValidationError: "Redmine finds fault with the request (HTTP 422).",
     exceptions.ServerError: "Redmine has an error of its own (HTTP 500).",
     requests.exceptions.SSLError: "Redmine's TLS certificate is not trusted.",
     TooLong: "Redmine's answer is too large or takes too long.",
 }
 
+_ODD_ANSWER = "Redmine answers, but not with what was asked for."
 _THREADS = 2
 _LONGEST_TEXT = 500
 _NO_KEY = "Redmine does not accept Helproom's API key; whoever runs Helproom can mend that."
@@ -62,7 +69,14 @@ class Redmine:
 
     async def log_in(self) -> None:
         """Ask who we are, to see whether the API key is accepted. Raises TrackerDown or TrackerRefused."""
-        await self._ask(lambda: self._get("/users/current.json")["user"]["id"])
+        await self._ask(self._log_in)
+
+    def _log_in(self) -> None:
+        """Raise TrackerDown where there is no such page: each Redmine has it."""
+        try:
+            _ = self._get("/users/current.json")["user"]["id"]
+        except exceptions.ResourceNotFoundError:
+            raise TrackerDown(_NO_REDMINE) from None
 
     async def _ask(self, question: Callable[[], T]) -> T:
         answer = asyncio.get_running_loop().run_in_executor(self._threads, lambda: _answer(question))
@@ -81,17 +95,31 @@ class Redmine:
             return redmine.engine.request("get", f"{account.url}{path}")
 
     def _read(self, number: int) -> Issue:
-        fields = self._get(f"/issues/{number}.json")["issue"]
+        try:
+            fields = self._get(f"/issues/{number}.json")["issue"]
+        except exceptions.ResourceNotFoundError:
+            # With a wrong address in the config, no issue is there.
+            self._log_in()
+            raise
         status = fields["status"]
         return Issue(
             number=number,
             subject=_text(fields["subject"]),
             status=_text(status["name"]),
-            # Redmine before 5.0 does not say which statuses are closed ones.
-            closed=bool(status.get("is_closed", fields.get("closed_on"))),
+            closed=self._is_closed(status),
             target_version=_text(fields["fixed_version"]["name"]) if fields.get("fixed_version") else None,
             url=f"{self._account.url}/issues/{number}",
         )
+
+    def _is_closed(self, status: dict[str, Any]) -> bool:
+        """Whether the status is a closed one, which Redmine before 5.0 does not say with the issue.
+
+        Not by `closed_on`: that stays when an issue is opened again.
+        """
+        if "is_closed" in status:
+            return bool(status["is_closed"])
+        known = self._get("/issue_statuses.json")["issue_statuses"]
+        return any(bool(each.get("is_closed")) for each in known if each["id"] == status["id"])
 
 
 def _text(value: object) -> str:
@@ -104,6 +132,8 @@ def _answer(question: Callable[[], T]) -> T:
     """Ask, and turn all that can go wrong into one of our errors."""
     try:
         return question()
+    except TrackerTrouble:
+        raise
     except exceptions.ResourceNotFoundError:
         raise NoSuchIssue("Redmine has no such issue.") from None
     except exceptions.ForbiddenError:
@@ -113,7 +143,7 @@ def _answer(question: Callable[[], T]) -> T:
     except (exceptions.BaseRedmineError, requests.RequestException) as error:
         raise TrackerDown(_why(error)) from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
-        raise TrackerDown("Redmine answers, but not with what was asked for.") from None
+        raise TrackerDown(_ODD_ANSWER) from None
 
 
 def _why(error: Exception) -> str:
@@ -122,4 +152,5 @@ def _why(error: Exception) -> str:
             return "Redmine sends us to another address: is the one in the config right?"
         return f"Redmine answers with HTTP {error.status_code}."
     words = (words for kind, words in _WORDS.items() if isinstance(error, kind))
-    return next(words, "Redmine does not answer.")
+    is_answer = isinstance(error, exceptions.BaseRedmineError)
+    return next(words, _ODD_ANSWER if is_answer else "Redmine does not answer.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 from redminelib.engines import SyncEngine
+from redminelib.exceptions import ValidationError
 
 SECONDS = 5.0
 """For connecting, for each pause between bytes, and for the whole answer."""
@@ -55,3 +56,9 @@ class BoundedEngine(SyncEngine):  # type: ignore[misc]  # python-redmine has no 
         session = BoundedSession(options["ca_file"], options["seconds"])
         session.headers.update(options["headers"])
         return session
+
+    def process_response(self, response: requests.Response) -> Any:
+        """Hand over what python-redmine reads in it; of a 422 it would take any body for a list of errors."""
+        if response.status_code == requests.codes.unprocessable_entity:
+            raise ValidationError("")
+        return super().process_response(response)

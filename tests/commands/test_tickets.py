@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Listing, reading, tagging, moving, linking and closing."""
 
+import dataclasses
+
 import pytest
 
 from desk.posting import say_from_json
@@ -155,3 +157,46 @@ async def test_a_note_a_tag_or_reading_is_never_a_word_to_the_user(desk: Desk, l
     await desk.say(line, ticket=1)
     assert not await desk.rows("mail", "preview")
     assert all(each.kind is not MessageKind.OUT for each in await desk.messages(1))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "https://redmine.example.org/bugs/issues/9080",
+        "<https://redmine.example.org/bugs/issues/9080>",
+        "HTTPS://Redmine.Example.org/bugs/issues/9080/",
+        "http://redmine.example.org/bugs/issues/9080.json",
+        "https://redmine.example.org/bugs/issues/9080/edit?tab=history#note-3",
+    ],
+)
+async def test_an_issue_is_linked_by_the_address_of_its_page(desk: Desk, word: str):
+    desk.house = dataclasses.replace(desk.house, tracker_url="https://redmine.example.org/bugs")
+    await desk.ticket()
+    assert await desk.say(f"!link {word}", ticket=1) == "Linked to #9080; it is being read."
+    assert await desk.say(f"!unlink #1 {word}", ticket=1) == "No longer linked to #9080."
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "https://redmine.example.org/issues/9080",
+        "https://evil.example/bugs/issues/9080",
+        "https://redmine.example.org/bugs/issues/",
+        "https://redmine.example.org/bugs/issues/9080x",
+        "https://redmine.example.org/bugs/projects/9080",
+        "https://[redmine.example.org/bugs/issues/9080",
+    ],
+)
+async def test_an_address_that_is_no_issue_of_the_tracker_is_refused(desk: Desk, word: str):
+    desk.house = dataclasses.replace(desk.house, tracker_url="https://redmine.example.org/bugs")
+    await desk.ticket()
+    said = await desk.say(f"!link {word}", ticket=1)
+    assert "is not the address of an issue at https://redmine.example.org/bugs." in said
+    assert (await desk.look(1)).links == []
+
+
+async def test_without_a_tracker_an_address_is_refused(desk: Desk):
+    desk.house = dataclasses.replace(desk.house, tracker_url="")
+    await desk.ticket()
+    said = await desk.say("!link https://redmine.example.org/issues/9080", ticket=1)
+    assert said == "The config names no tracker, so give the number of the issue, such as #9080."
