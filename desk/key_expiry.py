@@ -4,7 +4,7 @@
 import datetime as dt
 from collections.abc import Mapping
 
-from desk.house import House
+from desk.house import House, Queue
 from desk.key_states import spaced
 from desk.posting import tell_operators
 from desk.world import World
@@ -24,6 +24,7 @@ async def warn_of_expiry(
     """
     for queue in house.queues:
         end = ends.get(queue.fingerprint)
+        await unit.facts.set(_end_fact(queue), end.isoformat() if end else "")
         step = _step(end, world.now())
         if end is None or step is None:
             continue
@@ -31,6 +32,21 @@ async def warn_of_expiry(
         if await unit.facts.get(fact) != told:
             await unit.facts.set(fact, told)
             await tell_operators(unit, world, _words(queue.name, queue.fingerprint, end, step))
+
+
+def _end_fact(queue: Queue) -> str:
+    return f"key end {queue.fingerprint}"
+
+
+async def words_if_over(unit: Unit, world: World, queue: Queue) -> str:
+    """Return what to say when a queue's key had expired as it was looked at last; else nothing."""
+    known = await unit.facts.get(_end_fact(queue))
+    if not known or dt.datetime.fromisoformat(known) > world.now():
+        return ""
+    return (
+        f"Attention: the OpenPGP key of the queue “{queue.name}” has expired, so this does not leave before "
+        f"whoever runs Helproom extends it (`helproom keys expire {queue.name} 2y`)."
+    )
 
 
 def _step(end: dt.datetime | None, now: dt.datetime) -> int | None:

@@ -11,6 +11,7 @@ from desk.bait import hides_subject, refuse_what_became_bait
 from desk.details import add_details, read_details
 from desk.heads import head_of
 from desk.house import House
+from desk.key_expiry import words_if_over
 from desk.own_words import refuse_repeating
 from desk.policy import IN_CLEAR, Load, Path, Protection, protection_of
 from desk.posting import Slot, put, say_file, say_in_thread, tell_operators
@@ -88,6 +89,8 @@ async def _draft(unit: Unit, world: World, house: House, ticket: Ticket, answer:
 async def _show(unit: Unit, world: World, house: House, draft: Message, protection: Protection) -> None:
     ticket = draft.ticket
     facts = _facts_of(ticket, draft, protection, house)
+    if attention := await words_if_over(unit, world, house.queue(ticket.mailbox)):
+        facts += f"\n{attention}"
     whole = head_of(draft.text or "", f"answer-{ticket.id}.txt", lines=None).file
     if whole is not None:
         # It goes first: the hold begins with the preview.

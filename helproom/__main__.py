@@ -4,6 +4,7 @@
 import argparse
 import os
 import re
+import resource
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -24,8 +25,22 @@ class _Parser(argparse.ArgumentParser):
         self.exit(os.EX_TEMPFAIL if is_delivery else os.EX_USAGE, f"{self.prog}: {message}\n")
 
 
+class _Version(argparse.Action):
+    """As argparse's own, but the number is looked up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002 - argparse's
+        super().__init__(option_strings, dest, nargs=0, help=help, default=argparse.SUPPRESS)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Print it and end."""
+        number = import_module("importlib.metadata").version("helproom")
+        parser.exit(message=f"helproom {number} (Python {sys.version.partition(' ')[0]})\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    # A core would hold keys and letters in clear.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.work(asked))
@@ -42,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="helproom", description="A help desk in encrypted Matrix rooms.", epilog=_EPILOG)
     parser.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG_HELP)
+    parser.add_argument("--version", action=_Version, help="show which Helproom this is, and end")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     families = (_add_keys, _add_pins, _add_inspect)
     for add in (_add_simple, _add_init, _add_check, _add_deliver, _add_demo, *families):

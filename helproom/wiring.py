@@ -48,6 +48,7 @@ from mail.letter_opener import LetterOpener
 from mail.lmtp import LmtpDoor
 from mail.openpgp import Keyring, Workshop
 from mail.outgoing import MailSender, learn_server
+from mail.passing_homes import sweep
 from mail.quarantine import QuarantineReader
 from mail.rechecking import Rechecker
 from mail.worker import LetterWorker
@@ -140,12 +141,15 @@ async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> De
     await refuse_unusable_keys(keyring, settings)
     workshop = Workshop()
     stack.callback(workshop.close)
+    await workshop.run(sweep)
     tracker = outside.open_tracker(settings)
     if tracker is not None:
         stack.callback(tracker.close)
     house = handover.house_of(settings)
     desk = Desk(settings, real_world(), house, units, sole_use, keyring, workshop, tracker)
     await note_homes(units, desk.world, outside.homes(settings))
+    # Before the first answer is begun, whose preview says when the queue's key has expired.
+    await KeyWatch(units, desk.world, house, keyring, workshop).look()
     return desk
 
 

@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Opening letters with somebody's own GnuPG home, of which nothing is changed."""
 
-import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from desk.opened import Encryption, EncryptionState
 from mail.openpgp import Decrypted, Keyring, KeyringUnusable
+from mail.passing_homes import passing_home, sweep
 from mail.pgp_process import environment
 
 _RINGS = ("pubring.kbx", "pubring.gpg", "secring.gpg", "private-keys-v1.d")
 """What of a home holds keys; `secring.gpg` is that of GnuPG before 2.1."""
 _KEYBOX_DAEMON = Path("public-keys.d", "pubring.db")
-_MEMORY = Path("/dev/shm")  # noqa: S108  (a private folder is made in it)
 
 
 class BorrowedKeyring(Keyring):
@@ -36,9 +34,8 @@ def borrow(home: Path | None, *, passphrase: str | None) -> Iterator[BorrowedKey
 
     Raises KeyringUnusable when its keys cannot be read.
     """
-    in_memory = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
-    with tempfile.TemporaryDirectory(prefix="keys", dir=in_memory, ignore_cleanup_errors=True) as folder:
-        copy = Path(folder)
+    sweep()
+    with passing_home() as copy:
         if home is not None:
             _copy_keys(home, copy)
         keyring = BorrowedKeyring(copy, passphrase=passphrase)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The gateway to OpenPGP: opens, checks, seals, and never hands out what is not proven sound."""
 
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from desk.opened import Encryption, EncryptionState, Signature
 from mail import pgp_packets, pgp_status
+from mail.passing_homes import passing_home
 from mail.pgp_keys import (
     KeyRefused,
     PublicKey,
@@ -388,8 +388,8 @@ def read_public_key(key: bytes, *, limits: GpgLimits | None = None) -> PublicKey
 
     Raises KeyRefused, also when there are several.
     """
-    with tempfile.TemporaryDirectory(prefix="openpgp") as home:
-        found = read_public_keys(GuardedGpg(Path(home), limits or GpgLimits()), key)
+    with passing_home() as home:
+        found = read_public_keys(GuardedGpg(home, limits or GpgLimits()), key)
     if len(found) > 1:
         raise KeyRefused(f"There are {len(found)} keys in it; one was expected.")
     return found[0]

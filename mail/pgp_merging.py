@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Two copies of one public key become one: newer expiry, new subkeys and revocations of both."""
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 from desk.keys import KeyGrown, digest_of
 from desk.opened import OfferedKey, Opened
 from mail.offers import offered
 from mail.openpgp import GpgLimits, KeyRefused, PublicKey, read_public_key
+from mail.passing_homes import passing_home
 from mail.pgp_process import GuardedGpg
 
 
@@ -18,8 +17,8 @@ def merge_public_keys(known: bytes, copy: bytes, *, limits: GpgLimits | None = N
     GnuPG takes in only what the key's own signatures prove. Raises KeyRefused when they are no copies of one
     key, and KeyringUnusable when GnuPG fails.
     """
-    with tempfile.TemporaryDirectory(prefix="openpgp") as home:
-        gpg = GuardedGpg(Path(home), limits or GpgLimits())
+    with passing_home() as home:
+        gpg = GuardedGpg(home, limits or GpgLimits())
         for key in (known, copy):
             gpg.run(["--import-options", "no-import-local-sigs", "--import"], key)
         merged = gpg.run(["--export-options", "export-minimal", "--export"], b"").data

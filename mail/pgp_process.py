@@ -200,11 +200,18 @@ def _run(returncode: int, output: bytes, told: bytes) -> Run:
 def _confine(pid: int, limits: GpgLimits) -> None:
     # Set from outside, as the child begins: no code between fork and exec.
     with suppress(ProcessLookupError):
-        resource.prlimit(pid, resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
-        resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
+        _lower(pid, resource.RLIMIT_CPU, limits.cpu_seconds)
+        _lower(pid, resource.RLIMIT_AS, limits.memory_bytes)
         # The hard limit stays: GnuPG sets both itself as it starts, and dies if the hard one falls meanwhile.
         most = resource.prlimit(pid, resource.RLIMIT_CORE)[1]
         resource.prlimit(pid, resource.RLIMIT_CORE, (0, most))
+
+
+def _lower(pid: int, which: int, wanted: int) -> None:
+    """Set a limit; nobody but root can raise one that stands lower already, as with `ulimit -v`."""
+    hard = resource.prlimit(pid, which)[1]
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.prlimit(pid, which, (limit, limit))
 
 
 def _kill_group(process: "subprocess.Popen[bytes]") -> None:

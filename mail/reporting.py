@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Writing a mail as WhisperBack writes it: encrypted to the desk, not signed, from nobody."""
 
-import tempfile
 from email.encoders import encode_7or8bit
 from email.mime.application import MIMEApplication
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
-from pathlib import Path
 
 from mail import pgp_packets, pgp_status
 from mail.openpgp import GpgLimits, SealRefused
+from mail.passing_homes import passing_home
 from mail.pgp_process import GuardedGpg, in_memory
 
 NOBODY = "devnull@tails.boum.org"
@@ -38,9 +37,9 @@ def write_report(report: str, *, report_id: str, recipient: str, desk_key: bytes
 
 
 def _encrypt(data: bytes, key: bytes) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="report") as home, in_memory([pgp_packets.dearmor(key)]) as ring:
+    with passing_home() as home, in_memory([pgp_packets.dearmor(key)]) as ring:
         [path], files = ring
-        gpg = GuardedGpg(Path(home), GpgLimits())
+        gpg = GuardedGpg(home, GpgLimits())
         run = gpg.run(["--armor", "--encrypt", "--recipient-file", path], data, files=files)
     if run.returncode != 0 or not pgp_status.encrypted(run.lines):
         raise SealRefused("GnuPG did not encrypt to the key it was given.")

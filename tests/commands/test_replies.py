@@ -9,6 +9,7 @@ import pytest
 from commands import react
 from commands.context import Context
 from desk import receipts, replies
+from desk.key_expiry import warn_of_expiry
 from desk.posting import say_from_json
 from storage.states import OutboxState, ReplyState
 from tests.desks import ANA, BEN, EVE, FINGERPRINT, USER, Desk
@@ -329,3 +330,23 @@ async def test_templates_are_changed_shown_and_removed(desk: Desk):
     assert await desk.say("!template list") == "wifi: en"
     await desk.say("!template remove wifi en")
     assert (await desk.say("!template list")).startswith("There is no template yet.")
+
+
+async def test_a_preview_says_that_the_queues_key_has_expired(desk: Desk):
+    number = await desk.ticket()
+    ends = {desk.house.queues[0].fingerprint: desk.clock.now - dt.timedelta(days=1)}
+    async with desk.units() as unit:
+        await warn_of_expiry(unit, desk.world, desk.house, ends)
+    await desk.say("!reply Hello", ticket=number)
+    [row] = await desk.rows("preview")
+    assert "Attention: the OpenPGP key of the queue “en” has expired" in say_from_json(row.payload).text
+
+
+async def test_a_preview_says_nothing_of_a_key_that_is_valid(desk: Desk):
+    number = await desk.ticket()
+    ends = {desk.house.queues[0].fingerprint: desk.clock.now + dt.timedelta(days=1)}
+    async with desk.units() as unit:
+        await warn_of_expiry(unit, desk.world, desk.house, ends)
+    await desk.say("!reply Hello", ticket=number)
+    [row] = await desk.rows("preview")
+    assert "Attention" not in say_from_json(row.payload).text

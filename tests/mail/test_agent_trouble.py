@@ -4,6 +4,7 @@
 import errno
 import os
 import resource
+import subprocess
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from mail.openpgp import Keyring, KeyringUnusable
+from mail import pgp_process
+from mail.openpgp import GpgLimits, Keyring, KeyringUnusable
 from mail.pgp_process import GuardedGpg, Run
 from mail.pgp_status import StatusLine
 
@@ -177,3 +179,16 @@ def test_no_hard_limit_of_core_dumps_falls_while_gnupg_sets_it(desk: Desk) -> No
         after = resource.prlimit(child.pid, resource.RLIMIT_CORE)
         child.kill()
     assert after == (0, before)
+
+
+def test_a_limit_that_is_lower_already_stays_and_prevents_no_start(desk: Desk) -> None:
+    """As `ulimit -v` has set it, which nobody but root may raise."""
+    lower = 700_000_000
+    assert lower < GpgLimits().memory_bytes
+    with subprocess.Popen(["sleep", "60"]) as child:
+        try:
+            resource.prlimit(child.pid, resource.RLIMIT_AS, (lower, lower))
+            pgp_process._confine(child.pid, GpgLimits())
+            assert resource.prlimit(child.pid, resource.RLIMIT_AS) == (lower, lower)
+        finally:
+            child.kill()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A Redmine of version 4 in front of a real one: it does not say with an issue whether its status is closed."""
+"""A Redmine of version 4 in front of a real one: its issues do not say whether their status is closed."""
 
 import json
 import threading
