@@ -47,6 +47,8 @@ class Heard:
     """Sent by a device that its owner's pinned identity has signed."""
     late: bool = False
     """Its key came after it; it was an Undecryptable before."""
+    place: str = ""
+    """Where its words stand in the sender's stream of keys; another event at the same place is a replay."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ class Batch:
     withheld: tuple[Withheld, ...] = ()
     gaps: tuple[str, ...] = ()
     """Rooms in which more happened while we were away than can be paged back, or read."""
+    replayed: tuple[str, ...] = ()
+    """Events with the words of others that were opened before."""
     recovered: bool = False
     """Without a token: what is in it was looked for in the rooms, and may be old."""
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from bot.heard import Batch, Heard, Kind, Membership, Undecryptable
 from bot.paging import Known, Memory
 from commands.running import is_command
@@ -19,6 +21,8 @@ from storage.sealed import to_json
 from storage.states import EventState
 from storage.unit import Unit, Units
 
+log = structlog.get_logger()
+
 SYNC_TOKEN = "sync token"  # noqa: S105  (a place in a stream, no secret)
 OLDEST = dt.timedelta(days=1)
 """How far back commands are looked for when the sync token is lost."""
@@ -26,6 +30,11 @@ TOO_OLD = dt.timedelta(minutes=10)
 _TOO_FAR = (
     "I do not know any more where I stopped reading, and could not go back far enough in {count}. What was "
     "said there and has no answer has to be said again; this is told there too."
+)
+_REPLAYED = (
+    "The homeserver has delivered an encrypted message a second time, as if it were new. I do not act on it. "
+    "This hardly happens by chance: ask whoever runs the homeserver. More of them are only in the log "
+    "(`event-replayed`)."
 )
 _GAP = "I was away for long and may have missed commands; please repeat what I have not answered."
 _LOOKS = dict.fromkeys((0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
@@ -57,6 +66,7 @@ class Journal:
         self._units = units
         self._world = world
         self._own_id = own_id
+        self._told_replays = False
         self.invitations: asyncio.Queue[Membership] = asyncio.Queue()
 
     async def keep(self, batch: Batch) -> None:
@@ -64,13 +74,19 @@ class Journal:
         async with self._units() as unit:
             rooms = await unit.rooms.all_open()
             ours = {room.room_id for room in rooms}
+            replayed = list(batch.replayed)
             for heard in batch.heard:
-                if heard.room_id in ours and await self._matters(unit, heard):
+                if heard.room_id not in ours or not await self._matters(unit, heard):
+                    continue
+                if await unit.journal.is_replay(heard.event_id, heard.place):
+                    replayed.append(heard.event_id)
+                else:
                     await self._add(unit, heard, recovered=batch.recovered)
             for closed in batch.undecryptable:
                 if closed.room_id in ours and closed.sender != self._own_id:
                     await self._add_closed(unit, closed)
             await self._tell_gaps(unit, [room for room in rooms if room.room_id in batch.gaps], batch)
+            await self._tell_replays(unit, replayed)
             await unit.facts.set(SYNC_TOKEN, batch.token)
         for change in batch.memberships:
             if change.user_id == self._own_id and change.membership == "invite":
@@ -87,6 +103,14 @@ class Journal:
                 is_known or await unit.enclosures.any_fetched() or await unit.journal.next_new() is not None
             )
         return _bare(heard.key) in _BUTTONS
+
+    async def _tell_replays(self, unit: Unit, event_ids: Sequence[str]) -> None:
+        """Tell the operators once in the life of a process: whoever replays may do so without end."""
+        for event_id in event_ids:
+            log.warning("event-replayed", event_id=event_id)
+        if event_ids and not self._told_replays:
+            self._told_replays = True
+            await tell_operators(unit, self._world, _REPLAYED)
 
     async def _tell_gaps(self, unit: Unit, rooms: Sequence[Room], batch: Batch) -> None:
         for room in rooms:
@@ -119,7 +143,8 @@ class Journal:
                 "too_old": recovered and self._world.now() - heard.sent_at > TOO_OLD,
             }
         )
-        await unit.journal.add(self._row(heard, EventState.NEW), content, sender=heard.sender)
+        row = self._row(heard, EventState.NEW)
+        await unit.journal.add(row, content, sender=heard.sender, place=heard.place)
 
     async def _add_closed(self, unit: Unit, closed: Undecryptable) -> None:
         row = self._row(closed, EventState.UNDECRYPTABLE)

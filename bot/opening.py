@@ -21,6 +21,8 @@ class Clear:
     source: Json
     decrypted: bool
     verified: bool
+    place: str = ""
+    """Where its words stand: room, sender's key, session and index. No other event may stand there."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Closed:
 
     session_id: str
     key_missing: bool
+    replayed: bool = False
+    """The words of another event that was opened before."""
 
 
 def open_event(client: AsyncClient, room_id: str, source: Json) -> Clear | Closed:
@@ -47,13 +51,24 @@ def open_event(client: AsyncClient, room_id: str, source: Json) -> Clear | Close
         if not isinstance(event, MegolmEvent):
             return Closed(session_id, key_missing=False)
         event.room_id = room_id
-        if client.olm.inbound_group_store.get(room_id, event.sender_key, event.session_id) is None:
-            client.olm.check_if_wedged(event)
-            return Closed(session_id, key_missing=True)
-        found = client.decrypt_event(event)
-        if not is_event(found.source):
-            return Closed(session_id, key_missing=False)
-        return Clear(found.source, decrypted=True, verified=bool(getattr(found, "verified", False)))
+        return _decrypt(client, event)
     except Exception as error:  # noqa: BLE001  (any shape of payload can come from outside)
         log.warning("event-unreadable", event_id=source.get("event_id"), error=type(error).__name__)
         return Closed(session_id, key_missing=False)
+
+
+def _decrypt(client: AsyncClient, event: MegolmEvent) -> Clear | Closed:
+    session = client.olm.inbound_group_store.get(event.room_id, event.sender_key, event.session_id)
+    if session is None:
+        client.olm.check_if_wedged(event)
+        return Closed(event.session_id, key_missing=True)
+    _, index = session.decrypt(event.ciphertext)
+    # nio remembers what it has opened until the process ends.
+    if not client.olm.message_index_ok(index, event):
+        return Closed(event.session_id, key_missing=False, replayed=True)
+    found = client.decrypt_event(event)
+    if not is_event(found.source):
+        return Closed(event.session_id, key_missing=False)
+    verified = bool(getattr(found, "verified", False))
+    place = f"{event.room_id} {event.sender_key} {event.session_id} {index}"
+    return Clear(found.source, decrypted=True, verified=verified, place=place)

@@ -4,7 +4,7 @@
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -133,7 +133,7 @@ class Syncer:
             events.extend((room_id, source) for source in found.events)
             if not found.whole:
                 gaps.append(room_id)
-        heard, closed = await self._open(events)
+        heard, closed, replayed = await self._open(events)
         recovered = self.token is None
         if recovered:
             # A key that is not here now will hardly come, and each of them would be asked for again.
@@ -151,6 +151,7 @@ class Syncer:
             ),
             withheld=brought.withheld,
             gaps=tuple(dict.fromkeys(gaps)),
+            replayed=replayed,
             recovered=recovered,
         )
 
@@ -172,7 +173,9 @@ class Syncer:
                 return events[at:], True
         return events, False
 
-    async def _open(self, events: list[tuple[str, Json]]) -> tuple[list[Heard], tuple[Undecryptable, ...]]:
+    async def _open(
+        self, events: list[tuple[str, Json]]
+    ) -> tuple[list[Heard], tuple[Undecryptable, ...], tuple[str, ...]]:
         opened = [open_event(self._client, room_id, source) for room_id, source in events]
         if self._client.should_query_keys:
             # Somebody's devices changed: look before judging whether a command came from a signed one.
@@ -180,12 +183,15 @@ class Syncer:
             opened = [open_event(self._client, room_id, source) for room_id, source in events]
         heard: list[Heard] = []
         closed: list[Undecryptable] = []
+        replayed: list[str] = []
         for (room_id, source), found in zip(events, opened, strict=True):
             if isinstance(found, Clear):
                 heard.extend(self._hear(room_id, found))
+            elif found.replayed:
+                replayed.append(source["event_id"])
             elif source["sender"] != self._client.user_id:
                 closed.append(_undecryptable(room_id, source, found))
-        return heard, tuple(closed)
+        return heard, tuple(closed), tuple(replayed)
 
     def _hear(self, room_id: str, found: Clear, *, late: bool = False) -> tuple[Heard, ...]:
         if not is_heeded(found.source, self._client.user_id):
@@ -193,7 +199,7 @@ class Syncer:
         heard = read_event(
             found.source, room_id, decrypted=found.decrypted, verified=found.verified, late=late
         )
-        return (heard,) if heard else ()
+        return (replace(heard, place=found.place),) if heard else ()
 
     async def _late(self, sessions: frozenset[tuple[str, str]]) -> list[Heard]:
         """What these keys open of what waits for its key."""

@@ -67,7 +67,7 @@ class Worker:
                 if event is None or self._is_waiting:
                     return False
                 await self._act(unit, event)
-                self._finish(event, EventState.DONE)
+                event.finish(EventState.DONE)
         except Refusal as why:
             await self._answer(row_id, str(why), EventState.DONE)
         except StorageTrouble:
@@ -175,7 +175,7 @@ class Worker:
             async with self._units() as unit:
                 event = await unit.journal.get(row_id)
                 if event is not None:
-                    self._finish(event, EventState.FAILED)
+                    event.finish(EventState.FAILED)
 
     async def _tell(self, row_id: int, text: str, state: EventState) -> None:
         """Mark the event and say the text, in a transaction of its own."""
@@ -186,13 +186,7 @@ class Worker:
                 return
             thread, reply_to = await self._where(unit, event)
             await say_in(unit, self._world, room, Say(text, thread=thread, reply_to=reply_to))
-            self._finish(event, state)
-
-    def _finish(self, event: Event, state: EventState) -> None:
-        """What was said, and by whom, is not kept once it was acted on."""
-        event.state = state
-        event.content_sealed = event.sender_sealed = None
-        event.wrapped_key = None
+            event.finish(state)
 
     async def hint_undecryptable(self) -> None:
         """Say once in the room that a message could not be read, when its key has not come for a while."""
@@ -201,7 +195,7 @@ class Worker:
                 room = await unit.rooms.by_room_id(event.room_id)
                 if room is not None and event.sender in self._house.agents:
                     await say_in(unit, self._world, room, Say(_HINT, reply_to=event.event_id))
-                self._finish(event, EventState.HINTED)
+                event.finish(EventState.HINTED)
 
 
 _TOO_OLD = (

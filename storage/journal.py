@@ -20,8 +20,10 @@ class Journal:
         self._vault = vault
         self.added = False
 
-    async def add(self, event: Event, content: str, *, sender: str) -> bool:
+    async def add(self, event: Event, content: str, *, sender: str, place: str = "") -> bool:
         """Journal an event, content and sender sealed; False when it was journalled and readable before.
+
+        `place` is where its words stand in the sender's stream of keys, if they were encrypted.
 
         An event that could not be decrypted at first takes its content and its turn now, unless its sender
         was asked to send it again: then it would count twice.
@@ -38,9 +40,25 @@ class Journal:
             known.content = content
             known.state = EventState.NEW
         else:
+            # A key that came after the sender was asked to send again tells the place all the same.
+            known.place_tag = known.place_tag or self._tag(place)
             return False
+        (known or event).place_tag = self._tag(place)
         self.added = True
         return True
+
+    async def is_replay(self, event_id: str, place: str) -> bool:
+        """Whether another event with these very words was journalled; this one then waits for nothing."""
+        holder = await self._session.scalar(select(Event.event_id).where(Event.place_tag == self._tag(place)))
+        if not place or holder in (None, event_id):
+            return False
+        known = await self._session.scalar(select(Event).where(Event.event_id == event_id).with_for_update())
+        if known is not None and known.state is EventState.UNDECRYPTABLE:
+            known.finish(EventState.DONE)
+        return True
+
+    def _tag(self, place: str) -> str | None:
+        return self._vault.tag("place", place) if place else None
 
     async def known(self, event_ids: Collection[str]) -> frozenset[str]:
         """Return which of these events are journalled."""

@@ -21,8 +21,16 @@ class Event(OwnKey, Base):
     room_id: Mapped[str] = mapped_column(String(255))
     state: Mapped[EventState] = mapped_column(index=True)
     heard_at: Mapped[dt.datetime]
+    place_tag: Mapped[str | None] = mapped_column(String(32), unique=True)
+    """Of the place of its words in the sender's stream of keys; kept for ever, since a key opens for ever."""
     sender_sealed: Mapped[bytes | None]
     content_sealed: Mapped[bytes | None]
     sender = Sealed("sender_sealed")
     """A Matrix user id; None once somebody has acted on the event."""
     content = Sealed("content_sealed")
+
+    def finish(self, state: EventState) -> None:
+        """What was said, and by whom, is not kept once it was acted on."""
+        self.state = state
+        self.content_sealed = self.sender_sealed = None
+        self.wrapped_key = None

@@ -2,6 +2,7 @@
 """What the worker makes of events that it must not, or cannot, act on."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -224,3 +225,62 @@ async def test_a_removal_is_kept_while_it_may_concern_a_file_that_is_asked_for(
     await Journal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", heard=heard))
     async with desk.units() as unit:
         assert ("$2" in await unit.journal.known(["$2"])) is (before != "nothing")
+
+
+@pytest.mark.parametrize("when", ["at once", "after a restart", "with a key that comes late"])
+async def test_the_words_of_one_event_do_nothing_under_the_id_of_another(desk: Desk, when: str) -> None:
+    room_id = await room_of(desk)
+    journal = Journal(desk.units, desk.world, own_id=BOT)
+    worker = Worker(desk.units, desk.world, desk.house)
+    await hear(desk, verified=True, place="room key session 7")
+    await worker.step()
+    usual: dict[str, Any] = {"body": "!list all", "msgtype": "m.text", "decrypted": True, "verified": True}
+    again = Heard("$again", room_id, ANA, Kind.MESSAGE, desk.clock.now, place="room key session 7", **usual)
+    if when == "at once":
+        await journal.keep(Batch("s2", replayed=("$again",)))
+    elif when == "after a restart":
+        await journal.keep(Batch("s2", heard=(again,)))
+    else:
+        closed = Undecryptable("$again", room_id, ANA, "session", desk.clock.now)
+        await journal.keep(Batch("s2", undecryptable=(closed,)))
+        await journal.keep(Batch("s3", heard=(again,)))
+    await journal.keep(Batch("s4", heard=(replace(again, event_id="$third"),)))
+    assert not await worker.step()
+    desk.clock.pass_by(hours=1)
+    await worker.hint_undecryptable()
+    assert [text for text in await said(desk) if "a second time" in text] == (await said(desk))[1:]
+    assert len(await said(desk)) == 2
+    await journal.keep(Batch("s5", heard=(replace(again, event_id="$next", place="room key session 8"),)))
+    assert await worker.step(), "the next words of the same session are new"
+
+
+async def test_the_same_event_heard_again_is_no_replay(desk: Desk) -> None:
+    await hear(desk, verified=True, place="room key session 7")
+    await hear(desk, verified=True, place="room key session 7")
+    worker = Worker(desk.units, desk.world, desk.house)
+    assert [await worker.step(), await worker.step()] == [True, False]
+    assert len(await said(desk)) == 1
+
+
+async def test_what_was_asked_for_again_does_not_run_under_another_id_either(desk: Desk) -> None:
+    room_id = await room_of(desk)
+    journal = Journal(desk.units, desk.world, own_id=BOT)
+    closed = Undecryptable("$said", room_id, ANA, "session", desk.clock.now)
+    await journal.keep(Batch("s1", undecryptable=(closed,)))
+    desk.clock.pass_by(hours=1)
+    worker = Worker(desk.units, desk.world, desk.house)
+    await worker.hint_undecryptable()
+    await hear(desk, verified=True, place="room key session 7")
+    again = Heard("$again", room_id, ANA, Kind.MESSAGE, desk.clock.now, "!list all", "m.text", decrypted=True)
+    await journal.keep(Batch("s2", heard=(replace(again, place="room key session 7"),)))
+    assert not await worker.step()
+
+
+async def test_the_place_of_words_is_kept_as_a_tag_after_the_words_are_gone(desk: Desk) -> None:
+    await hear(desk, verified=True, place="room key session 7")
+    await Worker(desk.units, desk.world, desk.house).step()
+    async with desk.units() as unit:
+        event = await unit.journal.get(1)
+        assert event is not None
+        assert (event.content, event.sender) == (None, None)
+        assert event.place_tag == desk.units.vault.tag("place", "room key session 7")
