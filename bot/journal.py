@@ -149,6 +149,7 @@ class Journal:
     async def _add_closed(self, unit: Unit, closed: Undecryptable) -> None:
         row = self._row(closed, EventState.UNDECRYPTABLE)
         await unit.journal.add(row, closed.session_id, sender=closed.sender)
+        unit.ring("unreadable")
 
     def _row(self, of: Heard | Undecryptable, state: EventState) -> Event:
         return Event(

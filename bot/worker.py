@@ -25,7 +25,8 @@ STORAGE_PAUSE = 5.0
 HINT_AFTER = dt.timedelta(seconds=60)
 EARLY_FOR = dt.timedelta(minutes=5)
 """How long an event may wait for the announcement that it seems to belong to."""
-LOOK_AGAIN = 0.2
+LOOK_AGAIN = 30.0
+"""Seconds after which to look without a bell."""
 
 
 class Worker:
@@ -37,7 +38,6 @@ class Worker:
         self._units = units
         self._world = world
         self._house = house
-        self._is_waiting = False
 
     async def run(self) -> None:
         """Work for ever, at once when the bell rings."""
@@ -48,7 +48,7 @@ class Worker:
                 while await self.step():
                     pass
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_AGAIN if self._is_waiting else 30):
+                    async with asyncio.timeout(LOOK_AGAIN):
                         await bell.wait()
             except StorageTrouble as trouble:
                 log.warning("worker.storage", trouble=str(trouble))
@@ -62,9 +62,7 @@ class Worker:
                 event = await unit.journal.next_new()
                 # Known before the event is read: it may be one that cannot be.
                 row_id = event.id if event is not None else 0
-                self._is_waiting = False
-                self._is_waiting = event is not None and await self._is_early(unit, event)
-                if event is None or self._is_waiting:
+                if event is None or await self._is_early(unit, event):
                     return False
                 await self._act(unit, event)
                 event.finish(EventState.DONE)
@@ -90,7 +88,8 @@ class Worker:
 
         So it is when the homeserver's answer was lost, or we stopped before we wrote it down.
         """
-        if self._world.now() - event.heard_at > EARLY_FOR:
+        # Both ways: it seems to come from the future where the clock was set back.
+        if abs(self._world.now() - event.heard_at) > EARLY_FOR:
             return False
         heard = read(event.content or "")
         root = heard.thread or heard.target
@@ -188,14 +187,27 @@ class Worker:
             await say_in(unit, self._world, room, Say(text, thread=thread, reply_to=reply_to))
             event.finish(state)
 
-    async def hint_undecryptable(self) -> None:
-        """Say once in the room that a message could not be read, when its key has not come for a while."""
+    async def hint_undecryptable(self) -> dt.timedelta | None:
+        """Say once in the room that a message could not be read, when its key has not come for a while.
+
+        Return after how long the next hint may be due; None without a message that waits for its key.
+        """
         async with self._units() as unit:
-            for event in await unit.journal.undecryptable(self._world.now() - HINT_AFTER):
+            waiting = await unit.journal.undecryptable()
+            pauses = [self._until_hint(event) for event in waiting]
+            for event, pause in zip(waiting, pauses, strict=True):
+                if pause > dt.timedelta():
+                    continue
                 room = await unit.rooms.by_room_id(event.room_id)
                 if room is not None and event.sender in self._house.agents:
                     await say_in(unit, self._world, room, Say(_HINT, reply_to=event.event_id))
                 event.finish(EventState.HINTED)
+        return min((pause for pause in pauses if pause > dt.timedelta()), default=None)
+
+    def _until_hint(self, event: Event) -> dt.timedelta:
+        waited = self._world.now() - event.heard_at
+        # It seems to come from the future where the clock was set back.
+        return dt.timedelta() if waited < dt.timedelta() else max(dt.timedelta(), HINT_AFTER - waited)
 
 
 _TOO_OLD = (

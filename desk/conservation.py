@@ -30,9 +30,12 @@ async def check_yesterday(unit: Unit, world: World) -> Census | None:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     stored = await unit.facts.get(CHECKED_UP_TO)
     since = dt.datetime.fromisoformat(stored) if stored else today - _DAY
-    if since >= today:
+    if since == today:
         return None
     await unit.facts.set(CHECKED_UP_TO, today.isoformat())
+    if since > today:
+        # The clock was set back: the days from here on are checked as they end.
+        return None
     found = await census(unit, since, today)
     waiting = await waiting_since_before(unit, now - _DAY)
     text = " ".join((*_sums(found, since, today), *_patience(waiting)))

@@ -17,6 +17,7 @@ from desk.posting import aside_of, finish, tell_operators
 from desk.receipts import delivered, overtaken, refused, unclear
 from desk.world import World
 from storage.models import Outbox
+from storage.outgoing import longest_pause
 from storage.states import OutboxState
 from storage.unit import StorageTrouble, Unit, Units
 
@@ -30,8 +31,6 @@ SURPRISES_BEFORE_PARKING = 5
 """How many failures of our own code a row may meet before it is put aside."""
 REFUSALS_BEFORE_PARKING = 12
 """How often the other side may refuse a row that people can mend: with the usual pauses half an hour."""
-_LONGEST_PAUSE = {"mail": dt.timedelta(hours=1)}
-_USUAL_LONGEST_PAUSE = dt.timedelta(minutes=5)
 _LIFETIME = {"mail": dt.timedelta(days=3), FETCH: dt.timedelta(minutes=15)}
 
 
@@ -232,6 +231,9 @@ class Delivery:
             return Later(why) if self._surprises[parcel.id] < SURPRISES_BEFORE_PARKING else Impossible(why)
 
     async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome) -> None:
+        if row.kind == "announce":
+            # What agents say below it may wait for its id.
+            unit.ring("journal")
         match self._weigh(row, outcome):
             case Delivered(event_id):
                 finish(self._world, row, OutboxState.SENT)
@@ -240,7 +242,7 @@ class Delivery:
             case Later(why, after):
                 row.state = OutboxState.PENDING
                 row.error = why
-                row.due_at = self._world.now() + (after or _pause(row))
+                row.due_at = self._world.now() + min(after or _pause(row), longest_pause(row.kind))
             case Aside(why):
                 row.lane, row.error = aside_of(row), why
                 row.due_at = self._world.now() + _pause(row)
@@ -303,9 +305,8 @@ def _words(life: dt.timedelta) -> str:
 def _pause(row: Outbox) -> dt.timedelta:
     """1, 2, 4, 8 ... seconds for rooms, minutes for mail, up to a longest pause."""
     first = dt.timedelta(minutes=1) if row.kind == "mail" else dt.timedelta(seconds=1)
-    longest = _LONGEST_PAUSE.get(row.kind, _USUAL_LONGEST_PAUSE)
     doublings = min(row.tries - 1, 12)
-    return min(longest, first * (1 << doublings))
+    return min(longest_pause(row.kind), first * (1 << doublings))
 
 
 async def _tell_parked(unit: Unit, world: World, row: Outbox) -> None:

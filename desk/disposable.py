@@ -55,7 +55,16 @@ async def close_room(unit: Unit, world: World, room: Room) -> str:
     return "The room is being closed: everybody is removed and my words are taken back."
 
 
-async def end_rooms(unit: Unit, world: World) -> None:
-    """End the rooms whose time has come; to be called again and again."""
-    for room in await unit.rooms.ended(world.now()):
+async def end_rooms(unit: Unit, world: World, house: House) -> dt.datetime | None:
+    """End the rooms whose time has come; return when the next one's comes.
+
+    No room lives longer from now on than any may, also where the clock was set back since it was opened.
+    """
+    now = world.now()
+    for room in await unit.rooms.ended(now):
         await close_room(unit, world, room)
+    ends = []
+    for room in await unit.rooms.ending_after(now):
+        room.ends_at = min(room.ends_at or now, now + house.longest_room_life)
+        ends.append(room.ends_at)
+    return min(ends, default=None)

@@ -6,6 +6,7 @@ import datetime as dt
 from desk.house import House, Rate
 from desk.posting import tell_operators
 from desk.world import World
+from storage.letters import LONGEST_TURN
 from storage.models import Letter
 from storage.sealing import address_tag
 from storage.unit import Unit
@@ -54,7 +55,7 @@ async def _turn(unit: Unit, now: dt.datetime, rate: Rate, house: House, letter: 
         crowds = {address_tag(unit.vault, each) for each in rate.crowds}
         most = rate.per_crowd if letter.sender_tag in crowds else rate.per_sender
         spans = max(spans, (begun + waiting) // most)
-    return now + spans * _SPAN if spans else None
+    return now + min(spans * _SPAN, LONGEST_TURN) if spans else None
 
 
 async def _tell(unit: Unit, world: World, rate: Rate) -> None:

@@ -28,6 +28,9 @@ async def watch_mailbox(unit: Unit, world: World, pulse: Pulse, limit: dt.timede
     seen, told = f"mailbox.seen:{pulse.mailbox}", f"mailbox.told:{pulse.mailbox}"
     stored = await unit.facts.get(seen)
     at = pulse.at or (dt.datetime.fromisoformat(stored) if stored else now)
+    if at > now:
+        # The clock was set back: silence counts from now on.
+        pulse.at = at = now
     if stored != at.isoformat():
         await unit.facts.set(seen, at.isoformat())
     silent = now - at > limit
@@ -61,7 +64,7 @@ async def _begin(unit: Unit, now: dt.datetime) -> dt.datetime:
 async def watch_arrivals(unit: Unit, world: World, limit: dt.timedelta) -> None:
     """Tell when no letter came in for longer than `limit`, by whichever way, or none since it is watched."""
     now, told = world.now(), "letters.told"
-    newest = await newest_arrival(unit) or await _begin(unit, now)
+    newest = await newest_arrival(unit, now) or await _begin(unit, now)
     silent = now - newest > limit
     if silent == (await unit.facts.get(told) == _TOLD):
         return

@@ -47,7 +47,7 @@ async def _previewed(unit: Unit, world: World, row: Outbox) -> None:
     if draft is None:
         return
     previews.was_shown(draft, row.event_id or "")
-    begin_hold(world, draft)
+    begin_hold(unit, world, draft)
     if draft.state is ReplyState.HELD:
         await previews.show_state(unit, world, draft)
 
@@ -57,7 +57,7 @@ async def _edited(unit: Unit, world: World, row: Outbox) -> None:
     draft = await locked(unit, row.message_id or 0)
     if draft is None or draft.hold_until is not None or previews.event_of(draft) is None:
         return
-    begin_hold(world, draft)
+    begin_hold(unit, world, draft)
     if draft.hold_until is not None:
         await previews.show_state(unit, world, draft)
 

@@ -205,11 +205,27 @@ async def cancel(unit: Unit, world: World, draft: Message, agent: str) -> None:
     await previews.show_state(unit, world, draft, why=f"taken back by {agent}")
 
 
-def begin_hold(world: World, draft: Message) -> None:
+def begin_hold(unit: Unit, world: World, draft: Message) -> None:
     """Let the hold begin, as the preview can be seen from now on, and all files are here."""
     if draft.state is ReplyState.HELD and draft.hold_until is None and not enclosures.is_fetching(draft):
-        seconds: float = read_details(draft).get("hold_seconds", 0)
-        draft.hold_until = world.now() + dt.timedelta(seconds=seconds)
+        draft.hold_until = world.now() + _hold_of(draft)
+        unit.ring("holds")
+
+
+def _hold_of(draft: Message) -> dt.timedelta:
+    return dt.timedelta(seconds=read_details(draft).get("hold_seconds", 0))
+
+
+async def mend_holds(unit: Unit, world: World) -> None:
+    """Let holds begin anew that would last longer than they may, as the clock was set back since."""
+    for message_id in await unit.messages.held_until_after(world.now()):
+        draft = await locked(unit, message_id)
+        if draft is None or draft.state is not ReplyState.HELD or draft.hold_until is None:
+            continue
+        if draft.hold_until - world.now() > _hold_of(draft):
+            draft.hold_until = None
+            begin_hold(unit, world, draft)
+            await previews.show_state(unit, world, draft)
 
 
 async def end_hold(unit: Unit, world: World, message_id: int) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from desk import outside
-from desk.conservation import check_yesterday
 from desk.mailwatch import Pulse, watch_arrivals, watch_mailbox
 from desk.outside import Refused
 from desk.world import World
@@ -39,13 +38,12 @@ class Mailboxes:
     no_letter_after: dt.timedelta | None
 
     async def watch(self) -> None:
-        """Tell what is silent, and once a day what does not add up. Raises StorageTrouble."""
+        """Tell what is silent. Raises StorageTrouble."""
         async with self.units() as unit:
             for pulse in self.pulses:
                 await watch_mailbox(unit, self.world, pulse, self.silent_after)
             if self.no_letter_after is not None:
                 await watch_arrivals(unit, self.world, self.no_letter_after)
-            await check_yesterday(unit, self.world)
 
 
 def open_mailboxes(settings: Settings, units: Units, world: World) -> Mailboxes:

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.crosssigning import ensure_signed
 from bot.disposable import DisposableRooms
@@ -28,7 +27,7 @@ from bot.session import Session, open_session
 from bot.syncing import Since, Syncer
 from bot.trust import Policy, Trust
 from bot.worker import Worker
-from desk import disposable, replies
+from desk import replies
 from desk.delivery import Delivery, insist
 from desk.delivery import Sender as Carrier
 from desk.house import House
@@ -37,11 +36,13 @@ from desk.rechecking import RECHECK
 from desk.world import World
 from helproom import handover, outside
 from helproom.keeping import keeper
-from helproom.keywatch import KEY_CHECK_SECONDS, KeyWatch
-from helproom.mailboxes import WATCH_SECONDS, Mailboxes, open_mailboxes
+from helproom.keywatch import KeyWatch
+from helproom.mailboxes import Mailboxes, open_mailboxes
 from helproom.masterkey import refuse_other_master_key
 from helproom.readiness import refuse_unusable_keys
+from helproom.schedule import keep_calendar, repeat
 from helproom.settings import Settings
+from helproom.watches import Watches, daily_jobs, waiting_jobs
 from helproom.world import real_jitter, real_world
 from mail.addresses import queues_by_address
 from mail.letter_opener import LetterOpener
@@ -54,7 +55,7 @@ from mail.rechecking import Rechecker
 from mail.worker import LetterWorker
 from storage.migrating import migrate
 from storage.sole_use import SoleUse, take_sole_use, watch
-from storage.unit import StorageTrouble, Units
+from storage.unit import Units
 from trackers.reading import KIND as READ_PROBLEM
 from trackers.reading import IssueReader
 
@@ -63,9 +64,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-HOLD_CHECK_SECONDS = 1
-ROOM_CHECK_SECONDS = 10
-HINT_CHECK_SECONDS = 30
 DRAIN_SECONDS = 20
 """How long a stop waits for what is being handed over; the rest goes on at the next start."""
 
@@ -117,9 +115,12 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(session.close)
         matrix = await _open_matrix(desk, session)
         mailboxes = open_mailboxes(settings, desk.units, desk.world)
-        scheduler = _schedule(desk, matrix.worker, mailboxes)
-        stack.callback(scheduler.shutdown, wait=False)
-        async with _background(_tasks(desk, matrix, mailboxes)):
+        watches = Watches(desk.units, desk.world, desk.house)
+        calendar = await stack.enter_async_context(keep_calendar(desk.world.now, daily_jobs(watches)))
+        keys = KeyWatch(desk.units, desk.world, desk.house, desk.keyring, desk.workshop)
+        jobs = (calendar, *waiting_jobs(watches, matrix.worker, mailboxes, keys, desk.units))
+        waiting = (partial(repeat, job) for job in jobs)
+        async with _background((*_tasks(desk, matrix, mailboxes), *waiting)):
             # Last, so that what is told 250 meets a desk that works.
             door = await _open_door(desk, stack)
             yield Running(desk, session, door.port if door else 0)
@@ -214,7 +215,7 @@ async def _trust(desk: Desk, session: Session) -> Trust:
 async def _since(desk: Desk, journal: Journal) -> Since:
     async with desk.units() as unit:
         token = await unit.facts.get(SYNC_TOKEN)
-        closed = await unit.journal.undecryptable(desk.world.now())
+        closed = await unit.journal.undecryptable()
         waiting = tuple(
             Undecryptable(each.event_id, each.room_id, each.sender or "", each.content or "", each.heard_at)
             for each in closed
@@ -313,44 +314,6 @@ async def _answer_invitations(desk: Desk, matrix: Matrix) -> None:
             log.warning("invitation.unanswered", reason=str(trouble))
         else:
             pause.succeeded()
-
-
-def _schedule(desk: Desk, worker: Worker, mailboxes: Mailboxes) -> AsyncIOScheduler:
-    """Start the jobs; what they work on lies in the database, so that a restart loses nothing."""
-
-    async def end_holds() -> None:
-        async with desk.units() as unit:
-            due = await unit.messages.due_replies(desk.world.now())
-        for message_id in due:
-            async with desk.units() as unit:
-                await replies.end_hold(unit, desk.world, message_id)
-
-    async def end_rooms() -> None:
-        async with desk.units() as unit:
-            await disposable.end_rooms(unit, desk.world)
-
-    key_watch = KeyWatch(desk.units, desk.world, desk.house, desk.keyring, desk.workshop)
-    scheduler = AsyncIOScheduler(timezone="UTC")
-    for job, seconds in (
-        (end_holds, HOLD_CHECK_SECONDS),
-        (end_rooms, ROOM_CHECK_SECONDS),
-        (worker.hint_undecryptable, HINT_CHECK_SECONDS),
-        (mailboxes.watch, WATCH_SECONDS),
-        (key_watch.look, KEY_CHECK_SECONDS),
-    ):
-        scheduler.add_job(_patient(job), "interval", seconds=seconds, max_instances=1, coalesce=True)
-    scheduler.start()
-    return scheduler
-
-
-def _patient(job: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
-    async def attempt() -> None:
-        try:
-            await job()
-        except StorageTrouble as trouble:
-            log.warning("job.storage", trouble=str(trouble))
-
-    return attempt
 
 
 @contextlib.asynccontextmanager

@@ -16,6 +16,7 @@ from desk.world import Refusal, World
 from mail.letter_opener import LetterOpener
 from mail.openpgp import KeyringUnusable
 from mail.shelf import MOST_TRIES, OUR_FAULT, Begun, Shelf
+from storage.letters import LONGEST_PAUSE
 from storage.models import Letter
 from storage.sealing import SealBroken
 from storage.unit import StorageTrouble, Unit, Units
@@ -28,7 +29,6 @@ _SEALED = (
 )
 _STORAGE_PAUSE_SECONDS = 2.0
 _PAUSE = dt.timedelta(minutes=1)
-_LONGEST_PAUSE = dt.timedelta(minutes=30)
 _MOST_DOUBLINGS = 5
 
 
@@ -162,7 +162,7 @@ class LetterWorker:
         async with self._units() as unit:
             letter = await _letter(unit, letter_id)
             letter.tries -= 1
-            letter.due_at = self._world.now() + min(_LONGEST_PAUSE, _PAUSE * (1 << doublings))
+            letter.due_at = self._world.now() + min(LONGEST_PAUSE, _PAUSE * (1 << doublings))
             if self._keyring_failures == 1:
                 text = f"Letters cannot be opened: {why} They wait, and are tried again by themselves."
                 await tell_operators(unit, self._world, text)
@@ -174,7 +174,7 @@ class LetterWorker:
             letter = await _letter(unit, letter_id)
             letter.tries -= 1
             age = self._world.now() - letter.received_at
-            letter.due_at = self._world.now() + min(_LONGEST_PAUSE, max(_PAUSE, age))
+            letter.due_at = self._world.now() + min(LONGEST_PAUSE, max(_PAUSE, age))
             if not self._told_of_master_key:
                 await tell_operators(unit, self._world, _SEALED)
         self._told_of_master_key = True

@@ -71,7 +71,9 @@ async def waiting_since_before(unit: Unit, moment: dt.datetime) -> Sequence[int]
     return (await unit.session.scalars(query)).all()
 
 
-async def newest_arrival(unit: Unit) -> dt.datetime | None:
-    """Return when the newest letter came, by whichever way; None when there is none."""
-    newest: dt.datetime | None = await unit.session.scalar(select(func.max(Letter.received_at)))
+async def newest_arrival(unit: Unit, until: dt.datetime) -> dt.datetime | None:
+    """Return when the newest letter came, by whichever way; None when there is none by then."""
+    newest: dt.datetime | None = await unit.session.scalar(
+        select(func.max(Letter.received_at)).where(Letter.received_at <= until)
+    )
     return newest

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Named queries on the journal of Matrix events."""
 
-import datetime as dt
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
@@ -74,7 +73,7 @@ class Journal:
         """Return one journalled event."""
         return await self._session.get(Event, row_id)
 
-    async def undecryptable(self, before: dt.datetime) -> Sequence[Event]:
-        """Return events that came before `before` and still cannot be read, and nobody was told."""
-        query = select(Event).where(Event.state == EventState.UNDECRYPTABLE, Event.heard_at <= before)
+    async def undecryptable(self) -> Sequence[Event]:
+        """Return events that still cannot be read, and nobody was told."""
+        query = select(Event).where(Event.state == EventState.UNDECRYPTABLE)
         return (await self._session.execute(query)).scalars().all()

@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, bindparam, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
@@ -63,6 +63,26 @@ _LIKE = (
     .order_by(Letter.id)
     .limit(_MOST_LIKE)
 )
+
+
+LONGEST_PAUSE = dt.timedelta(minutes=30)
+"""How long a letter waits at most between two tries."""
+LONGEST_TURN = dt.timedelta(days=1)
+"""How long a letter waits at most until it is looked at again whether its turn has come."""
+
+
+def _is_due(now: dt.datetime) -> ColumnElement[bool]:
+    """A letter that is due later than any pause can last shows that the clock was set back since.
+
+    One with a reason waits for its turn; the others wait between tries, or were never begun.
+    """
+    early = or_(Letter.begun_at.is_(None), Letter.due_at > now + LONGEST_PAUSE)
+    waited = or_(
+        Letter.due_at <= now,
+        and_(Letter.reason.is_(None), early),
+        Letter.due_at > now + LONGEST_TURN,
+    )
+    return and_(Letter.state == LetterState.NEW, waited)
 
 
 class Letters:
@@ -138,7 +158,7 @@ class Letters:
         """Return id, tries and sealed size in bytes of letters that wait to be opened, oldest first."""
         query = (
             select(Letter.id, Letter.tries, func.coalesce(func.length(Letter.raw_sealed), 0))
-            .where(Letter.state == LetterState.NEW, Letter.due_at <= now, Letter.id.not_in(besides))
+            .where(_is_due(now), Letter.id.not_in(besides))
             .order_by(Letter.id)
             .limit(limit)
         )
@@ -148,7 +168,7 @@ class Letters:
         """Return those of the letters that are still to be opened, with their bytes, for this unit alone."""
         query = (
             select(Letter)
-            .where(Letter.id.in_(letter_ids), Letter.state == LetterState.NEW, Letter.due_at <= now)
+            .where(Letter.id.in_(letter_ids), _is_due(now))
             .order_by(Letter.id)
             .options(undefer(Letter.raw_sealed))
             .with_for_update(skip_locked=True)

@@ -123,6 +123,20 @@ class Messages:
         )
         return (await self._session.execute(query)).scalars().all()
 
+    async def held_until_after(self, now: dt.datetime) -> Sequence[int]:
+        """Return the ids of answers whose hold goes on, the shortest first."""
+        query = (
+            select(Message.id)
+            .where(Message.state == ReplyState.HELD, Message.hold_until > now)
+            .order_by(Message.hold_until)
+        )
+        return (await self._session.execute(query)).scalars().all()
+
+    async def next_hold(self) -> dt.datetime | None:
+        """Return when the first hold ends."""
+        query = select(func.min(Message.hold_until)).where(Message.state == ReplyState.HELD)
+        return (await self._session.execute(query)).scalar_one()
+
 
 def _locked(query: Select[Any]) -> Select[Any]:
     """As for tickets: what this unit read before the lock is read again."""

@@ -4,7 +4,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Outbox
@@ -12,6 +12,20 @@ from storage.sealing import Vault
 from storage.states import OutboxState
 
 _UNFINISHED = (OutboxState.PENDING, OutboxState.SENDING)
+LONGEST_PAUSE = dt.timedelta(minutes=5)
+LONGEST_PAUSE_OF_MAIL = dt.timedelta(hours=1)
+
+
+def longest_pause(kind: str) -> dt.timedelta:
+    """Return how long a row of this kind waits at most between two tries."""
+    return LONGEST_PAUSE_OF_MAIL if kind == "mail" else LONGEST_PAUSE
+
+
+def _is_due(now: dt.datetime) -> ColumnElement[bool]:
+    """A row never tried, or due later than any pause can last, shows that the clock was set back since."""
+    latest = case((Outbox.kind == "mail", now + LONGEST_PAUSE_OF_MAIL), else_=now + LONGEST_PAUSE)
+    waited = or_(Outbox.due_at <= now, Outbox.tries == 0, Outbox.due_at > latest)
+    return and_(Outbox.state == OutboxState.PENDING, waited)
 
 
 class OutboxRows:
@@ -38,25 +52,19 @@ class OutboxRows:
             .group_by(Outbox.lane)
             .subquery()
         )
-        query = (
-            select(Outbox)
-            .join(first, Outbox.id == first.c.id)
-            .where(Outbox.due_at <= now, Outbox.state == OutboxState.PENDING)
-            .order_by(Outbox.id)
-        )
+        query = select(Outbox).join(first, Outbox.id == first.c.id).where(_is_due(now)).order_by(Outbox.id)
         return (await self._session.execute(query)).scalars().all()
 
     async def head_of(self, lane: str, now: dt.datetime) -> Outbox | None:
         """Return the first unfinished row of one lane, when it is due."""
         query = (
-            select(Outbox)
+            select(Outbox, _is_due(now))
             .where(Outbox.lane == lane, Outbox.state.in_(_UNFINISHED))
             .order_by(Outbox.id)
             .limit(1)
         )
-        row = (await self._session.execute(query)).scalar_one_or_none()
-        ready = row is not None and row.state is OutboxState.PENDING and row.due_at <= now
-        return row if ready else None
+        found = (await self._session.execute(query)).one_or_none()
+        return found[0] if found is not None and found[1] else None
 
     async def next_due(self, now: dt.datetime) -> dt.datetime | None:
         """Return when the next row that was postponed beyond `now` is due."""

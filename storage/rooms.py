@@ -76,3 +76,10 @@ class Rooms:
             Room.purpose == RoomPurpose.DISPOSABLE, Room.state == RoomState.OPEN, Room.ends_at <= now
         )
         return (await self._session.scalars(query)).all()
+
+    async def ending_after(self, now: dt.datetime) -> Sequence[Room]:
+        """Return the disposable rooms that are open and have an end to come, the next first."""
+        query = select(Room).where(
+            Room.purpose == RoomPurpose.DISPOSABLE, Room.state == RoomState.OPEN, Room.ends_at > now
+        )
+        return (await self._session.scalars(query.order_by(Room.ends_at))).all()

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
@@ -59,6 +59,12 @@ class Bells:
         self.letters = asyncio.Event()
         self.outbox = asyncio.Event()
         self.journal = asyncio.Event()
+        self.holds = asyncio.Event()
+        self.rooms = asyncio.Event()
+        self.unreadable = asyncio.Event()
+
+
+Bell = Literal["letters", "outbox", "journal", "holds", "rooms", "unreadable"]
 
 
 class Unit:
@@ -67,6 +73,11 @@ class Unit:
     def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self.session = session
         self.vault = vault
+        self.rung: set[Bell] = set()
+
+    def ring(self, bell: Bell) -> None:
+        """Wake whoever waits for this, once the unit is committed."""
+        self.rung.add(bell)
 
     async def flush(self) -> None:
         """Send pending rows to the database, so that they have their ids."""
@@ -159,6 +170,8 @@ class Units:
             queries = unit.__dict__.get(noun)
             if queries is not None and queries.added:
                 getattr(self.bells, noun).set()
+        for bell in unit.rung:
+            getattr(self.bells, bell).set()
 
     async def close(self) -> None:
         """Close all connections."""

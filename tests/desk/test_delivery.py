@@ -101,6 +101,25 @@ async def test_a_pause_that_was_asked_for_is_kept(desk: Desk):
     assert (await row(desk, number)).due_at == desk.clock.now + dt.timedelta(seconds=77)
 
 
+@pytest.mark.parametrize(("kind", "longest"), [("say", 5 * 60), ("mail", 60 * 60)])
+async def test_no_clock_that_is_set_back_makes_a_row_wait_longer_than_its_longest_pause(
+    desk: Desk, kind: str, longest: int
+):
+    carrier = Carrier(tried=[Later("busy", dt.timedelta(days=9))] * 2)
+    await post(desk, "tried", kind=kind)
+    await delivery(desk, carrier).drain()
+    day = 24 * 3600
+    desk.clock.pass_by(seconds=day)
+    await post(desk, "new", "b", kind=kind)
+    desk.clock.pass_by(seconds=-day)
+    steps = ((longest - 1, "new"), (1, "tried"), (-3 * day, "tried"))
+    for seconds, carried in steps:
+        before = len(carrier.carried)
+        desk.clock.pass_by(seconds=seconds)
+        await delivery(desk, carrier).drain()
+        assert carrier.carried[before:] == carried.split()
+
+
 async def test_after_five_surprises_a_row_is_parked_and_operators_are_told_and_the_lane_goes_on(desk: Desk):
     carrier = Carrier(bad=[ValueError("secret words")] * 5)
     number = await post(desk, "bad")

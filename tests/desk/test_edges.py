@@ -103,7 +103,7 @@ async def test_a_room_ends_when_its_time_has_come(desk: Desk):
     for hours, state in ((1.9, RoomState.OPEN), (0.1, RoomState.CLOSING)):
         desk.clock.pass_by(hours=hours)
         async with desk.units() as unit:
-            await disposable.end_rooms(unit, desk.world)
+            await disposable.end_rooms(unit, desk.world, desk.house)
         async with desk.units() as unit:
             assert (await unit.rooms.of_ticket(1)).state is state
 

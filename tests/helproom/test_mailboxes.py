@@ -156,7 +156,7 @@ async def test_a_refused_letter_is_told_once_with_its_reason(office: Office, dov
     assert "nobody@" not in told
 
 
-async def test_silence_and_sums_are_watched(office: Office, dovecot: Dovecot) -> None:
+async def test_silence_is_watched(office: Office, dovecot: Dovecot) -> None:
     mailboxes = office.mailboxes()
     async with running(mailboxes):
         await until_well(mailboxes)
@@ -169,8 +169,6 @@ async def test_silence_and_sums_are_watched(office: Office, dovecot: Dovecot) ->
         True,
         True,
     ]
-    async with office.desk.units() as unit:
-        assert await unit.facts.get("conservation.checked-up-to") == "2026-03-02T00:00:00+00:00"
 
 
 async def test_the_config_decides_when_silence_is_told(desk: Desk, dovecot: Dovecot, tmp_path: Path) -> None:

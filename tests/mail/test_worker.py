@@ -2,6 +2,7 @@
 """Letters on their way from the shelf to tickets, with a real keyring and database."""
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -156,6 +157,19 @@ async def test_a_wrong_master_key_costs_no_letter_and_is_told_once(office: Offic
     letter = await office.letter(letters[0])
     assert (letter.state, letter.tries) == (LetterState.NEW, 0)
     assert letter.due_at > office.world.now()
+
+
+async def test_letters_do_not_wait_for_a_clock_that_was_set_back(office: Office) -> None:
+    new, tried = [await office.keep(headers("a@b.example") + entity(each)) for each in ("one", "two")]
+    other_key = Units(office.units.engine, Vault(b"w" * 32))
+    await LetterWorker(other_key, office.world, office.house, office.opener(), parallel=2).work(tried)
+    office.clock.at -= dt.timedelta(minutes=20)
+    await office.worker().work(tried)
+    assert (await office.letter(tried)).state is LetterState.NEW
+    office.clock.at -= dt.timedelta(minutes=20)
+    for letter_id in (new, tried):
+        await office.worker().work(letter_id)
+        assert (await office.letter(letter_id)).state is LetterState.TICKET
 
 
 async def test_a_stop_costs_a_letter_no_try(office: Office) -> None:

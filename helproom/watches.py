@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What a running desk does by itself: each job with its longest sleep and what wakes it earlier.
+
+What the jobs work on lies in the database, so that a restart loses nothing.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+
+from bot.worker import Worker
+from desk import disposable, replies
+from desk.conservation import check_yesterday
+from desk.house import House
+from desk.world import World
+from helproom.keywatch import KEY_CHECK_SECONDS, KeyWatch
+from helproom.mailboxes import WATCH_SECONDS, Mailboxes
+from helproom.schedule import Job
+from storage.unit import Units
+
+_LOOK_ANYHOW = 300.0
+"""Seconds after which a job that sleeps until something is due looks whatever it expects."""
+
+
+class Watches:
+    """The jobs that end what has an end."""
+
+    def __init__(self, units: Units, world: World, house: House) -> None:
+        """Nothing is looked at yet."""
+        self._units = units
+        self._world = world
+        self._house = house
+
+    async def end_holds(self) -> dt.timedelta | None:
+        """Send the answers whose hold has ended; return when the next one's ends."""
+        async with self._units() as unit:
+            due = await unit.messages.due_replies(self._world.now())
+        for message_id in due:
+            async with self._units() as unit:
+                await replies.end_hold(unit, self._world, message_id)
+        async with self._units() as unit:
+            await replies.mend_holds(unit, self._world)
+            return self._until(await unit.messages.next_hold())
+
+    async def end_rooms(self) -> dt.timedelta | None:
+        """End the rooms whose time has come; return when the next one's comes."""
+        async with self._units() as unit:
+            return self._until(await disposable.end_rooms(unit, self._world, self._house))
+
+    async def check_sums(self) -> None:
+        """See whether something was made of each letter that came on the days that have ended."""
+        async with self._units() as unit:
+            await check_yesterday(unit, self._world)
+
+    def _until(self, due: dt.datetime | None) -> dt.timedelta | None:
+        return None if due is None else due - self._world.now()
+
+
+def waiting_jobs(
+    watches: Watches, worker: Worker, mailboxes: Mailboxes, keys: KeyWatch, units: Units
+) -> Sequence[Job]:
+    """Return the jobs that sleep by the monotonic clock."""
+    bells = units.bells
+    return (
+        Job("end holds", watches.end_holds, _LOOK_ANYHOW, bells.holds),
+        Job("end disposable rooms", watches.end_rooms, _LOOK_ANYHOW, bells.rooms),
+        Job("hint at unreadable messages", worker.hint_undecryptable, _LOOK_ANYHOW, bells.unreadable),
+        Job("watch mailboxes", mailboxes.watch, WATCH_SECONDS),
+        Job("watch keys", keys.look, KEY_CHECK_SECONDS),
+    )
+
+
+def daily_jobs(watches: Watches) -> Sequence[Job]:
+    """Return the jobs that stand in the calendar."""
+    return (Job("check the sums of letters", watches.check_sums, 0.0),)
