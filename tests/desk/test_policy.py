@@ -206,3 +206,13 @@ def test_no_path_leaves_in_clear_what_was_protected_unless_somebody_asked(
     assert protection.key is None or not protection.overridden
     assert path is Path.ANSWER or not (load.quote or load.files)
     assert path in IN_CLEAR or protection.key is not None or not load.as_encrypted
+
+
+@pytest.mark.parametrize(("as_encrypted", "leaves"), [(False, True), (True, False)])
+def test_what_was_shown_as_encrypted_does_not_leave_in_clear(*, as_encrypted: bool, leaves: bool) -> None:
+    standing = Standing((), confidential=False, now=MONDAY_NOON, load=Load(as_encrypted=as_encrypted))
+    if leaves:
+        assert decide(standing).key is None
+    else:
+        with pytest.raises(Refusal, match="the preview said that it leaves encrypted"):
+            decide(standing)
