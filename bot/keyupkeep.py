@@ -7,13 +7,14 @@ import json
 import structlog
 from nio import AsyncClient, KeysClaimResponse, KeysUploadResponse, ToDeviceResponse
 
-from bot.errors import Rejected
+from bot.errors import Rejected, TryLater
 from bot.wire import Json, path, request
 
 log = structlog.get_logger()
 
 ONE_TIME_KEYS = "signed_curve25519"
 UPLOADS = 3
+WITHHELD = "m.room_key.withheld"
 
 
 async def upload_keys(client: AsyncClient) -> None:
@@ -80,6 +81,30 @@ async def claim_keys(client: AsyncClient, wanted: dict[str, list[str]]) -> None:
         return
     answer = await request(client, "POST", path("keys", "claim"), {"one_time_keys": asked})
     await client.receive_response(KeysClaimResponse.from_dict(answer))
+
+
+async def withhold_key(
+    client: AsyncClient, room_id: str, session_id: str, left_out: dict[str, list[str]]
+) -> None:
+    """Tell devices (user -> device ids) that they get no key of this session, and why: clients show it.
+
+    It is mere courtesy: what the homeserver does not take now is not tried again.
+    """
+    content = {
+        "algorithm": "m.megolm.v1.aes-sha2",
+        "code": "m.unverified",
+        "reason": "This device is not verified: verify it with your account to read what is said later.",
+        "room_id": room_id,
+        "sender_key": client.olm.account.identity_keys["curve25519"],
+        "session_id": session_id,
+    }
+    messages = {user: dict.fromkeys(devices, content) for user, devices in left_out.items() if devices}
+    if not messages:
+        return
+    try:
+        await send_to_devices(client, WITHHELD, {"messages": messages})
+    except (TryLater, Rejected) as error:
+        log.warning("withheld-untold", reason=str(error))
 
 
 async def send_waiting(client: AsyncClient) -> None:

@@ -16,7 +16,7 @@ from nio.crypto.attachments import encrypt_attachment
 from bot import contents
 from bot.contents import MARKER, StoredFile
 from bot.errors import Rejected, TryLater
-from bot.keyupkeep import claim_keys, send_to_devices
+from bot.keyupkeep import claim_keys, send_to_devices, withhold_key
 from bot.opening import Clear, open_event
 from bot.trust import Trust
 from bot.wire import Json, path, request
@@ -171,10 +171,20 @@ class Sender:
         missing = self._client.get_missing_sessions(room.room_id)
         await claim_keys(self._client, self._entrusted(missing))
         olm = self._client.olm
-        for receivers, messages in olm.share_group_session_parallel(room.room_id, list(room.users)):
+        users = list(room.users)
+        for receivers, messages in olm.share_group_session_parallel(room.room_id, users):
             await send_to_devices(self._client, "m.room.encrypted", messages)
             await self._client.receive_response(ShareGroupSessionResponse(room.room_id, receivers))
-        olm.outbound_group_sessions[room.room_id].shared = True
+        session = olm.outbound_group_sessions[room.room_id]
+        session.shared = True
+        await withhold_key(self._client, room.room_id, session.id, self._left_out(users))
+
+    def _left_out(self, users: list[str]) -> dict[str, list[str]]:
+        olm, devices = self._client.olm, self._client.device_store
+        return {
+            user: [one.id for one in devices.active_user_devices(user) if olm.is_device_blacklisted(one)]
+            for user in users
+        }
 
     def _entrusted(self, missing: dict[str, list[str]]) -> dict[str, list[str]]:
         devices = self._client.device_store

@@ -115,7 +115,9 @@ class Worker:
         # Reactions travel in clear and name no device, so that they cannot be verified: they count as what
         # the homeserver says they are, since the buttons would be of no use otherwise.
         if self._only_verified and heard.kind is Kind.MESSAGE and not heard.verified:
-            raise Refusal(_UNVERIFIED)
+            # That device cannot read this; the person's other devices can, and ring.
+            await self._warn(unit, room, event, _UNVERIFIED)
+            return
         if heard.too_old:
             raise Refusal(_TOO_OLD.format(said=context.said_at))
         if heard.kind is Kind.REACTION:
@@ -150,6 +152,11 @@ class Worker:
         thread, reply_to = await self._where(unit, event)
         say = Say(reply.text, quote=reply.quote, thread=thread, reply_to=reply_to, file=reply.file)
         await say_in(unit, self._world, room, say, ticket=context.ticket_in_thread)
+
+    async def _warn(self, unit: Unit, room: Room, event: Event, text: str) -> None:
+        thread, reply_to = await self._where(unit, event)
+        say = Say(text, thread=thread, reply_to=reply_to, mentions=(event.sender or "",))
+        await say_in(unit, self._world, room, say)
 
     async def _where(self, unit: Unit, event: Event) -> tuple[str | None, str | None]:
         """The thread in which an event is answered and, where there is none, the event to answer."""
@@ -200,7 +207,8 @@ class Worker:
                     continue
                 room = await unit.rooms.by_room_id(event.room_id)
                 if room is not None and event.sender in self._house.agents:
-                    await say_in(unit, self._world, room, Say(_HINT, reply_to=event.event_id))
+                    say = Say(_HINT, reply_to=event.event_id, mentions=(event.sender,))
+                    await say_in(unit, self._world, room, say)
                 event.finish(EventState.HINTED)
         return min((pause for pause in pauses if pause > dt.timedelta()), default=None)
 
@@ -215,7 +223,8 @@ _TOO_OLD = (
     "If it is, please do it again."
 )
 _UNVERIFIED = (
-    "This device is not verified (cross-signed), so I do not act on it: verify it with your account first."
+    "The device that sent this is not verified (cross-signed). I do not act on what it says, and it cannot "
+    "read what I say: verify it with your account first."
 )
 _HINT = (
     "I cannot read this message: its key has not reached me. If it was a command, please send it again; "

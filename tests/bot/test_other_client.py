@@ -19,6 +19,25 @@ async def step_until(bot: Bot, count: int) -> None:
     raise AssertionError("it was never heard")
 
 
+async def test_a_client_that_is_not_verified_is_told_why_it_cannot_read(
+    synapse: Homeserver, bot: Bot
+) -> None:
+    ben_id = synapse.register("ben-unverified", PASSWORD)
+    ben = JsClient(synapse.url, "ben-unverified", PASSWORD)
+    try:
+        await ben.start(sign_own_device=False)
+        room_id = await bot.rooms.create_room(RoomPlan("js-unverified", "room", invite=(ben_id,)))
+        await ben.join(await ben.invitation())
+        await bot.meet(room_id)
+        await bot.syncer.step()
+        told = await bot.sender.send_event(room_id, contents.notice(plain("secret")), "r1")
+        heard = await ben.hear(lambda heard: heard.event_id == told)
+        assert heard.failure == "MEGOLM_KEY_WITHHELD_FOR_UNVERIFIED_DEVICE"
+        assert "secret" not in str(heard.content)
+    finally:
+        await ben.stop()
+
+
 async def test_both_sides_read_each_other_in_thread_edit_and_reaction(synapse: Homeserver, bot: Bot) -> None:
     ana_id = synapse.register("ana-with-js", PASSWORD)
     async with JsClient(synapse.url, "ana-with-js", PASSWORD) as ana:

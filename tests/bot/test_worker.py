@@ -55,6 +55,13 @@ async def said(desk: Desk) -> list[str]:
         return [say_from_json(row.payload or "").text for row in rows if row.kind == "say"]
 
 
+async def mentioned(desk: Desk) -> list[str]:
+    async with desk.units() as unit:
+        rows = await unit.outbox.in_state(OutboxState.PENDING)
+        says = [say_from_json(row.payload or "") for row in rows if row.kind == "say"]
+        return [person for say in says for person in say.mentions]
+
+
 async def state_of(desk: Desk) -> EventState:
     async with desk.units() as unit:
         event = await unit.journal.get(1)
@@ -70,6 +77,7 @@ async def test_commands_of_unverified_devices_are_refused(
     await Worker(desk.units, desk.world, desk.house, only_verified=True).step()
     (answer,) = await said(desk)
     assert ("not verified" in answer) is refused
+    assert await mentioned(desk) == ([ANA] if refused else [])
     assert await state_of(desk) is EventState.DONE
 
 
@@ -106,6 +114,7 @@ async def test_what_was_asked_for_again_does_not_run_when_its_key_comes_late(des
     desk.clock.pass_by(seconds=HINT_AFTER / dt.timedelta(seconds=1) + 1)
     worker = Worker(desk.units, desk.world, desk.house)
     await worker.hint_undecryptable()
+    assert await mentioned(desk) == [ANA]
     await hear(desk, verified=True)
     assert await state_of(desk) is EventState.HINTED
     assert not await worker.step()
