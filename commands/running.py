@@ -5,11 +5,16 @@ import difflib
 import re
 from collections.abc import Mapping
 
+import structlog
+
 from commands.context import Context, Reply
 from commands.declare import Command
 from commands.words import Remaining, brief
+from desk.stopwatch import Stopwatch
 from desk.world import Refusal
 from storage.states import RoomPurpose
+
+log = structlog.get_logger()
 
 PREFIX = "!"
 # No database takes all of these (PostgreSQL no NUL, no encoding a lone surrogate), and no word holds them.
@@ -41,7 +46,7 @@ class Runner:
         command, rest = self._find(word.casefold(), after)
         if context.room.purpose is RoomPurpose.DISPOSABLE and command.name not in _IN_DISPOSABLE_ROOMS:
             raise Refusal("In this room only `!room close` and `!help` work: guests read what is said here.")
-        return await command.say(context, rest.text)
+        return await _logged(command, context, rest.text)
 
     def _find(self, word: str, after: Remaining) -> tuple[Command, Remaining]:
         second, beyond = after.word()
@@ -60,3 +65,27 @@ class Runner:
         near = difflib.get_close_matches(word, self._table, n=1)
         hint = f" Did you mean `!{near[0]}`?" if near else ""
         return f"There is no command `!{brief(word)}`.{hint} `!help` lists all."
+
+
+async def _logged(command: Command, context: Context, rest: str) -> Reply | None:
+    """Have a command say its reply; the log gets its name, never the words after it."""
+    # Asked for now: of a ticket in a transaction that has failed, nothing can be read any more.
+    ticket = context.ticket_in_thread.id if context.ticket_in_thread is not None else None
+    stopwatch = Stopwatch()
+    outcome = "failed"
+    try:
+        reply = await command.say(context, rest)
+        outcome = "done"
+    except Refusal:
+        outcome = "refused"
+        raise
+    finally:
+        log.info(
+            "command.run",
+            command=command.name,
+            event_id=context.event_id,
+            ticket=ticket,
+            outcome=outcome,
+            ms=stopwatch.ms,
+        )
+    return reply

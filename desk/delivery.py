@@ -15,6 +15,7 @@ import structlog
 from desk.attaching import FETCH
 from desk.posting import aside_of, finish, tell_operators
 from desk.receipts import delivered, overtaken, refused, unclear
+from desk.stopwatch import Stopwatch
 from desk.world import World
 from storage.models import Outbox
 from storage.outgoing import longest_pause
@@ -197,7 +198,16 @@ class Delivery:
 
     async def _deliver(self, parcel: Parcel) -> bool:
         """Try one row; False when its lane has to wait."""
+        stopwatch = Stopwatch()
         outcome = await self._outcome(parcel)
+        log.info(
+            "outbox.carried",
+            row=parcel.id,
+            kind=parcel.kind,
+            ticket=parcel.ticket,
+            outcome=type(outcome).__name__.lower(),
+            ms=stopwatch.ms,
+        )
         # What has left must be noted as left, however long the database takes to be well.
         return await insist(partial(self._note, parcel, outcome))
 

@@ -34,7 +34,8 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         """Print it and end."""
         number = import_module("importlib.metadata").version("helproom")
-        parser.exit(message=f"helproom {number} (Python {sys.version.partition(' ')[0]})\n")
+        sys.stdout.write(f"helproom {number} (Python {sys.version.partition(' ')[0]})\n")
+        parser.exit()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

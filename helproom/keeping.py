@@ -1,19 +1,34 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Letters from the doors of `mail` into the database: one unit each, synced before the door says so."""
 
+import structlog
+
+from desk.stopwatch import Stopwatch
 from desk.world import World
 from mail.lmtp import Arrival, Keep
 from storage.letters import NewLetter
 from storage.unit import Units
+
+log = structlog.get_logger()
 
 
 def keeper(units: Units, world: World, source: str) -> Keep:
     """Return what a door calls for each letter; `source` is the door's name in the database."""
 
     async def keep(arrival: Arrival) -> None:
+        stopwatch = Stopwatch()
         letter = new_letter(world, source, arrival)
         async with units() as unit:
-            await unit.letters.keep(letter)
+            number = await unit.letters.keep(letter)
+        log.info(
+            "letter.kept",
+            letter=number,
+            came_again=number is None,
+            door=source,
+            queue=arrival.queue,
+            bytes=len(arrival.raw),
+            ms=stopwatch.ms,
+        )
 
     return keep
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Logs on standard error that hold ids and places in the code, and never what people wrote."""
 
+import asyncio
 import logging
 import sys
 import threading
@@ -103,7 +104,7 @@ class _FromLibraries(logging.Handler):
     """Says which library complained and where in its code; what it said may hold addresses or mails."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name in _REPEATING and record.levelno < logging.ERROR:
+        if (record.name in _REPEATING and record.levelno < logging.ERROR) or _is_cancelled(record):
             return
         try:
             log.log(
@@ -118,6 +119,12 @@ class _FromLibraries(logging.Handler):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Say nothing: the usual way would print the message that must not be seen."""
+
+
+def _is_cancelled(record: logging.LogRecord) -> bool:
+    """What is under way at a stop is cancelled: APScheduler calls that an error in a job."""
+    caught = _caught(record.exc_info)
+    return isinstance(caught, asyncio.CancelledError)
 
 
 def _route_libraries() -> None:

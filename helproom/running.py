@@ -4,6 +4,7 @@
 import argparse
 import asyncio
 import os
+import signal
 from importlib import import_module
 
 from helproom import handover, logs
@@ -15,6 +16,8 @@ from storage.unit import Units
 
 def run(asked: argparse.Namespace) -> int:
     """Run the help desk until it is told to stop."""
+    # Closing the terminal must not stop a desk; the config is read at the start only.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     settings = read_settings(find_config(asked.config))
     logs.set_up(settings.log)
     os.umask(0o077)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, ValidationInfo
 
+from desk.languages import is_language
 from helproom.credentials import Secret
 
 FOLDER = "folder"
@@ -107,12 +108,33 @@ def _read_fingerprint(value: Any) -> str:
     return compact
 
 
+def _read_language(value: Any) -> str:
+    if not isinstance(value, str) or not _LANGUAGE.fullmatch(value):
+        raise ValueError("A language is written with two letters, such as en (ISO 639-1).")
+    if not is_language(value):
+        raise ValueError(f"“{value}” is the code of no language (ISO 639-1): en is English, de German.")
+    return value
+
+
+def read_port(value: str) -> int | None:
+    """Return the number of a TCP port; None when it is none."""
+    is_port = value.isascii() and value.isdecimal() and 0 < int(value[:6]) <= 65535  # noqa: PLR2004 - the largest
+    return int(value) if is_port else None
+
+
+def _has_odd_port(host: str) -> bool:
+    _, colon, port = host.rpartition("@")[2].rpartition(":")
+    return bool(colon) and not host.endswith("]") and read_port(port) is None
+
+
 def _read_url(value: Any) -> str:
     parts = urlsplit(value) if isinstance(value, str) else urlsplit("")
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("A web address is expected, such as https://matrix.example.org.")
     if parts.username or parts.password:
         raise ValueError("No user name or password may stand in a web address.")
+    if _has_odd_port(parts.netloc):
+        raise ValueError("After the colon in a web address stands a port, a number from 1 to 65535.")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("Only a server on this machine may be reached without TLS: write https://.")
     return str(value).rstrip("/")
@@ -143,11 +165,12 @@ def _read_listen(value: Any) -> Listen:
         return Listen(path=Path(value))
     host, _, port = value.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or not 0 < int(port) <= 65535:  # noqa: PLR2004 - the largest port
+    number = read_port(port)
+    if not host or number is None:
         raise ValueError(sentence)
     if not is_loopback(host):
         raise ValueError("LMTP knows no passwords: it is for this machine only, at 127.0.0.1 or a socket.")
-    return Listen(host=host, port=int(port))
+    return Listen(host=host, port=number)
 
 
 Duration = Annotated[dt.timedelta, BeforeValidator(read_duration)]
@@ -168,6 +191,4 @@ Address = Annotated[
 Name = Annotated[
     str, _matching(_NAME, "A name has small letters, digits, - and _ only, and at most 64 of them.")
 ]
-Language = Annotated[
-    str, _matching(_LANGUAGE, "A language is written with two letters, such as en (ISO 639-1).")
-]
+Language = Annotated[str, BeforeValidator(_read_language)]

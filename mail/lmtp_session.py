@@ -10,6 +10,7 @@ import structlog
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import Envelope, Session
 
+from desk.stopwatch import Stopwatch
 from mail.addresses import is_legible, split_token
 from mail.arrival import Arrival, Keep, is_empty
 from storage.unit import StorageTrouble
@@ -154,6 +155,7 @@ class Speaker(LMTP):
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         raw = await self._read_letter()
         self._keeping = True
+        stopwatch = Stopwatch()
         try:
             answers = [_TOO_LARGE] * len(envelope.rcpt_tos)
             if raw is not None and is_empty(raw):
@@ -162,6 +164,7 @@ class Speaker(LMTP):
                 answers = await self._guard.keep_for_all(envelope, raw)
             self.envelope = self._create_envelope()
             await self.push("\r\n".join(answers))
+            log.info("letter.answered", codes=[answer[:3] for answer in answers], ms=stopwatch.ms)
         finally:
             self._keeping = False
         if self._guard.shutting:

@@ -12,6 +12,7 @@ from desk.house import House
 from desk.keys import KeyGrown
 from desk.opened import Opened, Unopenable
 from desk.posting import tell_operators
+from desk.stopwatch import Stopwatch
 from desk.world import Refusal, World
 from mail.letter_opener import LetterOpener
 from mail.openpgp import KeyringUnusable
@@ -91,6 +92,7 @@ class LetterWorker:
 
     async def _go_on(self, begun: Begun) -> None:
         letter_id = begun.id
+        stopwatch = Stopwatch()
         try:
             opened = await self._opener.open(begun)
         except Unopenable as why:
@@ -106,6 +108,8 @@ class LetterWorker:
             await self._fail(letter_id)
         else:
             self._keyring_failures = 0
+            encryption = opened.encryption.state.value
+            log.info("letter.opened", letter=letter_id, encryption=encryption, ms=stopwatch.ms)
             await self._conclude(letter_id, opened)
 
     def _desk(self, unit: Unit) -> Desk:

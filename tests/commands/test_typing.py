@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.desks import ANA, BEN, Desk, desk_at
 
@@ -157,3 +158,23 @@ async def test_a_language_without_a_room_of_its_own_goes_to_that_of_its_base_or_
     assert await desk.say("!lang en", ticket=1) == "Ticket 1 is in “en”."
     assert (await desk.say("!lang fr-CA", ticket=1)).endswith("goes on in the room of “fr”.")
     assert (await desk.look(1)).language == "fr-ca"
+
+
+@pytest.mark.parametrize(
+    ("said", "command", "outcome"),
+    [
+        ("!note hunter2", "note", "done"),
+        ("!lang hunter2", "lang", "refused"),
+        ("!template show x", "template show", "refused"),
+    ],
+)
+async def test_the_log_gets_a_commands_name_and_none_of_its_words(
+    desk: Desk, said: str, command: str, outcome: str
+):
+    await desk.ticket()
+    with capture_logs() as lines:
+        await desk.say(said, ticket=1)
+    [line] = [line for line in lines if line["event"] == "command.run"]
+    assert (line["command"], line["ticket"], line["outcome"]) == (command, 1, outcome)
+    assert isinstance(line["ms"], int)
+    assert "hunter2" not in repr(lines)

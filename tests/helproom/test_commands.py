@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -156,13 +157,52 @@ def test_init_overwrites_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "flags",
     [("--queue", "english:a@b.org"), ("--homeserver", "http://matrix.org"), ("--admin", "ana"),
-     ("--queue", "en:a", "--queue", "de"), ("--queue", "en", "--queue", "en"), ("--role-name", "a <b@c>")],
+     ("--queue", "en:a", "--queue", "de"), ("--queue", "en", "--queue", "en"), ("--role-name", "a <b@c>"),
+     ("--queue", "xx"), ("--queue", "en:help@a.org", "--queue", "de:Help@a.org"),
+     ("--homeserver", "https://matrix.example.org:99999"), ("--homeserver", "https://matrix.example.org:"),
+     *(("--submission", each) for each in ("mail.org:smtp", "mail.org:0", "mail.org:65536", "mail.org:",
+       ":587", "mail org:587", "2001:db8::1:587"))],
 )  # fmt: skip
 def test_init_refuses_wrong_flags_and_writes_nothing(tmp_path: Path, flags: tuple[str, ...]) -> None:
     done = make(tmp_path / "d", *flags)
     assert done.code == os.EX_USAGE
     assert done.err.startswith(flags[0])
     assert not (tmp_path / "d").exists()
+
+
+def test_init_without_questions_needs_a_domain(tmp_path: Path) -> None:
+    done = helproom("init", "--folder", tmp_path / "d", "--yes")
+    assert done.code == os.EX_USAGE
+    assert done.err.startswith("--domain: With --yes nobody is asked")
+    assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "host", "port"),
+    [
+        ("mail.example.org", "mail.example.org", 587),
+        ("localhost:2587", "localhost", 2587),
+        ("[::1]:25", "::1", 25),
+    ],
+)
+def test_init_reads_a_mail_server_and_its_port(tmp_path: Path, said: str, host: str, port: int) -> None:
+    assert make(tmp_path / "d", "--submission", said).code == 0
+    submission = read_settings(tmp_path / "d" / "config.yaml").mail.submission
+    assert (submission.host, submission.port) == (host, port)
+
+
+def test_the_version_is_told() -> None:
+    done = helproom("--version")
+    assert (done.code, done.out.split()[:2]) == (0, ["helproom", version("helproom")])
+
+
+def test_no_command_leaves_a_core() -> None:
+    code = "import os, resource; from helproom.__main__ import main; main(['inspect-mail', '/dev/null']); "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}print(resource.getrlimit(resource.RLIMIT_CORE))"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "(0, 0)"
 
 
 def test_init_that_fails_half_way_leaves_nothing(tmp_path: Path) -> None:

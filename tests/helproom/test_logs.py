@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Logs hold ids and places, never words."""
 
+import asyncio
 import io
 import json
 import logging
@@ -131,3 +132,11 @@ def test_an_uncaught_exception_shows_no_words() -> None:
         "ExceptionGroup",
         "ValueError",
     ]
+
+
+def test_what_a_stop_cancels_is_no_error(written: io.StringIO) -> None:
+    cancelled = (asyncio.CancelledError, asyncio.CancelledError(), None)
+    logging.getLogger("apscheduler.executors.default").error("Error running job", exc_info=cancelled)
+    assert written.getvalue() == ""
+    logging.getLogger("apscheduler.executors.default").error("Error running job")
+    assert only(written)["event"] == "library"

@@ -163,7 +163,9 @@ async def test_no_word_of_a_fault_leaks(
     shelf.fault = RuntimeError("SECRET of a@user.example")
     await begin(dialogue, "help-en@desk.example")
     assert (await dialogue.send(b"SECRET\r\n.\r\n"))[0].startswith("451 4.3.0 ")
-    assert said == [{"event": "letter not kept", "fault": "RuntimeError", "log_level": "error"}]
+    assert said[0] == {"event": "letter not kept", "fault": "RuntimeError", "log_level": "error"}
+    assert (said[1]["event"], said[1]["codes"]) == ("letter.answered", ["451"])
+    assert len(said) == 2
     assert "user.example" not in caplog.text
     assert "SECRET" not in caplog.text
 
