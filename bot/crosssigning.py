@@ -74,6 +74,17 @@ async def ensure_signed(client: AsyncClient, folder: Path, password: str | None 
     return Identity(ours, Standing.IDENTITY_MADE if theirs is None else Standing.DEVICE_SIGNED)
 
 
+async def refuse_foreign(client: AsyncClient, folder: Path) -> bool:
+    """Tell whether the account has our identity, or none yet; changes nothing. Raises as `ensure_signed`."""
+    shown = await request(client, "POST", path("keys", "query"), {"device_keys": {client.user_id: []}})
+    theirs = signing.only_key(shown.get("master_keys", {}).get(client.user_id))
+    if theirs is None:
+        return False
+    if theirs != signing.public_key(_seeds(folder / SEEDS, make=False).master):
+        raise ForeignIdentity(FOREIGN)
+    return True
+
+
 def _seeds(file: Path, *, make: bool) -> _Seeds:
     if not file.exists():
         if not make:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The bot's one login: made once, kept for ever with its device and keys."""
 
+import asyncio
 import fcntl
 import json
 import logging
@@ -10,16 +11,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
+import structlog
 from nio import AsyncClient, AsyncClientConfig
 
 from bot import secretfile
 from bot.errors import HomeserverUnreachable, LoginRefused, Rejected, SessionGone, StoreInUse, TryLater
-from bot.wire import Json, path, request
+from bot.wire import Client, Json, path, request
+
+log = structlog.get_logger()
 
 SESSION = "session.json"
 PICKLE_KEY = "pickle.key"
 LOCK = "lock"
 STORE = "store"
+RENEWAL_PATIENCE = 60.0
+KEEP_AGAIN = 5.0
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,22 @@ class Login:
 class Session:
     """A client with its keys loaded, and the lock that keeps other processes away from them."""
 
-    def __init__(self, client: AsyncClient, login: Login, lock: TextIO) -> None:
+    def __init__(
+        self, client: AsyncClient, login: Login, lock: TextIO, folder: Path, *, is_new: bool = False
+    ) -> None:
         self.client = client
+        self.is_new = is_new
+        """Its device was made just now."""
         self.user_id = login.user_id
         self.device_id = login.device_id
         self._lock = lock
+        self._folder = folder
+
+    async def end(self) -> None:
+        """Sign the device out and keep nothing of it, then close; raises TryLater and keeps it."""
+        await request(self.client, "POST", path("logout"), {})
+        for file in (self._folder / SESSION, self._folder / PICKLE_KEY, *(self._folder / STORE).iterdir()):
+            file.unlink(missing_ok=True)
 
     async def close(self) -> None:
         """Close connections and key store, then let the lock go."""
@@ -90,8 +107,11 @@ async def open_session(account: Account, credential: Credential, *, patience: fl
     secretfile.make_private_folder(account.folder / STORE)
     lock = _lock(account.folder)
     try:
-        login = _kept(account.folder) or await _log_in(account, credential, patience)
+        kept = _kept(account.folder)
+        login = kept or await _log_in(account, credential, patience)
+        _refuse_other(account, login)
         client = _client(account, login.device_id, _pickle_key(account.folder))
+        client.renew = _Renewal(client, account, credential, login)
         try:
             _load_keys(client, login)
             await _confirm(client, login, patience)
@@ -101,7 +121,63 @@ async def open_session(account: Account, credential: Credential, *, patience: fl
     except BaseException:
         lock.close()
         raise
-    return Session(client, login, lock)
+    is_new = kept is None and credential.access_token is None
+    return Session(client, login, lock, account.folder, is_new=is_new)
+
+
+def _refuse_other(account: Account, login: Login) -> None:
+    """The device and the keys that are kept are those of one account; homeservers don't mind the case."""
+    found = login.user_id if account.user.startswith("@") else login.user_id[1:].partition(":")[0]
+    if found.casefold() != account.user.casefold():
+        raise LoginRefused(
+            f"The Matrix session in {account.folder} is that of {login.user_id}, but matrix.user_id in the "
+            f"config is {account.user}. Put the first one back; or move that folder away, to begin anew with "
+            "the other account."
+        )
+
+
+class _Renewal:
+    """Logs the same device in again; whoever comes meanwhile waits for it."""
+
+    def __init__(self, client: Client, account: Account, credential: Credential, login: Login) -> None:
+        self._client = client
+        self._account = account
+        self._credential = credential
+        self._login = login
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, refused: str) -> None:
+        async with self._turn:
+            if self._client.access_token != refused:
+                return
+            if self._credential.password is None:
+                raise SessionGone(_NO_WAY_IN)
+            again = Credential(password=self._credential.password)
+            try:
+                found = await _ask_for_login(self._account, again, RENEWAL_PATIENCE, self._login.device_id)
+            except Rejected as error:
+                raise SessionGone(_NOT_AGAIN) from error
+            self._client.access_token = found.access_token
+            await self._keep(found)
+            log.info("logged-in-again")
+
+    async def _keep(self, login: Login) -> None:
+        """The token before does not count any more: without this one the next start would be the end."""
+        while True:
+            try:
+                secretfile.replace(self._account.folder / SESSION, json.dumps(asdict(login)))
+            except OSError as error:
+                log.warning("session-not-kept", error=type(error).__name__)
+                await asyncio.sleep(KEEP_AGAIN)
+            else:
+                return
+
+
+_NO_WAY_IN = (
+    "The homeserver wants the bot to log in again, and there is only an access token: give the bot's "
+    "password, or a new token after removing session.json."
+)
+_NOT_AGAIN = "The homeserver wants the bot to log in again, and refuses it: is the password still right?"
 
 
 async def _close(client: AsyncClient) -> None:
@@ -111,7 +187,7 @@ async def _close(client: AsyncClient) -> None:
         client.store.database.close()
 
 
-def _client(account: Account, device_id: str, pickle_key: str) -> AsyncClient:
+def _client(account: Account, device_id: str, pickle_key: str) -> Client:
     config = AsyncClientConfig(
         store_sync_tokens=False,
         encryption_enabled=True,
@@ -122,7 +198,7 @@ def _client(account: Account, device_id: str, pickle_key: str) -> AsyncClient:
     )
     store = str(account.folder / STORE)
     homeserver = account.homeserver.rstrip("/")
-    return AsyncClient(homeserver, account.user, device_id, store, config, ssl=account.tls)
+    return Client(homeserver, account.user, device_id, store, config, ssl=account.tls)
 
 
 def _load_keys(client: AsyncClient, login: Login) -> None:
@@ -164,9 +240,8 @@ def _pickle_key(folder: Path) -> str:
 
 
 async def _log_in(account: Account, credential: Credential, patience: float) -> Login:
-    client = AsyncClient(account.homeserver.rstrip("/"), account.user, ssl=account.tls)
     try:
-        login = await _asked(client, account, credential, patience)
+        login = await _ask_for_login(account, credential, patience)
     except TryLater as error:
         raise _unreachable(error) from error
     except Rejected as error:
@@ -175,13 +250,25 @@ async def _log_in(account: Account, credential: Credential, patience: float) -> 
         ) from error
     except SessionGone as error:
         raise LoginRefused("The homeserver does not know this access token.") from error
-    finally:
-        await client.close()
+    _refuse_other(account, login)
     secretfile.replace(account.folder / SESSION, json.dumps(asdict(login)))
     return login
 
 
-async def _asked(client: AsyncClient, account: Account, credential: Credential, patience: float) -> Login:
+async def _ask_for_login(
+    account: Account, credential: Credential, patience: float, device_id: str | None = None
+) -> Login:
+    """Log in, as the device with this id if there is one."""
+    client = AsyncClient(account.homeserver.rstrip("/"), account.user, ssl=account.tls)
+    try:
+        return await _asked(client, account, credential, patience, device_id)
+    finally:
+        await client.close()
+
+
+async def _asked(
+    client: AsyncClient, account: Account, credential: Credential, patience: float, device_id: str | None
+) -> Login:
     if credential.access_token is not None:
         client.access_token = credential.access_token
         who = await request(client, "GET", path("account", "whoami"), patience=patience)
@@ -197,6 +284,7 @@ async def _asked(client: AsyncClient, account: Account, credential: Credential, 
             "identifier": {"type": "m.id.user", "user": account.user},
             "password": credential.password,
             "initial_device_display_name": account.device_name,
+            **({"device_id": device_id} if device_id else {}),
         },
         patience=patience,
     )

@@ -2,7 +2,7 @@
 """One request to the homeserver: what it answered, or one of three errors."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -32,6 +32,12 @@ REJECTIONS = {
 _PIECE = 64 * 1024
 
 
+class Client(AsyncClient):  # type: ignore[misc]
+    """nio's client; `renew` gets it a new access token when the one it is given counts no more."""
+
+    renew: Callable[[str], Awaitable[None]] | None = None
+
+
 class TooLarge(Exception):
     """A file has more bytes than it may have."""
 
@@ -49,6 +55,11 @@ class Answer:
         """Matrix's errcode, or an empty text."""
         return str(self.body.get("errcode", ""))
 
+    @property
+    def asks_for_login(self) -> bool:
+        """Whether the device may log in again and go on (client-server API, "Soft logout")."""
+        return self.code == "M_UNKNOWN_TOKEN" and self.body.get("soft_logout") is True
+
 
 def path(*parts: str, query: Mapping[str, str] | None = None, version: str = "v3") -> str:
     """A path below /_matrix/client and its version, with every part quoted."""
@@ -59,7 +70,27 @@ def path(*parts: str, query: Mapping[str, str] | None = None, version: str = "v3
 async def exchange(
     client: AsyncClient, method: str, where: str, body: Json | bytes | None = None, *, patience: float = 60.0
 ) -> Answer:
-    """Make one request and return any answer; TryLater when none came within `patience` seconds."""
+    """Make one request and return any answer; TryLater when none came within `patience` seconds.
+
+    Where the homeserver asks for a new login, it gets one, and the request is made again.
+    """
+    token = client.access_token
+    answer = await _attempt(client, method, where, body, patience)
+    if await _renewed(client, token, answer):
+        answer = await _attempt(client, method, where, body, patience)
+    return answer
+
+
+async def _renewed(client: AsyncClient, token: str, answer: Answer) -> bool:
+    if not answer.asks_for_login or not isinstance(client, Client) or client.renew is None:
+        return False
+    await client.renew(token)
+    return True
+
+
+async def _attempt(
+    client: AsyncClient, method: str, where: str, body: Json | bytes | None, patience: float
+) -> Answer:
     raw = isinstance(body, bytes)
     headers = {"Content-Type": "application/octet-stream" if raw else "application/json"}
     if client.access_token:
@@ -91,7 +122,8 @@ async def fetch(client: AsyncClient, where: str, *, largest: int, patience: floa
 
     Raises TooLarge, and what `request` does.
     """
-    headers = {"Authorization": f"Bearer {client.access_token}"}
+    token = client.access_token
+    headers = {"Authorization": f"Bearer {token}"}
     try:
         response = await client.send("GET", where, None, headers, timeout=patience)
         async with response:
@@ -104,7 +136,10 @@ async def fetch(client: AsyncClient, where: str, *, largest: int, patience: floa
         raise TryLater(UNREACHABLE) from error
     if response.status != HTTPStatus.OK:
         found = _parsed(bytes(content))
-        raise_for(Answer(response.status, found, _pause(response.headers.get("Retry-After"), found)))
+        answer = Answer(response.status, found, _pause(response.headers.get("Retry-After"), found))
+        if await _renewed(client, token, answer):
+            raise TryLater(UNREACHABLE, 0.0)
+        raise_for(answer)
         raise TryLater(f"Something else answers for the homeserver (HTTP {response.status}).")
     return bytes(content)
 

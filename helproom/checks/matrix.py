@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Checks on the bot: its login, its signed device, and what it may do in its rooms."""
 
+import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
-from bot.crosssigning import ensure_signed
+from bot.crosssigning import ensure_signed, refuse_foreign
 from bot.errors import MatrixError, StoreInUse
 from bot.homes import Home
 from bot.rooms import Rooms
-from bot.session import Session, open_session
+from bot.session import Credential, Session, open_session
 from helproom import databases, handover
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.outside import bot_account, bot_credential, homes
@@ -20,7 +22,7 @@ PART = "Matrix"
 
 
 async def check_matrix(settings: Settings) -> AsyncIterator[Finding]:
-    """Log in as `helproom run` would (the login is kept for it), and look at device and rooms."""
+    """Log in as `helproom run` would, and look at device and rooms; a login made for it ends with it."""
     credential = bot_credential(settings)
     try:
         session = await open_session(bot_account(settings), credential, patience=_PATIENCE)
@@ -28,17 +30,34 @@ async def check_matrix(settings: Settings) -> AsyncIterator[Finding]:
         yield ok(PART, "A running Helproom uses the bot's session, so it is not tried now.")
         return
     try:
-        yield ok(PART, f"The homeserver answers, and the bot is logged in as device {session.device_id}.")
-        try:
-            await ensure_signed(session.client, bot_account(settings).folder, credential.password)
-        except MatrixError as error:
-            yield problem("Matrix device", str(error))
-        else:
-            yield ok("Matrix device", "The bot's device is signed by its own identity.")
+        yield _look_at_login(session)
+        yield await _look_at_device(session, bot_account(settings).folder, credential)
         for finding in await _look_at_rooms(settings, session):
             yield finding
     finally:
+        if session.is_new:
+            with contextlib.suppress(MatrixError):
+                await session.end()
         await session.close()
+
+
+def _look_at_login(session: Session) -> Finding:
+    if session.is_new:
+        return ok(PART, "The homeserver answers and lets the bot in; `helproom run` makes the bot's device.")
+    return ok(PART, f"The homeserver answers, and the bot is logged in as device {session.device_id}.")
+
+
+async def _look_at_device(session: Session, folder: Path, credential: Credential) -> Finding:
+    try:
+        if not session.is_new:
+            await ensure_signed(session.client, folder, credential.password)
+        elif not await refuse_foreign(session.client, folder):
+            return ok("Matrix device", "The bot has no identity yet; `helproom run` makes it.")
+        else:
+            return ok("Matrix device", "The keys of the bot's identity are here.")
+    except MatrixError as error:
+        return problem("Matrix device", str(error))
+    return ok("Matrix device", "The bot's device is signed by its own identity.")
 
 
 async def _look_at_rooms(settings: Settings, session: Session) -> list[Finding]:

@@ -2,8 +2,10 @@
 """The first day of a desk: init writes it, and check finds it in order with real servers around."""
 
 import asyncio
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from helproom.homeserver import free_port
+from helproom.settings import read_settings
 from tests.helproom.test_commands import change, give, helproom, make
 from tests.services.mailserver import Account, Catcher, make_certificate
 from tests.services.synapse import Homeserver
@@ -54,7 +57,15 @@ def use(folder: Path, catcher: Catcher, certificate: Path) -> None:
     change(folder / "config.yaml", "security: starttls", f"security: starttls\n    ca_file: {certificate}")
 
 
-async def test_what_init_writes_passes_the_check(folder: Path, tmp_path: Path) -> None:
+def logins(synapse: Homeserver, folder: Path) -> int:
+    """How many devices the bot's account has."""
+    bot = read_settings(folder / "config.yaml").matrix.user_id
+    with contextlib.closing(sqlite3.connect(synapse.site.folder / "homeserver.db")) as database:
+        query = "SELECT count(*) FROM devices WHERE user_id = ? AND NOT hidden"
+        return int(database.execute(query, (bot,)).fetchone()[0])
+
+
+async def test_what_init_writes_passes_the_check(folder: Path, tmp_path: Path, synapse: Homeserver) -> None:
     certificate = make_certificate(tmp_path)
     async with Catcher(tls=certificate.serve(), account=Account("desk", PASSWORD)) as catcher:
         use(folder, catcher, certificate.file)
@@ -65,6 +76,7 @@ async def test_what_init_writes_passes_the_check(folder: Path, tmp_path: Path) -
         assert catcher.caught == []
         again, _ = await check(folder)
     assert again == 0
+    assert logins(synapse, folder) == 1, "of the account's making; the checks have logged out again"
 
 
 async def test_wrong_passwords_are_told(folder: Path, tmp_path: Path) -> None:
