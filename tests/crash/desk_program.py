@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import bot.pause
 from bot.syncing import Syncer
 from desk.delivery import Delivery, Outcome, Parcel, Sender
 from desk.world import World
-from helproom import wiring
+from helproom import schedule, wiring
 from helproom.__main__ import main
 from helproom.keeping import keeper
 from helproom.world import real_world
@@ -35,6 +35,7 @@ HASTE = 60
 """So many seconds pass in the desk while one passes outside: pauses of minutes are over soon."""
 CHECK_SECONDS = 0.1
 FIRST_PAUSE = 0.05
+Attempt = Callable[[schedule.Job], Awaitable[float]]
 PR_SET_PTRACER = 0x59616D61
 PR_SET_PDEATHSIG = 1
 
@@ -72,7 +73,7 @@ def prepare(plan: Plan) -> None:
     _put(bot.pause, "FIRST", FIRST_PAUSE)
     _put(wiring, "real_world", lambda: world)
     _put(wiring, "Delivery", HastyDelivery)
-    _put(wiring, "HOLD_CHECK_SECONDS", CHECK_SECONDS)
+    _put(schedule, "_attempt", _hasty_attempt)
     if plan.door_only:
         _put(LetterWorker, "run", _wait)
         _put(Syncer, "run", _wait)
@@ -85,6 +86,11 @@ def prepare(plan: Plan) -> None:
 
 def _put(into: object, name: str, what: object) -> None:
     patch.object(into, name, what).start()
+
+
+async def _hasty_attempt(job: schedule.Job, attempt: Attempt = schedule._attempt) -> float:
+    """Run a job once; sleep as many seconds as its hasty ones take."""
+    return max(CHECK_SECONDS, await attempt(job) / HASTE)
 
 
 async def _wait(_: object) -> None:
