@@ -21,7 +21,9 @@ def deliver(asked: argparse.Namespace) -> int:
     if sys.stdin is None:
         raise Refusal("Standard input is closed: it holds no letter.")
     settings = read_settings(find_config(asked.config))
-    logs.set_up(settings.log)
+    # A mail server may show what it reads here to the sender, so nothing is said while all is well.
+    quiet = "error" if settings.log.level == "error" else "warning"
+    logs.set_up(settings.log.model_copy(update={"level": quiet}))
     os.umask(0o077)
     return asyncio.run(_deliver(settings, asked.recipient, asked.sender))
 

@@ -149,8 +149,6 @@ async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> De
     house = handover.house_of(settings)
     desk = Desk(settings, real_world(), house, units, sole_use, keyring, workshop, tracker)
     await note_homes(units, desk.world, outside.homes(settings))
-    # Before the first answer is begun, whose preview says when the queue's key has expired.
-    await KeyWatch(units, desk.world, house, keyring, workshop).look()
     return desk
 
 

@@ -2,45 +2,21 @@
 """The LMTP door, spoken to by the standard library's client and by raw sockets."""
 
 import asyncio
-import contextlib
-import json
 import logging
 import smtplib
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import structlog
 
-from mail.addresses import queues_by_address
 from mail.arrival import Arrival
 from mail.limits import LETTER_BYTES
 from mail.lmtp import LmtpDoor
+from tests.mail.talking import QUEUES, Dialogue, Shelf, begin
 
 LETTER = b"From: a@user.example\r\nSubject: hi\r\n\r\n.one dot\r\n..two\r\nbare\n.\nlf\r\nlast"
-QUEUES = queues_by_address({"help-en@desk.example": "en", "Help-FR@desk.example": "fr"})
-
-
-@dataclass
-class Shelf:
-    """Keeps letters, or breaks as told."""
-
-    kept: list[Arrival] = field(default_factory=list)
-    fault: BaseException | None = None
-    fault_for: str = "help-en@desk.example"
-    began: asyncio.Event = field(default_factory=asyncio.Event)
-    may_end: asyncio.Event | None = None
-
-    async def keep(self, arrival: Arrival) -> None:
-        self.began.set()
-        if self.may_end:
-            await self.may_end.wait()
-        if self.fault and arrival.recipient == self.fault_for:
-            raise self.fault
-        self.kept.append(arrival)
 
 
 @pytest.fixture
@@ -70,31 +46,6 @@ def said() -> Iterator[list[structlog.typing.EventDict]]:
         yield lines
 
 
-class Dialogue:
-    """A raw LMTP client."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def hear(self) -> str:
-        line = b""
-        while line[3:4] in (b"", b"-"):
-            line = await asyncio.wait_for(self.reader.readline(), 20)
-            if not line:
-                raise EOFError
-        return line.decode().strip()
-
-    async def say(self, *lines: str) -> list[str]:
-        for line in lines:
-            self.writer.write(line.encode("utf-8", "surrogateescape") + b"\r\n")
-        return [await self.hear() for _ in lines]
-
-    async def send(self, data: bytes, answers: int = 1) -> list[str]:
-        self.writer.write(data)
-        return [await self.hear() for _ in range(answers)]
-
-
 @pytest.fixture
 async def dialogue(tcp: LmtpDoor) -> AsyncIterator[Dialogue]:
     spoken = Dialogue(*await asyncio.open_connection("127.0.0.1", tcp.port))
@@ -106,12 +57,6 @@ async def dialogue(tcp: LmtpDoor) -> AsyncIterator[Dialogue]:
 
 def client(door: LmtpDoor, tmp_path: Path) -> smtplib.LMTP:
     return smtplib.LMTP("127.0.0.1", door.port) if door.port else smtplib.LMTP(str(tmp_path / "lmtp"))
-
-
-async def begin(dialogue: Dialogue, *recipients: str, sender: str = "a@user.example") -> None:
-    lines = [f"MAIL FROM:<{sender}>", *(f"RCPT TO:<{one}>" for one in recipients), "DATA"]
-    codes = [answer[:3] for answer in await dialogue.say(*lines)]
-    assert codes == ["250", *["250" for _ in recipients], "354"]
 
 
 async def test_a_letter_arrives_byte_for_byte(door: LmtpDoor, shelf: Shelf, tmp_path: Path) -> None:
@@ -395,65 +340,3 @@ async def test_an_empty_letter_is_refused_for_each_recipient(
     answers = await dialogue.send(sent, answers=2)
     assert [answer[:9] for answer in answers] == ["554 5.6.0", "554 5.6.0"]
     assert shelf.kept == []
-
-
-async def test_beyond_the_most_connections_others_are_told_to_come_later(
-    shelf: Shelf, said: list[structlog.typing.EventDict]
-) -> None:
-    door = LmtpDoor(QUEUES, shelf.keep, most_connections=2)
-    await door.start()
-    inside = [Dialogue(*await asyncio.open_connection("127.0.0.1", door.port)) for _ in range(2)]
-    assert {(await one.hear())[:3] for one in inside} == {"220"}
-    for _ in range(3):
-        turned_away = Dialogue(*await asyncio.open_connection("127.0.0.1", door.port))
-        assert await turned_away.hear() == "421 4.3.2 Too many connections; try again later"
-        assert await turned_away.reader.read() == b""
-        turned_away.writer.close()
-    assert [line["event"] for line in said] == ["lmtp.full"]
-    assert (await inside[0].say("QUIT"))[0].startswith("221 ")
-    assert await inside[0].reader.read() == b""
-    let_in = Dialogue(*await asyncio.open_connection("127.0.0.1", door.port))
-    assert (await let_in.hear()).startswith("220 ")
-    for one in (*inside, let_in):
-        one.writer.close()
-    await door.stop()
-
-
-CROWDED = """
-import asyncio, errno, json, os, resource, socket, structlog
-from mail.lmtp import LmtpDoor
-
-async def keep(arrival): print(json.dumps({"kept": len(arrival.raw)}), flush=True)
-
-async def main():
-    structlog.configure(processors=[structlog.processors.JSONRenderer()])
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-    door = LmtpDoor(lambda _: "en", keep, most_connections=1000)
-    await door.start()
-    print(json.dumps({"port": door.port}), flush=True)
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-async def test_a_door_without_files_left_pauses_says_it_once_and_goes_on() -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", CROWDED, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    port = json.loads(await process.stdout.readline())["port"]
-    with contextlib.ExitStack() as crowd:
-        for _ in range(100):
-            crowd.enter_context(socket.create_connection(("127.0.0.1", port)))
-        warned = json.loads(await process.stdout.readline())
-        assert warned == {"event": "lmtp.nobody_let_in", "trouble": "EMFILE"}
-    dialogue = Dialogue(*await asyncio.open_connection("127.0.0.1", port))
-    await dialogue.hear()
-    await dialogue.say("LHLO x")
-    await begin(dialogue, "help-en@desk.example")
-    assert (await dialogue.send(b"x\r\n.\r\n"))[0].startswith("250 ")
-    assert json.loads(await process.stdout.readline()) == {"kept": 3}
-    dialogue.writer.close()
-    process.kill()
-    await process.wait()
