@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from nio import AsyncClient, ForwardedRoomKeyEvent, RoomKeyEvent, SyncResponse, ToDeviceEvent
 
-from bot.errors import TryLater
+from bot.errors import KeyStoreTrouble, TryLater
 from bot.heard import Membership, Withheld, is_event
 
 log = structlog.get_logger()
@@ -90,6 +90,8 @@ def _take_keys(client: AsyncClient, messages: list[Json]) -> Brought:
         try:
             event = ToDeviceEvent.parse_event(message)
             opened = client.olm.handle_to_device_event(event) if event else None
+        except KeyStoreTrouble:
+            raise
         except Exception as error:  # noqa: BLE001  (one odd message must not stop the others)
             log.warning("to-device-unreadable", error=type(error).__name__)
             continue

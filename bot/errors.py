@@ -9,6 +9,7 @@ MatrixError
     ForeignIdentity         the account's identity was made by somebody else
     ApprovalNeeded          the homeserver wants a person to approve a change
     TryLater                this request may work later
+        KeyStoreTrouble     ... when the disk takes the bot's keys
     Rejected                this request will not work
 """
 
@@ -47,6 +48,10 @@ class TryLater(MatrixError):
     def __init__(self, sentence: str, after: float | None = None) -> None:
         super().__init__(sentence)
         self.after = after
+
+
+class KeyStoreTrouble(TryLater):
+    """The disk did not take what had to be kept of the bot's keys."""
 
 
 class Rejected(MatrixError):

@@ -16,6 +16,7 @@ from nio.crypto.attachments import encrypt_attachment
 from bot import contents
 from bot.contents import MARKER, StoredFile
 from bot.errors import Rejected, TryLater
+from bot.keystore import as_on_disk
 from bot.keyupkeep import claim_keys, send_to_devices, withhold_key
 from bot.opening import Clear, open_event
 from bot.trust import Trust
@@ -61,8 +62,9 @@ class Sender:
             if look_first and (found := await self.find_by_marker(room_id, txn_id)):
                 return found
             room = await self._encrypted_room(room_id)
-            await self._prepare(room)
-            cipher_kind, cipher = self._client.encrypt(room_id, kind, marked)
+            with as_on_disk(self._client):
+                await self._prepare(room)
+                cipher_kind, cipher = self._client.encrypt(room_id, kind, marked)
             return await self._put(room_id, cipher_kind, cipher, txn_id)
 
     async def react(self, room_id: str, event_id: str, key: str, txn_id: str) -> str:

@@ -15,7 +15,16 @@ import structlog
 from nio import AsyncClient, AsyncClientConfig
 
 from bot import secretfile
-from bot.errors import HomeserverUnreachable, LoginRefused, Rejected, SessionGone, StoreInUse, TryLater
+from bot.errors import (
+    HomeserverUnreachable,
+    KeyStoreTrouble,
+    LoginRefused,
+    Rejected,
+    SessionGone,
+    StoreInUse,
+    TryLater,
+)
+from bot.keystore import Store
 from bot.wire import Client, Json, path, request
 
 log = structlog.get_logger()
@@ -195,6 +204,7 @@ def _client(account: Account, device_id: str, pickle_key: str) -> Client:
         max_timeouts=0,
         request_timeout=60,
         pickle_key=pickle_key,
+        store=Store,
     )
     store = str(account.folder / STORE)
     homeserver = account.homeserver.rstrip("/")
@@ -204,6 +214,8 @@ def _client(account: Account, device_id: str, pickle_key: str) -> Client:
 def _load_keys(client: AsyncClient, login: Login) -> None:
     try:
         client.restore_login(login.user_id, login.device_id, login.access_token)
+    except KeyStoreTrouble:
+        raise
     except Exception as error:  # whatever the store's libraries raise
         raise LoginRefused(
             "The key store does not open: pickle.key is not the one it was sealed with, or the store is "

@@ -14,6 +14,7 @@ from nio import AsyncClient
 from bot import absorbing, keyupkeep
 from bot.errors import MatrixError, Rejected, TryLater
 from bot.heard import Batch, Heard, Membership, Undecryptable, is_event, is_heeded, moment, read_event
+from bot.keystore import as_on_disk
 from bot.opening import Clear, Closed, open_event
 from bot.paging import Found, Memory, Pager
 from bot.pause import Pause
@@ -85,6 +86,10 @@ class Syncer:
 
     async def step(self) -> None:
         """One sync with all its consequences; raises TryLater or SessionGone."""
+        with as_on_disk(self._client):
+            await self._step()
+
+    async def _step(self) -> None:
         try:
             sync = await self._fetch()
         except Rejected as error:
@@ -229,7 +234,7 @@ class Syncer:
         await keyupkeep.upload_keys(self._client)
         if keyupkeep.lacks_fallback_key(sync):
             await _tolerant(keyupkeep.upload_fallback_key(self._client))
-        await _tolerant(self._trust.refresh())
+        await _tolerant(self._insist(self._trust.refresh))
         await _tolerant(keyupkeep.send_waiting(self._client))
 
     async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:

@@ -2,7 +2,8 @@
 """Which devices get room keys: those signed by the identity their owner had when we first saw it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +12,7 @@ from nio import AsyncClient, KeysQueryResponse
 from nio.crypto import OlmDevice
 
 from bot.errors import TryLater
+from bot.keystore import as_on_disk
 from bot.signing import is_signed, only_key
 from bot.wire import Json, path, request
 
@@ -97,13 +99,17 @@ class Trust:
             wanted = sorted(set(self._client.users_for_key_query if users is None else users))
             if not wanted:
                 return ()
-            shown = await self._look_up(wanted)
-            judged = tuple(self._judge(user, shown) for user in wanted)
-            await self._pin(judged)
-            for judgement in judged:
-                self._mark(judgement)
-            await self._tell(judged)
-            return judged
+            with self._asking(wanted):
+                return await self._refresh(wanted)
+
+    async def _refresh(self, wanted: list[str]) -> tuple[Judgement, ...]:
+        shown = await self._look_up(wanted)
+        judged = tuple(self._judge(user, shown) for user in wanted)
+        await self._pin(judged)
+        for judgement in judged:
+            self._mark(judgement)
+        await self._tell(judged)
+        return judged
 
     async def accept(self, user_id: str, master_key: str) -> Judgement:
         """Pin this identity in place of the one before, if it is still the one that the user shows.
@@ -111,14 +117,18 @@ class Trust:
         For a person who has checked that the change is real: they checked this key and no later one.
         """
         async with self._lock:
-            shown = await self._look_up([user_id])
-            if only_key(shown.get("master_keys", {}).get(user_id)) == master_key:
-                await self._keep((Pin(user_id, master_key),))
-                self._pins[user_id] = master_key
-            judgement = self._judge(user_id, shown)
-            self._mark(judgement)
-            await self._tell((judgement,))
-            return judgement
+            with self._asking([user_id]):
+                return await self._accept(user_id, master_key)
+
+    async def _accept(self, user_id: str, master_key: str) -> Judgement:
+        shown = await self._look_up([user_id])
+        if only_key(shown.get("master_keys", {}).get(user_id)) == master_key:
+            await self._keep((Pin(user_id, master_key),))
+            self._pins[user_id] = master_key
+        judgement = self._judge(user_id, shown)
+        self._mark(judgement)
+        await self._tell((judgement,))
+        return judgement
 
     async def forget(self, user_id: str) -> None:
         """Take the identity that the user shows next for a first sight; members of our rooms show it now."""
@@ -127,6 +137,17 @@ class Trust:
             self._seen.pop(user_id, None)
         if any(user_id in room.users for room in self._client.rooms.values()):
             await self.refresh([user_id])
+
+    @contextlib.contextmanager
+    def _asking(self, users: list[str]) -> Iterator[None]:
+        """Ask again for users whose keys were shown, but of whom not everything could be kept."""
+        try:
+            with as_on_disk(self._client):
+                yield
+        except BaseException:
+            # nio takes them for done as soon as it is given the answer.
+            self._client.olm.users_for_key_query.update(users)
+            raise
 
     async def _look_up(self, users: list[str]) -> Json:
         body: Json = {"device_keys": {user: [] for user in users}}
@@ -218,7 +239,6 @@ class Trust:
     async def _tell(self, judged: tuple[Judgement, ...]) -> None:
         for judgement in judged:
             before = self._seen.get(judgement.user_id)
-            self._seen[judgement.user_id] = judgement
             known = before is not None and (before.standing, before.master_key) == (
                 judgement.standing,
                 judgement.master_key,
@@ -226,3 +246,4 @@ class Trust:
             if judgement.standing is Standing.CHANGED and not known:
                 log.warning("identity-changed")
                 await self._report(judgement)
+            self._seen[judgement.user_id] = judgement

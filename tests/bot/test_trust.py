@@ -8,7 +8,8 @@ import pytest
 from bot import contents
 from bot.crosssigning import SEEDS
 from bot.rendering import plain
-from bot.trust import Policy, Standing
+from bot.trust import Judgement, Policy, Standing
+from storage.unit import StorageTrouble
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Memory, reset_identity, running
 
@@ -149,3 +150,22 @@ async def test_a_forgotten_member_is_seen_for_the_first_time_again(
     await ana.see(after)
     assert ana.could_read(after)
     assert bot.pins[ana_id] != pinned
+
+
+async def test_a_changed_identity_that_could_not_be_told_is_looked_up_and_told_again(
+    bot: Bot, enter: Enter, gather: Gather
+) -> None:
+    report, troubles = bot.trust._report, [StorageTrouble("The disk is full.")]
+
+    async def fail_first(judgement: Judgement) -> None:
+        if troubles:
+            raise troubles.pop()
+        await report(judgement)
+
+    ana = await enter("ana")
+    room_id = await gather(bot, ana)
+    await say(bot, room_id, "r1")
+    await reset_identity(ana.client, ana.folder)
+    bot.trust._report = fail_first
+    await bot.syncer.step()
+    assert (troubles, [told.standing for told in bot.reports]) == ([], [Standing.CHANGED])
