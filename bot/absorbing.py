@@ -9,7 +9,7 @@ import structlog
 from nio import AsyncClient, ForwardedRoomKeyEvent, RoomKeyEvent, SyncResponse, ToDeviceEvent
 
 from bot.errors import KeyStoreTrouble, TryLater
-from bot.heard import Membership, Withheld, is_event
+from bot.heard import Membership, Tombstone, Withheld, is_event
 
 log = structlog.get_logger()
 
@@ -81,6 +81,19 @@ def invitations(sync: Json, own_id: str) -> tuple[Membership, ...]:
             if mine and isinstance(source.get("sender"), str):
                 found.append(Membership(room_id, own_id, "invite", source["sender"]))
     return tuple(found)
+
+
+def tombstones(sync: Json) -> tuple[Tombstone, ...]:
+    """Rooms that were replaced: just now or, in the first sync of a process, at any time."""
+    return tuple(
+        Tombstone(room_id)
+        for room_id, room in sync.get("rooms", {}).get("join", {}).items()
+        if any(
+            is_event(source) and source["type"] == "m.room.tombstone" and source.get("state_key") == ""
+            for section in ("state", "timeline")
+            for source in room.get(section, {}).get("events", ())
+        )
+    )
 
 
 def _take_keys(client: AsyncClient, messages: list[Json]) -> Brought:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Opens disposable rooms on the homeserver, and ends them so that nothing of them is left with us."""
 
-import json
 from collections.abc import Awaitable, Collection, Mapping
 
 import structlog
 
 from bot.errors import Rejected
+from bot.members import guests_of
 from bot.rooms import AGENT, RoomPlan, Rooms
 from bot.senders import Carrier, guarded
 from bot.sending import Sender
@@ -55,7 +55,7 @@ class DisposableRooms:
             if room is None or room.state is RoomState.OPEN:
                 return Delivered()
             wanted = room.state is RoomState.WANTED
-            guests, opener = _guests(room), room.opened_by or ""
+            guests, opener = guests_of(room), room.opened_by or ""
         if not wanted:
             return await self._abandon(parcel, room)
         plan = RoomPlan(room.ref, NAME, powers={opener: AGENT}, version=self._version)
@@ -141,8 +141,8 @@ class DisposableRooms:
 
     async def _strangers(self, unit: Unit, room: Room) -> frozenset[str]:
         """The guests who are no agents, and whom no other room awaits."""
-        awaited = {guest for other in await unit.rooms.disposable() for guest in _guests(other)}
-        return frozenset(_guests(room)) - self._agents - awaited
+        awaited = {guest for other in await unit.rooms.disposable() for guest in guests_of(other)}
+        return frozenset(guests_of(room)) - self._agents - awaited
 
     async def _row(self, parcel: Parcel) -> Room | None:
         async with self._units() as unit:
@@ -154,7 +154,3 @@ _WELCOME = (
     "and my words here are taken back. "
     "Clients and homeservers of those who were here may keep copies of what others wrote."
 )
-
-
-def _guests(room: Room) -> tuple[str, ...]:
-    return tuple(json.loads(room.invited)) if room.invited else ()

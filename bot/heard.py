@@ -88,6 +88,13 @@ class Membership:
 
 
 @dataclass(frozen=True)
+class Tombstone:
+    """A room says that another one has taken its place; it is asked which when that is acted on."""
+
+    room_id: str
+
+
+@dataclass(frozen=True)
 class Batch:
     """All that one sync brought, to be kept in one transaction with its token."""
 
@@ -96,6 +103,7 @@ class Batch:
     undecryptable: tuple[Undecryptable, ...] = ()
     memberships: tuple[Membership, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    tombstones: tuple[Tombstone, ...] = ()
     gaps: tuple[str, ...] = ()
     """Rooms in which more happened while we were away than can be paged back, or read."""
     replayed: tuple[str, ...] = ()

@@ -4,21 +4,22 @@
 import asyncio
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from bot.heard import Batch, Heard, Kind, Membership, Undecryptable
+from bot.heard import Batch, Heard, Kind, Membership, Tombstone, Undecryptable
 from bot.paging import Known, Memory
 from commands.running import is_command
 from desk.posting import Say, say_in, tell_operators
 from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
+from desk.roomnames import name_of
 from desk.world import World
 from storage.models import Event, Room
 from storage.sealed import to_json
-from storage.states import EventState
+from storage.states import EventState, RoomPurpose
 from storage.unit import Unit, Units
 
 log = structlog.get_logger()
@@ -37,6 +38,7 @@ _REPLAYED = (
     "(`event-replayed`)."
 )
 _GAP = "I was away for long and may have missed commands; please repeat what I have not answered."
+_GONE = {"leave": "removed from", "ban": "banned from"}
 _LOOKS = dict.fromkeys((0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
 """Variation selectors and skin tones: which of them comes along depends on the client and its user."""
 _BUTTONS = frozenset({CLAIM_KEY, SEND_KEY, CANCEL_KEY})
@@ -59,6 +61,16 @@ class Journalled:
     """Found without a sync token, and so long ago that whoever said it may not want it any more."""
 
 
+@dataclass(frozen=True)
+class Unsure:
+    """A room in which somebody may have come while we were away."""
+
+    room_id: str
+
+
+RoomChange = Membership | Tombstone | Unsure
+
+
 class Journal:
     """The `keep` of a Syncer."""
 
@@ -67,7 +79,7 @@ class Journal:
         self._world = world
         self._own_id = own_id
         self._told_replays = False
-        self.invitations: asyncio.Queue[Membership] = asyncio.Queue()
+        self.changes: asyncio.Queue[RoomChange] = asyncio.Queue()
 
     async def keep(self, batch: Batch) -> None:
         """Commit the batch and its token together."""
@@ -87,10 +99,41 @@ class Journal:
                     await self._add_closed(unit, closed)
             await self._tell_gaps(unit, [room for room in rooms if room.room_id in batch.gaps], batch)
             await self._tell_replays(unit, replayed)
+            await self._tell_put_out(unit, rooms, batch)
             await unit.facts.set(SYNC_TOKEN, batch.token)
+        for change in self._changes(batch, ours):
+            self.changes.put_nowait(change)
+
+    def _changes(self, batch: Batch, ours: Collection[str | None]) -> Iterator[RoomChange]:
+        """Invitations to us, strangers perhaps, rooms that were replaced, rooms of which we missed a part."""
         for change in batch.memberships:
-            if change.user_id == self._own_id and change.membership == "invite":
-                self.invitations.put_nowait(change)
+            if change.user_id == self._own_id:
+                if change.membership == "invite":
+                    yield change
+            elif change.room_id in ours and change.membership in ("invite", "join", "knock"):
+                yield change
+        yield from batch.tombstones
+        yield from (Unsure(room_id) for room_id in batch.gaps if room_id in ours)
+
+    async def _tell_put_out(self, unit: Unit, rooms: Sequence[Room], batch: Batch) -> None:
+        """Tell the operators where we were removed or banned, while they can still be told."""
+        for change in batch.memberships:
+            room = next((each for each in rooms if each.room_id == change.room_id), None)
+            gone = _GONE.get(change.membership)
+            if (
+                room is None
+                or gone is None
+                or change.user_id != self._own_id
+                or change.sender == self._own_id
+            ):
+                continue
+            log.error("put-out-of-room", room=change.room_id, how=change.membership)
+            if room.purpose is RoomPurpose.OPERATORS:
+                continue
+            words = f"I was {gone} {name_of(room)} by {change.sender}."
+            if room.purpose is RoomPurpose.QUEUE:
+                words += " Nothing can be announced there until an admin invites me again."
+            await tell_operators(unit, self._world, words)
 
     async def _matters(self, unit: Unit, heard: Heard) -> bool:
         """Talk among agents is not ours to keep: only commands, buttons, and that a file is taken back."""

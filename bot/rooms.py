@@ -36,6 +36,16 @@ class RoomPlan:
     history: Literal["joined", "invited"] = "invited"
 
 
+@dataclass(frozen=True)
+class Member:
+    """Somebody in a room; `by` is who invited them, or they themselves."""
+
+    user_id: str
+    membership: str
+    """"invite", "join" or "knock"."""
+    by: str
+
+
 class Rooms:
     """The bot's rooms on the homeserver. Methods raise TryLater, Rejected or SessionGone."""
 
@@ -61,50 +71,126 @@ class Rooms:
     async def find_room(self, ref: str) -> str | None:
         """The joined room that was created with this ref."""
         for room_id in await self.joined_rooms():
-            created = await self._state(room_id, "m.room.create")
+            created = await self.state(room_id, "m.room.create")
             if created.get(MARKER) == ref:
                 return room_id
         return None
+
+    async def profile(self) -> Json:
+        """The bot's own display name and picture."""
+        try:
+            return await request(self._client, "GET", path("profile", self.own_id))
+        except Rejected as error:
+            if error.code == "M_NOT_FOUND":
+                return {}
+            raise
+
+    async def set_profile(self, part: str, value: str) -> None:
+        """Set "displayname" or "avatar_url"."""
+        await request(self._client, "PUT", path("profile", self.own_id, part), {part: value})
+
+    async def upload_picture(self, png: bytes) -> str:
+        """Put a picture on the homeserver, in clear; return its address there."""
+        where = "/_matrix/media/v3/upload"
+        answer = await request(self._client, "POST", where, png, media_type="image/png")
+        return str(answer["content_uri"])
 
     async def joined_rooms(self) -> tuple[str, ...]:
         """Ids of all rooms the bot is in."""
         answer = await request(self._client, "GET", path("joined_rooms"))
         return tuple(answer.get("joined_rooms", ()))
 
-    async def present(self, room_id: str) -> tuple[str, ...]:
-        """User ids of those who are in the room or invited to it."""
+    async def members(self, room_id: str) -> tuple[Member, ...]:
+        """Those who are in the room, invited to it, or ask to be let in."""
         where = path("rooms", room_id, "members", query={"not_membership": "leave"})
         answer = await request(self._client, "GET", where)
-        return tuple(
-            member["state_key"]
-            for member in answer.get("chunk", ())
-            if member.get("content", {}).get("membership") in ("invite", "join")
+        found = (
+            Member(
+                str(event.get("state_key", "")),
+                str(event.get("content", {}).get("membership", "")),
+                str(event.get("sender", "")),
+            )
+            for event in answer.get("chunk", ())
         )
+        return tuple(member for member in found if member.membership in ("invite", "join", "knock"))
+
+    async def present(self, room_id: str) -> tuple[str, ...]:
+        """User ids of those who are in the room or invited to it."""
+        return tuple(
+            member.user_id
+            for member in await self.members(room_id)
+            if member.membership in ("invite", "join")
+        )
+
+    async def exists(self, user_id: str) -> bool:
+        """Whether the homeserver knows this user; one that does not tell is believed to know them."""
+        try:
+            await request(self._client, "GET", path("profile", user_id))
+        except Rejected as error:
+            return error.code != "M_NOT_FOUND"
+        return True
 
     async def join(self, room_id: str) -> None:
         """Join a room to which we are invited, or stay in it."""
         await request(self._client, "POST", path("rooms", room_id, "join"), {})
 
-    async def invite(self, room_id: str, user_id: str) -> None:
-        """Invite a user; one who is invited or there already is left as is."""
-        present = await self._state(room_id, "m.room.member", user_id)
+    async def invite(self, room_id: str, user_id: str) -> bool:
+        """Invite a user; return False for one who is invited or there already, and is left as is."""
+        present = await self.state(room_id, "m.room.member", user_id)
         if present.get("membership") in ("invite", "join"):
-            return
+            return False
         await request(self._client, "POST", path("rooms", room_id, "invite"), {"user_id": user_id})
+        return True
 
     async def kick(self, room_id: str, user_id: str) -> None:
         """Remove a user or take an invitation back; nothing happens when they are gone."""
-        present = await self._state(room_id, "m.room.member", user_id)
+        present = await self.state(room_id, "m.room.member", user_id)
         if present.get("membership") in ("invite", "join", "knock"):
             await request(self._client, "POST", path("rooms", room_id, "kick"), {"user_id": user_id})
 
     async def set_powers(self, room_id: str, powers: Mapping[str, int]) -> None:
         """Give users these power levels and keep everybody else's."""
-        levels = await self._state(room_id, "m.room.power_levels")
+        levels = await self.state(room_id, "m.room.power_levels")
         users = {**levels.get("users", {}), **powers}
         if users != levels.get("users"):
             where = path("rooms", room_id, "state", "m.room.power_levels", "")
             await request(self._client, "PUT", where, {**levels, "users": users})
+
+    async def keep_invitations(self, room_id: str, members: Collection[str]) -> bool:
+        """Let only the bot and its equals invite, and take their power from those who do not belong.
+
+        Return whether it is so now: a bot with less power would shut itself out.
+        """
+        levels = await self.state(room_id, "m.room.power_levels")
+        users = {
+            user: power
+            for user, power in levels.get("users", {}).items()
+            if user in members or user == self.own_id or int(power) >= OWNER
+        }
+        mended = {**levels, "users": users, "invite": max(OWNER, int(levels.get("invite", 0)))}
+        if mended == levels:
+            return True
+        created = await self.state(room_id, "m.room.create")
+        if await self._own_power(room_id, created, levels) < OWNER:
+            return int(levels.get("invite", 0)) >= OWNER
+        where = path("rooms", room_id, "state", "m.room.power_levels", "")
+        await request(self._client, "PUT", where, mended)
+        return True
+
+    async def replacement(self, room_id: str) -> str | None:
+        """The room that has taken this one's place, as its tombstone says."""
+        named = (await self.state(room_id, "m.room.tombstone")).get("replacement_room")
+        return named if isinstance(named, str) and named else None
+
+    async def predecessor(self, room_id: str) -> str | None:
+        """The room whose place this one has taken, as it says itself."""
+        before = (await self.state(room_id, "m.room.create")).get("predecessor")
+        named = before.get("room_id") if isinstance(before, dict) else None
+        return named if isinstance(named, str) else None
+
+    async def put_state(self, room_id: str, kind: str, content: Json) -> None:
+        """Set a state event, such as the room's name."""
+        await request(self._client, "PUT", path("rooms", room_id, "state", kind, ""), content)
 
     async def accept_invite(self, room_id: str, sender: str, allowed: Collection[str]) -> bool:
         """Join when one of `allowed` asks, decline otherwise; return whether we joined."""
@@ -127,9 +213,9 @@ class Rooms:
         """What keeps the bot from its work in this room, in sentences; empty when all is well."""
         if room_id not in await self.joined_rooms():
             return ("The bot is not in the room: invite it.",)
-        encryption = await self._state(room_id, "m.room.encryption")
-        joining = await self._state(room_id, "m.room.join_rules")
-        history = await self._state(room_id, "m.room.history_visibility")
+        encryption = await self.state(room_id, "m.room.encryption")
+        joining = await self.state(room_id, "m.room.join_rules")
+        history = await self.state(room_id, "m.room.history_visibility")
         missing = [
             ("The room is not encrypted.", encryption.get("algorithm") == ALGORITHM),
             ("Anybody may join: set it to invited people only.", joining.get("join_rule") == "invite"),
@@ -142,8 +228,8 @@ class Rooms:
         return tuple(sentence for sentence, is_well in missing if not is_well)
 
     async def _missing_powers(self, room_id: str) -> list[tuple[str, bool]]:
-        created = await self._state(room_id, "m.room.create")
-        levels = await self._state(room_id, "m.room.power_levels")
+        created = await self.state(room_id, "m.room.create")
+        levels = await self.state(room_id, "m.room.power_levels")
         mine = await self._own_power(room_id, created, levels)
         default = levels.get("state_default", AGENT)
         wanted = {
@@ -168,7 +254,7 @@ class Rooms:
                 return float("inf")
         return int(levels.get("users", {}).get(self._client.user_id, levels.get("users_default", 0)))
 
-    async def _state(self, room_id: str, kind: str, key: str = "") -> Json:
+    async def state(self, room_id: str, kind: str, key: str = "") -> Json:
         """The content of a state event, empty when there is none."""
         try:
             return await request(self._client, "GET", path("rooms", room_id, "state", kind, key))
@@ -203,7 +289,7 @@ def _creation(plan: RoomPlan, own_id: str) -> Json:
             "users_default": 0,
             "events_default": 0,
             "state_default": OWNER,
-            "invite": AGENT,
+            "invite": OWNER,
             "kick": AGENT,
             "ban": AGENT,
             "redact": AGENT,

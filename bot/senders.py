@@ -16,7 +16,7 @@ from desk.receipts import reaction_of
 from desk.verdicts import ENCRYPTION_WORDS
 from desk.world import World
 from storage.models import Outbox, Ticket
-from storage.states import OutboxState, ReplyState
+from storage.states import OutboxState, ReplyState, RoomState
 from storage.unit import Unit, Units
 
 FORGOTTEN_AFTER = dt.timedelta(hours=12)
@@ -133,6 +133,8 @@ class RoomSenders:
                 thread = await _thread_of(unit, parcel)
         if room is None or room.room_id is None:
             raise TryLater("The room has not been made yet.", 1.0)
+        if room.state is RoomState.REPLACED:
+            raise TryLater("The room was replaced, and the bot is not in the new one yet.", 5.0)
         return Place(room.room_id, thread)
 
     async def _announcement(self, parcel: Parcel) -> rendering.Said:

@@ -2,6 +2,7 @@
 """Send events into encrypted rooms: always encrypted, to trusted devices only, once per transaction id."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 from nio import (
@@ -33,12 +34,18 @@ NOT_YET = "The room is new to the bot; it waits for the next sync."
 TOO_LONG = "The message is too long for one event."
 
 
+Readers = Callable[[str], Awaitable[frozenset[str]]]
+"""Who may read what is said in a room, by its id."""
+
+
 class Sender:
     """Everything the bot says goes through here; one event at a time in each room, in order."""
 
-    def __init__(self, client: AsyncClient, trust: Trust) -> None:
+    def __init__(self, client: AsyncClient, trust: Trust, readers: Readers) -> None:
+        """No member of a room gets its key whom `readers` does not name."""
         self._client = client
         self._trust = trust
+        self._readers = readers
         self._turns: dict[str, asyncio.Lock] = {}
 
     async def send_event(
@@ -140,14 +147,23 @@ class Sender:
             await self._learn_members(room)
         if self._client.should_query_keys:
             await self._trust.refresh()
+        readers = await self._readers(room.room_id)
+        self._forget_key_of_others(room.room_id, readers)
         if not self._client.olm.should_share_group_session(room.room_id):
             return
+        users = sorted(readers.intersection(room.users))
         try:
-            await self._share(room)
+            await self._share(room, users)
         except OlmUnverifiedDeviceError:
             # A device that nio learnt of without us: judge its owner, then once more.
-            await self._trust.refresh(room.users)
-            await self._share(room)
+            await self._trust.refresh(users)
+            await self._share(room, users)
+
+    def _forget_key_of_others(self, room_id: str, readers: frozenset[str]) -> None:
+        """Use a key no longer that somebody has who may not read any more."""
+        session = self._client.olm.outbound_group_sessions.get(room_id)
+        if session is not None and any(user not in readers for user, _ in session.users_shared_with):
+            del self._client.olm.outbound_group_sessions[room_id]
 
     async def _learn_members(self, room: MatrixRoom) -> None:
         """Take in who is in the room, and who is invited: they are to read what is said from now on."""
@@ -165,15 +181,13 @@ class Sender:
         answer = JoinedMembersResponse.from_dict({"joined": joined}, room.room_id)
         await self._client.receive_response(answer)
 
-    async def _share(self, room: MatrixRoom) -> None:
+    async def _share(self, room: MatrixRoom, users: list[str]) -> None:
         """Send the room's key, batch by batch; it counts as shared only when every batch was taken.
 
         nio's own way marks it as shared also when requests failed, and then the room reads nothing.
         """
-        missing = self._client.get_missing_sessions(room.room_id)
-        await claim_keys(self._client, self._entrusted(missing))
         olm = self._client.olm
-        users = list(room.users)
+        await claim_keys(self._client, self._entrusted(olm.get_missing_sessions(users)))
         for receivers, messages in olm.share_group_session_parallel(room.room_id, users):
             await send_to_devices(self._client, "m.room.encrypted", messages)
             await self._client.receive_response(ShareGroupSessionResponse(room.room_id, receivers))

@@ -155,6 +155,7 @@ class Syncer:
                 *(change for room_id, source in events if (change := _membership(room_id, source))),
             ),
             withheld=brought.withheld,
+            tombstones=absorbing.tombstones(sync),
             gaps=tuple(dict.fromkeys(gaps)),
             replayed=replayed,
             recovered=recovered,

@@ -68,16 +68,23 @@ def path(*parts: str, query: Mapping[str, str] | None = None, version: str = "v3
 
 
 async def exchange(
-    client: AsyncClient, method: str, where: str, body: Json | bytes | None = None, *, patience: float = 60.0
+    client: AsyncClient,
+    method: str,
+    where: str,
+    body: Json | bytes | None = None,
+    *,
+    patience: float = 60.0,
+    media_type: str = "application/octet-stream",
 ) -> Answer:
     """Make one request and return any answer; TryLater when none came within `patience` seconds.
 
-    Where the homeserver asks for a new login, it gets one, and the request is made again.
+    `media_type` is what bytes are. Where the homeserver asks for a new login, it gets one, and the request
+    is made again.
     """
     token = client.access_token
-    answer = await _attempt(client, method, where, body, patience)
+    answer = await _attempt(client, method, where, body, patience, media_type)
     if await _renewed(client, token, answer):
-        answer = await _attempt(client, method, where, body, patience)
+        answer = await _attempt(client, method, where, body, patience, media_type)
     return answer
 
 
@@ -89,10 +96,10 @@ async def _renewed(client: AsyncClient, token: str, answer: Answer) -> bool:
 
 
 async def _attempt(
-    client: AsyncClient, method: str, where: str, body: Json | bytes | None, patience: float
+    client: AsyncClient, method: str, where: str, body: Json | bytes | None, patience: float, media_type: str
 ) -> Answer:
     raw = isinstance(body, bytes)
-    headers = {"Content-Type": "application/octet-stream" if raw else "application/json"}
+    headers = {"Content-Type": media_type if raw else "application/json"}
     if client.access_token:
         headers["Authorization"] = f"Bearer {client.access_token}"
     data = body if raw or body is None else json.dumps(body)
@@ -106,13 +113,19 @@ async def _attempt(
 
 
 async def request(
-    client: AsyncClient, method: str, where: str, body: Json | bytes | None = None, *, patience: float = 60.0
+    client: AsyncClient,
+    method: str,
+    where: str,
+    body: Json | bytes | None = None,
+    *,
+    patience: float = 60.0,
+    media_type: str = "application/octet-stream",
 ) -> Json:
     """Make one request and return its JSON object.
 
     Raises SessionGone, TryLater (429, 5xx, no answer, words of a proxy) or Rejected (any other refusal).
     """
-    answer = await exchange(client, method, where, body, patience=patience)
+    answer = await exchange(client, method, where, body, patience=patience, media_type=media_type)
     raise_for(answer)
     return answer.body
 

@@ -13,17 +13,21 @@ import structlog
 
 from bot.crosssigning import ensure_signed
 from bot.disposable import DisposableRooms
+from bot.doorkeeping import Doorkeeper
 from bot.enclosures import EnclosureFetcher
-from bot.errors import MatrixError, TryLater
+from bot.errors import TryLater
 from bot.heard import Undecryptable
 from bot.homes import note_homes, settle_homes
 from bot.journal import SYNC_TOKEN, Journal
+from bot.members import Members
 from bot.pause import Pause
 from bot.pinning import Pinning, PinSenders
+from bot.profile import show_face
 from bot.rooms import Rooms
 from bot.senders import RoomSenders
 from bot.sending import Sender
 from bot.session import Session, open_session
+from bot.successors import Successors
 from bot.syncing import Since, Syncer
 from bot.trust import Policy, Trust
 from bot.worker import Worker
@@ -178,6 +182,8 @@ class Matrix:
     """The parts that speak Matrix."""
 
     rooms: Rooms
+    members: Members
+    doorkeeper: Doorkeeper
     syncer: Syncer
     journal: Journal
     worker: Worker
@@ -191,7 +197,8 @@ async def _open_matrix(desk: Desk, session: Session) -> Matrix:
     journal = Journal(desk.units, desk.world, own_id=session.user_id)
     pause = Pause(jitter=real_jitter)
     rooms = Rooms(session.client)
-    sender = Sender(session.client, trust)
+    members = Members(desk.units, desk.world, desk.house, rooms)
+    sender = Sender(session.client, trust, members.readers)
     syncer = Syncer(session.client, trust, journal.keep, since=await _since(desk, journal), pause=pause)
     carriers = {
         **_carriers(desk, session, rooms, sender),
@@ -200,7 +207,11 @@ async def _open_matrix(desk: Desk, session: Session) -> Matrix:
     delivery = Delivery(desk.units, desk.world, carriers)
     only_verified = outside.key_policy(desk.settings) is Policy.SIGNED
     worker = Worker(desk.units, desk.world, desk.house, only_verified=only_verified)
-    return Matrix(rooms, syncer, journal, worker, delivery)
+    homes = outside.homes(desk.settings)
+    successors = Successors(desk.units, desk.world, rooms, members, homes)
+    own_pause = Pause(jitter=real_jitter)
+    doorkeeper = Doorkeeper(desk.units, desk.house, rooms, members, successors, pause=own_pause)
+    return Matrix(rooms, members, doorkeeper, syncer, journal, worker, delivery)
 
 
 async def _trust(desk: Desk, session: Session) -> Trust:
@@ -257,10 +268,7 @@ def _tasks(desk: Desk, matrix: Matrix, mailboxes: Mailboxes) -> tuple[Callable[[
     letters = LetterWorker(desk.units, desk.world, desk.house, _opener(desk), parallel=workers)
 
     async def settle() -> None:
-        await _settle(desk, matrix.rooms)
-
-    async def answer_invitations() -> None:
-        await _answer_invitations(desk, matrix)
+        await _settle(desk, matrix)
 
     return (
         matrix.syncer.run,
@@ -269,49 +277,33 @@ def _tasks(desk: Desk, matrix: Matrix, mailboxes: Mailboxes) -> tuple[Callable[[
         letters.run,
         *(fetcher.run for fetcher in mailboxes.fetchers),
         settle,
-        answer_invitations,
+        partial(matrix.doorkeeper.run, matrix.journal),
         partial(watch, desk.sole_use),
         partial(learn_server, desk.units, outside.submission_settings(desk.settings)),
     )
 
 
-async def _settle(desk: Desk, rooms: Rooms) -> None:
-    """Make the lasting rooms, however long the homeserver takes to be well."""
+async def _settle(desk: Desk, matrix: Matrix) -> None:
+    """Make the lasting rooms and remove strangers, however long the homeserver takes to be well."""
     pause = Pause(jitter=real_jitter)
-    matrix = desk.settings.matrix
+    wanted = desk.settings.matrix
     while True:
         try:
+            await matrix.members.tidy_all()
+            await show_face(matrix.rooms, desk.units)
             await settle_homes(
                 desk.units,
-                rooms,
+                desk.world,
+                matrix.rooms,
                 outside.homes(desk.settings),
-                version=matrix.room_version,
-                federate=matrix.federate,
+                version=wanted.room_version,
+                federate=wanted.federate,
             )
         except TryLater as trouble:
             log.warning("homes.later", reason=str(trouble))
             await pause.wait(trouble.after)
         else:
             return
-
-
-async def _answer_invitations(desk: Desk, matrix: Matrix) -> None:
-    """Follow invitations of admins into rooms that the config names; decline all others."""
-    named = {home.room_id for home in outside.homes(desk.settings)}
-    pause = Pause(jitter=real_jitter)
-    while True:
-        invitation = await matrix.journal.invitations.get()
-        allowed = desk.house.admins if invitation.room_id in named else frozenset[str]()
-        try:
-            await matrix.rooms.accept_invite(invitation.room_id, invitation.sender, allowed)
-        except TryLater as trouble:
-            log.warning("invitation.later", reason=str(trouble))
-            matrix.journal.invitations.put_nowait(invitation)
-            await pause.wait(trouble.after)
-        except MatrixError as trouble:
-            log.warning("invitation.unanswered", reason=str(trouble))
-        else:
-            pause.succeeded()
 
 
 @contextlib.asynccontextmanager

@@ -94,6 +94,11 @@ class OutboxRows:
         query = select(Outbox).where(Outbox.state.in_(states)).order_by(Outbox.id)
         return (await self._session.execute(query)).scalars().all()
 
+    async def waiting_for(self, room: int) -> Sequence[Outbox]:
+        """Return the rows that wait to be said in a room, oldest first."""
+        query = select(Outbox).where(Outbox.room == room, Outbox.state == OutboxState.PENDING)
+        return (await self._session.execute(query.order_by(Outbox.id))).scalars().all()
+
     async def sent_to(self, room: int) -> Sequence[str]:
         """Return the ids of all events that were sent to a room."""
         query = select(Outbox.event_id).where(

@@ -63,6 +63,11 @@ class Rooms:
         """Return the rooms that exist on the homeserver."""
         return (await self._session.scalars(select(Room).where(Room.state == RoomState.OPEN))).all()
 
+    async def lasting(self) -> Sequence[Room]:
+        """Return the rooms of the queues and of the operators."""
+        query = select(Room).where(Room.purpose.in_([RoomPurpose.QUEUE, RoomPurpose.OPERATORS]))
+        return (await self._session.scalars(query)).all()
+
     async def disposable(self) -> Sequence[Room]:
         """Return the disposable rooms that have not been closed yet."""
         query = select(Room).where(

@@ -99,6 +99,8 @@ class RoomState(StrEnum):
 
     WANTED = "wanted"
     OPEN = "open"
+    REPLACED = "replaced"
+    """Another room has taken its place, and the bot cannot go there yet: what is to be said waits."""
     CLOSING = "closing"
     CLOSED = "closed"
 

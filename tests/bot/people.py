@@ -108,6 +108,8 @@ class Memory:
     journal: Journal = field(default_factory=Journal)
     pins: dict[str, str] = field(default_factory=dict)
     policy: Policy = Policy.SIGNED
+    strangers: set[str] = field(default_factory=set)
+    """Members who may read nothing."""
 
 
 @contextlib.asynccontextmanager
@@ -119,6 +121,9 @@ async def running(memory: Memory) -> AsyncIterator[Bot]:
 
     async def keep_pins(fresh: tuple[Pin, ...]) -> None:
         memory.pins.update({pin.user_id: pin.master_key for pin in fresh})
+
+    async def readers(room_id: str) -> frozenset[str]:
+        return frozenset(session.client.rooms[room_id].users) - memory.strangers
 
     async def report(judgement: Judgement) -> None:
         reports.append(judgement)
@@ -141,7 +146,7 @@ async def running(memory: Memory) -> AsyncIterator[Bot]:
             pause=pause,
             long_poll=0.5,
         )
-        sender = Sender(session.client, trust)
+        sender = Sender(session.client, trust, readers)
         rooms = Rooms(session.client)
         yield Bot(session, trust, sender, rooms, syncer, journal, identity, memory.pins, reports, slept)
     finally:
