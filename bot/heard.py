@@ -61,6 +61,8 @@ class Undecryptable:
     session_id: str
     sent_at: dt.datetime
     key_missing: bool = True
+    place: str = ""
+    """Where its words claim to stand, which only its key can prove."""
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,8 @@ class Journal:
 
     async def _add_closed(self, unit: Unit, closed: Undecryptable) -> None:
         row = self._row(closed, EventState.UNDECRYPTABLE)
-        await unit.journal.add(row, closed.session_id, sender=closed.sender)
+        content = json.dumps([closed.session_id, closed.place])
+        await unit.journal.add(row, content, sender=closed.sender)
         unit.ring("unreadable")
 
     def _row(self, of: Heard | Undecryptable, state: EventState) -> Event:
@@ -207,6 +208,15 @@ def read(content: str) -> Journalled:
     """Return what `Journal` has written."""
     fields: dict[str, Any] = json.loads(content)
     return Journalled(**{**fields, "kind": Kind(fields["kind"]), "pills": tuple(fields["pills"])})
+
+
+def waits_for(content: str) -> tuple[str, str]:
+    """Return session and place of an event that could not be read, as `Journal` has written them."""
+    try:
+        session_id, place = json.loads(content)
+    except ValueError:  # written before places were known
+        return content, ""
+    return session_id, place
 
 
 def _bare(key: str) -> str:

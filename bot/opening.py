@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 from nio import AsyncClient, Event, MegolmEvent
+from vodozemac import MegolmMessage
 
 from bot.heard import is_event
 
@@ -31,6 +32,8 @@ class Closed:
 
     session_id: str
     key_missing: bool
+    place: str = ""
+    """Where its words claim to stand, if its key may still come."""
     replayed: bool = False
     """The words of another event that was opened before."""
 
@@ -61,7 +64,8 @@ def _decrypt(client: AsyncClient, event: MegolmEvent) -> Clear | Closed:
     session = client.olm.inbound_group_store.get(event.room_id, event.sender_key, event.session_id)
     if session is None:
         client.olm.check_if_wedged(event)
-        return Closed(event.session_id, key_missing=True)
+        index = MegolmMessage.from_base64(event.ciphertext).message_index()
+        return Closed(event.session_id, key_missing=True, place=_place(event, index))
     _, index = session.decrypt(event.ciphertext)
     # nio remembers what it has opened until the process ends.
     if not client.olm.message_index_ok(index, event):
@@ -70,5 +74,8 @@ def _decrypt(client: AsyncClient, event: MegolmEvent) -> Clear | Closed:
     if not is_event(found.source):
         return Closed(event.session_id, key_missing=False)
     verified = bool(getattr(found, "verified", False))
-    place = f"{event.room_id} {event.sender_key} {event.session_id} {index}"
-    return Clear(found.source, decrypted=True, verified=verified, place=place)
+    return Clear(found.source, decrypted=True, verified=verified, place=_place(event, index))
+
+
+def _place(event: MegolmEvent, index: int) -> str:
+    return f"{event.room_id} {event.sender_key} {event.session_id} {index}"

@@ -263,7 +263,13 @@ async def _tolerant(step: Awaitable[object]) -> None:
 
 def _undecryptable(room_id: str, source: Json, found: Closed) -> Undecryptable:
     return Undecryptable(
-        source["event_id"], room_id, source["sender"], found.session_id, moment(source), found.key_missing
+        source["event_id"],
+        room_id,
+        source["sender"],
+        found.session_id,
+        moment(source),
+        found.key_missing,
+        found.place,
     )
 
 

@@ -9,7 +9,7 @@ import structlog
 
 import commands
 from bot.heard import Kind
-from bot.journal import Journalled, read
+from bot.journal import Journalled, read, waits_for
 from commands.context import Context, Reply
 from desk import attaching, threads
 from desk.house import House
@@ -209,6 +209,8 @@ class Worker:
                 if room is not None and event.sender in self._house.agents:
                     say = Say(_HINT, reply_to=event.event_id, mentions=(event.sender,))
                     await say_in(unit, self._world, room, say)
+                # It is asked for again, so these words must not count once their key is here.
+                await unit.journal.take_place(event, waits_for(event.content or "")[1])
                 event.finish(EventState.HINTED)
         return min((pause for pause in pauses if pause > dt.timedelta()), default=None)
 

@@ -18,7 +18,7 @@ from bot.enclosures import EnclosureFetcher
 from bot.errors import TryLater
 from bot.heard import Undecryptable
 from bot.homes import note_homes, settle_homes
-from bot.journal import SYNC_TOKEN, Journal
+from bot.journal import SYNC_TOKEN, Journal, waits_for
 from bot.members import Members
 from bot.pause import Pause
 from bot.pinning import Pinning, PinSenders
@@ -226,7 +226,13 @@ async def _since(desk: Desk, journal: Journal) -> Since:
         token = await unit.facts.get(SYNC_TOKEN)
         closed = await unit.journal.undecryptable()
         waiting = tuple(
-            Undecryptable(each.event_id, each.room_id, each.sender or "", each.content or "", each.heard_at)
+            Undecryptable(
+                each.event_id,
+                each.room_id,
+                each.sender or "",
+                waits_for(each.content or "")[0],
+                each.heard_at,
+            )
             for each in closed
         )
     return Since(journal.memory(), token, waiting)

@@ -56,6 +56,11 @@ class Journal:
             known.finish(EventState.DONE)
         return True
 
+    async def take_place(self, event: Event, place: str) -> None:
+        """Let nothing else count that stands at this place, unless something does already."""
+        if place and not await self.is_replay(event.event_id, place):
+            event.place_tag = self._tag(place)
+
     def _tag(self, place: str) -> str | None:
         return self._vault.tag("place", place) if place else None
 

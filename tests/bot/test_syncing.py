@@ -233,6 +233,7 @@ async def test_an_event_whose_key_comes_late_is_heard_then(bot: Bot, enter: Ente
     await hear(bot, "!late")
     heard = bot.journal.heard[said]
     assert (heard.late, heard.decrypted, heard.verified) == (True, True, True)
+    assert heard.place == found.place != ""
 
 
 @pytest.mark.parametrize("dies_with_the_key", [False, True])

@@ -271,17 +271,22 @@ async def test_the_same_event_heard_again_is_no_replay(desk: Desk) -> None:
     assert len(await said(desk)) == 1
 
 
-async def test_what_was_asked_for_again_does_not_run_under_another_id_either(desk: Desk) -> None:
+@pytest.mark.parametrize("key_came", [True, False])
+async def test_what_was_asked_for_again_does_not_run_under_another_id_either(
+    desk: Desk, *, key_came: bool
+) -> None:
     room_id = await room_of(desk)
     journal = Journal(desk.units, desk.world, own_id=BOT)
-    closed = Undecryptable("$said", room_id, ANA, "session", desk.clock.now)
+    place = "room key session 7"
+    closed = Undecryptable("$said", room_id, ANA, "session", desk.clock.now, place=place)
     await journal.keep(Batch("s1", undecryptable=(closed,)))
     desk.clock.pass_by(hours=1)
     worker = Worker(desk.units, desk.world, desk.house)
     await worker.hint_undecryptable()
-    await hear(desk, verified=True, place="room key session 7")
+    if key_came:
+        await hear(desk, verified=True, place=place)
     again = Heard("$again", room_id, ANA, Kind.MESSAGE, desk.clock.now, "!list all", "m.text", decrypted=True)
-    await journal.keep(Batch("s2", heard=(replace(again, place="room key session 7"),)))
+    await journal.keep(Batch("s2", heard=(replace(again, place=place),)))
     assert not await worker.step()
 
 
