@@ -78,6 +78,21 @@ async def test_a_locked_database_is_a_sentence(tmp_path: Path, monkeypatch: pyte
     await engine.dispose()
 
 
+@pytest.mark.parametrize(
+    ("pragma", "sentence"), [("max_page_count = 1", "is full"), ("query_only = 1", "mounted read-only")]
+)
+async def test_a_disk_that_takes_nothing_is_a_sentence(tmp_path: Path, pragma: str, sentence: str):
+    engine = open_engine(f"sqlite:///{tmp_path / 'helproom.db'}")
+    await migrate(engine)
+    units = Units(engine, Vault(new_master_key()))
+    async with units() as unit:
+        await unit.session.execute(text(f"PRAGMA {pragma}"))
+    with pytest.raises(StorageTrouble, match=sentence):
+        async with units() as unit:
+            await unit.facts.set("a", "b" * 1_000_000)
+    await engine.dispose()
+
+
 async def test_what_a_failed_unit_did_is_gone_and_rings_no_bell(desk: Desk):
     desk.units.bells.journal.clear()
     event = Event(event_id="$1", room_id="!en", state=EventState.NEW, heard_at=MONDAY_NOON)
