@@ -25,6 +25,17 @@ def guests_of(room: Room) -> tuple[str, ...]:
     return tuple(json.loads(room.invited)) if room.invited else ()
 
 
+def named_for(house: House, room: Room) -> frozenset[str]:
+    """The people whom the config or an agent named for a room."""
+    if room.purpose is RoomPurpose.QUEUE:
+        return house.agents
+    if room.purpose is RoomPurpose.OPERATORS:
+        return house.admins
+    if room.state is RoomState.CLOSED or room.opened_by is None:
+        return NOBODY
+    return frozenset(guests_of(room)) | (house.agents & {room.opened_by})
+
+
 class Members:
     """Compares who is in a room with whom the config, or a disposable room's row, names for it."""
 
@@ -45,21 +56,11 @@ class Members:
             room = await unit.rooms.by_room_id(room_id)
             if room is None:
                 return NOBODY
-            named = self.named_for(room) | {self._rooms.own_id}
+            named = named_for(self._house, room) | {self._rooms.own_id}
         if room.purpose is not RoomPurpose.DISPOSABLE:
             # The config does not change while the desk runs; a disposable room may be closed at any time.
             self._lasting[room_id] = named
         return named
-
-    def named_for(self, room: Room) -> frozenset[str]:
-        """The people whom the config or an agent named for a room."""
-        if room.purpose is RoomPurpose.QUEUE:
-            return self._house.agents
-        if room.purpose is RoomPurpose.OPERATORS:
-            return self._house.admins
-        if room.state is RoomState.CLOSED or room.opened_by is None:
-            return NOBODY
-        return frozenset(guests_of(room)) | (self._house.agents & {room.opened_by})
 
     async def tidy_all(self) -> None:
         """Look at all rooms; raises TryLater or SessionGone."""

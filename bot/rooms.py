@@ -3,13 +3,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Literal
 
 import structlog
 from nio import AsyncClient, RoomForgetResponse
 
 from bot.errors import Rejected
-from bot.wire import Json, path, request
+from bot.wire import Json, exchange, path, raise_for, request
 
 log = structlog.get_logger()
 
@@ -124,10 +125,12 @@ class Rooms:
 
     async def exists(self, user_id: str) -> bool:
         """Whether the homeserver knows this user; one that does not tell is believed to know them."""
+        answer = await exchange(self._client, "GET", path("profile", user_id))
         try:
-            await request(self._client, "GET", path("profile", user_id))
-        except Rejected as error:
-            return error.code != "M_NOT_FOUND"
+            raise_for(answer)
+        except Rejected:
+            # Which code goes with it differs (Synapse 1.163: M_UNKNOWN).
+            return answer.status != HTTPStatus.NOT_FOUND
         return True
 
     async def join(self, room_id: str) -> None:

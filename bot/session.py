@@ -2,11 +2,13 @@
 """The bot's one login: made once, kept for ever with its device and keys."""
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import logging
 import os
 import ssl
+from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
@@ -187,6 +189,20 @@ _NO_WAY_IN = (
     "password, or a new token after removing session.json."
 )
 _NOT_AGAIN = "The homeserver wants the bot to log in again, and refuses it: is the password still right?"
+
+
+@contextlib.asynccontextmanager
+async def only_asking(account: Account) -> AsyncIterator[AsyncClient]:
+    """A client with the kept login and no keys, for a look beside a running bot. Raises LoginRefused."""
+    login = _kept(account.folder)
+    if login is None:
+        raise LoginRefused("There is no session yet.")
+    client = AsyncClient(account.homeserver.rstrip("/"), login.user_id, ssl=account.tls)
+    client.user_id, client.access_token = login.user_id, login.access_token
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 async def _close(client: AsyncClient) -> None:

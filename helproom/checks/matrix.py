@@ -7,15 +7,12 @@ from pathlib import Path
 
 from bot.crosssigning import ensure_signed, refuse_foreign
 from bot.errors import MatrixError, StoreInUse
-from bot.homes import Home
 from bot.rooms import Rooms
-from bot.session import Credential, Session, open_session
-from helproom import databases, handover
-from helproom.checks.findings import Finding, ok, problem, warning
-from helproom.outside import bot_account, bot_credential, homes
+from bot.session import Credential, Session, only_asking, open_session
+from helproom.checks.findings import Finding, ok, problem
+from helproom.checks.rooms import check_rooms
+from helproom.outside import bot_account, bot_credential
 from helproom.settings import Settings
-from storage.migrating import Shape, shape_of
-from storage.unit import Units
 
 _PATIENCE = 8.0
 PART = "Matrix"
@@ -27,12 +24,15 @@ async def check_matrix(settings: Settings) -> AsyncIterator[Finding]:
     try:
         session = await open_session(bot_account(settings), credential, patience=_PATIENCE)
     except StoreInUse:
-        yield ok(PART, "A running Helproom uses the bot's session, so it is not tried now.")
+        yield ok(PART, "A running Helproom uses the bot's session, so its keys are not tried now.")
+        async with only_asking(bot_account(settings)) as client:
+            for finding in await check_rooms(settings, Rooms(client)):
+                yield finding
         return
     try:
         yield _look_at_login(session)
         yield await _look_at_device(session, bot_account(settings).folder, credential)
-        for finding in await _look_at_rooms(settings, session):
+        for finding in await check_rooms(settings, Rooms(session.client)):
             yield finding
     finally:
         if session.is_new:
@@ -58,40 +58,3 @@ async def _look_at_device(session: Session, folder: Path, credential: Credential
     except MatrixError as error:
         return problem("Matrix device", str(error))
     return ok("Matrix device", "The bot's device is signed by its own identity.")
-
-
-async def _look_at_rooms(settings: Settings, session: Session) -> list[Finding]:
-    known = await _known_rooms(settings)
-    return [await _room(home, known.get(home.queue), session) for home in homes(settings)]
-
-
-async def _room(home: Home, made: str | None, session: Session) -> Finding:
-    part = f"room of {home.queue}" if home.queue else "operators' room"
-    room_id = home.room_id or made
-    if room_id is None:
-        return warning(part, "There is none yet: `helproom run` makes it.")
-    missing = await Rooms(session.client).missing_rights(room_id)
-    if missing:
-        return problem(part, " ".join(missing))
-    return ok(part, "It is encrypted, and the bot may do its work there.")
-
-
-async def _known_rooms(settings: Settings) -> dict[str | None, str | None]:
-    """The rooms that the bot has made, by queue."""
-    file = databases.file_of(handover.database_url(settings))
-    if file is not None and not file.exists():
-        return {}
-    units = handover.open_units(settings)
-    try:
-        return await _read_rooms(units, settings)
-    finally:
-        await units.close()
-
-
-async def _read_rooms(units: Units, settings: Settings) -> dict[str | None, str | None]:
-    if await shape_of(units.engine) is not Shape.CURRENT:
-        return {}
-    async with units() as unit:
-        rows = {queue.name: await unit.rooms.of_queue(queue.name) for queue in settings.queues}
-        operators = await unit.rooms.of_operators()
-    return {name: row.room_id if row else None for name, row in (*rows.items(), (None, operators))}
