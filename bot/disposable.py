@@ -12,7 +12,7 @@ from bot.senders import Carrier, guarded
 from bot.sending import Sender
 from desk.delivery import Delivered, Outcome, Parcel
 from desk.pins import forget_guests
-from desk.posting import Say, say_in, say_in_thread
+from desk.posting import Say, answer_in_thread, say_in
 from desk.world import World
 from storage.models import Room
 from storage.states import RoomState
@@ -94,7 +94,7 @@ class DisposableRooms:
                 words = f"The room is open until {until}; you are invited."
                 if missing:
                     words += f" These could not be invited: {', '.join(missing)}."
-                await say_in_thread(unit, self._world, ticket, words)
+                await answer_in_thread(unit, self._world, ticket, words)
         return True
 
     async def _close(self, parcel: Parcel) -> Outcome:
@@ -137,7 +137,7 @@ class DisposableRooms:
             room.wrapped_key = None
             if ticket is not None:
                 words = "The disposable room is closed: everybody was removed, my words in it redacted."
-                await say_in_thread(unit, self._world, ticket, words)
+                await answer_in_thread(unit, self._world, ticket, words)
 
     async def _strangers(self, unit: Unit, room: Room) -> frozenset[str]:
         """The guests who are no agents, and whom no other room awaits."""

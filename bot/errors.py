@@ -10,6 +10,7 @@ MatrixError
     ApprovalNeeded          the homeserver wants a person to approve a change
     TryLater                this request may work later
         KeyStoreTrouble     ... when the disk takes the bot's keys
+        TooFast             the homeserver limits how much one account may do
     Rejected                this request will not work
 """
 
@@ -52,6 +53,10 @@ class TryLater(MatrixError):
 
 class KeyStoreTrouble(TryLater):
     """The disk did not take what had to be kept of the bot's keys."""
+
+
+class TooFast(TryLater):
+    """The homeserver limits how much one account may do in a time (M_LIMIT_EXCEEDED)."""
 
 
 class Rejected(MatrixError):

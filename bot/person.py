@@ -42,6 +42,16 @@ class Seen:
     html: str
 
 
+@dataclass(frozen=True)
+class Pressed:
+    """A reaction as a client shows it."""
+
+    event_id: str
+    sender: str
+    target: str
+    key: str
+
+
 class Person:
     """One account with a signed device; joins every room it is invited to."""
 
@@ -51,6 +61,7 @@ class Person:
         self._task: asyncio.Task[None] | None = None
         self._invited: set[str] = set()
         self.seen: list[Seen] = []
+        self.pressed: list[Pressed] = []
         self.unreadable: list[str] = []
 
     @classmethod
@@ -124,6 +135,15 @@ class Person:
                     return found
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
+    async def wait_for_reaction(self, event_id: str, key: str, *, seconds: float = 30.0) -> Pressed:
+        """Return the reaction to an event as soon as it is there. Raises TimeoutError."""
+        async with asyncio.timeout(seconds):
+            while True:
+                for pressed in self.pressed:
+                    if (pressed.target, pressed.key) == (event_id, key):
+                        return pressed
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
     async def wait_until_gone(self, room_id: str, *, seconds: float = 30.0) -> None:
         """Wait until this account is in a room no longer. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
@@ -178,6 +198,10 @@ class Person:
             self.unreadable.append(event.event_id)
         elif event.source.get("type") == "m.room.message":
             self.seen.append(_seen(room_id, event))
+        elif event.source.get("type") == "m.reaction":
+            related = relation(event.source.get("content", {}))
+            target, key = str(related.get("event_id")), str(related.get("key"))
+            self.pressed.append(Pressed(event.event_id, event.sender, target, key))
 
 
 def _seen(room_id: str, event: Event) -> Seen:

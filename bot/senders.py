@@ -6,12 +6,22 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot import contents, rendering
-from bot.errors import Rejected, SessionGone, TryLater
+from bot.errors import Rejected, SessionGone, TooFast, TryLater
 from bot.sending import Sender
 from desk import previews, threads
 from desk.announcement import Announcement
-from desk.delivery import Aside, Delivered, Impossible, Later, Outcome, Parcel, Refused, StopDelivery
-from desk.posting import IN_TICKET_THREAD, Say, aside_of, say_from_json
+from desk.delivery import (
+    Aside,
+    Delivered,
+    Impossible,
+    Later,
+    Limited,
+    Outcome,
+    Parcel,
+    Refused,
+    StopDelivery,
+)
+from desk.posting import IN_TICKET_THREAD, REACT, Say, is_aside, say_from_json
 from desk.receipts import reaction_of
 from desk.verdicts import ENCRYPTION_WORDS
 from desk.world import World
@@ -53,6 +63,18 @@ def guarded(carry: Carrier) -> Carrier:
     return deliver
 
 
+def paced(carry: Carrier) -> Carrier:
+    """Tell a limit on what the bot says from other troubles: it holds for all rooms together."""
+
+    async def deliver(parcel: Parcel) -> Outcome:
+        try:
+            return await carry(parcel)
+        except TooFast as trouble:
+            return Limited(trouble.after)
+
+    return deliver
+
+
 class RoomSenders:
     """Says things in rooms."""
 
@@ -71,9 +93,9 @@ class RoomSenders:
             "announce": self._announce,
             "announce.edit": self._edit,
             previews.EDIT: self._edit_preview,
-            "react": self._react,
+            REACT: self._react,
         }
-        return {kind: guarded(carry) for kind, carry in kinds.items()}
+        return {kind: guarded(paced(carry)) for kind, carry in kinds.items()}
 
     async def _say(self, parcel: Parcel) -> Outcome:
         say = say_from_json(parcel.payload)
@@ -100,7 +122,11 @@ class RoomSenders:
             return Refused(str(trouble))
 
     async def _edit(self, parcel: Parcel) -> Outcome:
-        place = await self._place(parcel, IN_TICKET_THREAD)
+        try:
+            place = await self._place(parcel, IN_TICKET_THREAD)
+        except TryLater as trouble:
+            # Others have no need to wait until there is something to edit.
+            return Aside(str(trouble))
         content = contents.notice(await self._announcement(parcel))
         return await self._send(parcel, place.room_id, contents.edit(content, place.thread or ""))
 
@@ -170,7 +196,7 @@ async def _thread_of(unit: Unit, parcel: Parcel) -> str:
 def _why_no_thread(announcement: Outbox | None) -> Exception:
     """What to do about a ticket that is not announced: wait here, wait aside, or give up."""
     if announcement is not None:
-        if announcement.state is OutboxState.PARKED or announcement.lane == aside_of(announcement):
+        if announcement.state is OutboxState.PARKED or is_aside(announcement):
             return _NoThread("The ticket's announcement could not be made yet.")
         if announcement.state is OutboxState.DROPPED:
             return Rejected("The ticket's announcement was given up.")

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 import aiohttp
 from nio import AsyncClient
 
-from bot.errors import Rejected, SessionGone, TryLater
+from bot.errors import Rejected, SessionGone, TooFast, TryLater
 
 Json = dict[str, Any]
 
@@ -162,7 +162,7 @@ def raise_for(answer: Answer) -> None:
     if answer.code in ("M_UNKNOWN_TOKEN", "M_MISSING_TOKEN", "M_USER_DEACTIVATED"):
         raise SessionGone(SIGNED_OUT)
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise TryLater("The homeserver asks for a pause.", answer.retry_after)
+        raise TooFast("The homeserver asks for a pause.", answer.retry_after)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise TryLater(f"The homeserver has trouble of its own (HTTP {answer.status}).", answer.retry_after)
     if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

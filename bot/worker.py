@@ -13,7 +13,8 @@ from bot.journal import Journalled, read, waits_for
 from commands.context import Context, Reply
 from desk import attaching, threads
 from desk.house import House
-from desk.posting import Say, lane_of, say_in
+from desk.posting import Say, confirm, is_aside, say_in
+from desk.turns import Rank
 from desk.world import Refusal, World
 from storage.models import Event, Room
 from storage.states import EventState, OutboxState
@@ -100,7 +101,7 @@ class Worker:
         waiting = await unit.outbox.in_state(OutboxState.PENDING)
         # One that stands aside was refused: it is not in the room.
         return room is not None and any(
-            row.kind == "announce" and row.room == room.id and row.lane == lane_of(room) for row in waiting
+            row.kind == "announce" and row.room == room.id and not is_aside(row) for row in waiting
         )
 
     async def _act(self, unit: Unit, event: Event) -> None:
@@ -149,9 +150,12 @@ class Worker:
         )
 
     async def _say(self, unit: Unit, room: Room, context: Context, event: Event, reply: Reply) -> None:
+        if reply.done:
+            await confirm(unit, self._world, room, event.event_id)
+            return
         thread, reply_to = await self._where(unit, event)
         say = Say(reply.text, quote=reply.quote, thread=thread, reply_to=reply_to, file=reply.file)
-        await say_in(unit, self._world, room, say, ticket=context.ticket_in_thread)
+        await say_in(unit, self._world, room, say, ticket=context.ticket_in_thread, rank=Rank.ANSWER)
 
     async def _warn(self, unit: Unit, room: Room, event: Event, text: str) -> None:
         thread, reply_to = await self._where(unit, event)
@@ -191,7 +195,8 @@ class Worker:
             if event is None or room is None:
                 return
             thread, reply_to = await self._where(unit, event)
-            await say_in(unit, self._world, room, Say(text, thread=thread, reply_to=reply_to))
+            say = Say(text, thread=thread, reply_to=reply_to)
+            await say_in(unit, self._world, room, say, rank=Rank.ANSWER)
             event.finish(state)
 
     async def hint_undecryptable(self) -> dt.timedelta | None:
@@ -208,7 +213,7 @@ class Worker:
                 room = await unit.rooms.by_room_id(event.room_id)
                 if room is not None and event.sender in self._house.agents:
                     say = Say(_HINT, reply_to=event.event_id, mentions=(event.sender,))
-                    await say_in(unit, self._world, room, say)
+                    await say_in(unit, self._world, room, say, rank=Rank.ANSWER)
                 # It is asked for again, so these words must not count once their key is here.
                 await unit.journal.take_place(event, waits_for(event.content or "")[1])
                 event.finish(EventState.HINTED)

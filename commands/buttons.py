@@ -4,18 +4,20 @@
 from commands.context import Context, Reply
 from desk import replies, threads, tickets
 from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
+from desk.turns import Rank
 from storage.models import Message
 
 
 async def react(context: Context, event_id: str, key: str) -> Reply | None:
-    """Act on a reaction to one of our events; None when it is no button or the person is no agent.
+    """Act on a reaction to one of our events, if it is a button; the event shows what came of it.
 
     Raises Refusal with a sentence for the person.
     """
     if context.agent not in context.house.agents:
         return None
     if key == CLAIM_KEY:
-        return await _claim(context, event_id)
+        await _claim(context, event_id)
+        return None
     draft = await _draft(context, event_id)
     if draft is None:
         return None
@@ -24,19 +26,18 @@ async def react(context: Context, event_id: str, key: str) -> Reply | None:
         return None
     if key == CANCEL_KEY:
         await replies.cancel(context.unit, context.world, draft, context.agent)
-        return Reply(f"Taken back by {context.agent}: the answer does not leave.")
+        return None
     return None
 
 
-async def _claim(context: Context, event_id: str) -> Reply | None:
+async def _claim(context: Context, event_id: str) -> None:
     ticket = await context.unit.tickets.by_event(event_id, lock=True)
     if ticket is None:
         thread = await threads.of_event(context.unit, event_id)
         if thread is None:
-            return None
+            return
         raise threads.refuse_ended(thread.ticket)
-    await tickets.claim(context.unit, context.world, ticket, context.agent)
-    return Reply(f"Ticket {ticket.id} is claimed by {context.agent}.")
+    await tickets.claim(context.unit, context.world, ticket, context.agent, rank=Rank.ANSWER)
 
 
 async def _draft(context: Context, event_id: str) -> Message | None:

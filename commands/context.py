@@ -51,3 +51,5 @@ class Reply:
     text: str
     quote: str = ""
     file: File | None = None
+    done: bool = False
+    """There is nothing to read in it: a reaction to the command says as much."""

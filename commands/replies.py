@@ -91,7 +91,7 @@ async def cancel(context: Context, ticket: Ticket) -> Reply:
     !cancel
     """
     await replies.cancel(context.unit, context.world, await _held(context, ticket), context.agent)
-    return Reply("Taken back: the answer does not leave.")
+    return Reply("Taken back: the answer does not leave.", done=True)
 
 
 async def _held(context: Context, ticket: Ticket) -> Message:

@@ -92,7 +92,7 @@ async def claim(context: Context, ticket: Ticket) -> Reply:
     !claim #12
     """
     await tickets.claim(context.unit, context.world, ticket, context.agent)
-    return Reply(f"Ticket {ticket.id} is yours.")
+    return Reply(f"Ticket {ticket.id} is yours.", done=True)
 
 
 @family.command("release", aliases=("unclaim",))
@@ -102,7 +102,7 @@ async def release(context: Context, ticket: Ticket) -> Reply:
     !release
     """
     await tickets.release(context.unit, context.world, ticket, context.agent)
-    return Reply(f"Ticket {ticket.id} is free again.")
+    return Reply(f"Ticket {ticket.id} is free again.", done=True)
 
 
 @family.command("assign")
@@ -113,7 +113,7 @@ async def assign(context: Context, ticket: Ticket, agent: Agent) -> Reply:
     !assign #12 @ana:example.org
     """
     await tickets.assign(context.unit, context.world, context.house, ticket, agent)
-    return Reply(f"Ticket {ticket.id} is {agent}'s.")
+    return Reply(f"Ticket {ticket.id} is {agent}'s.", done=True)
 
 
 @family.command("note")
@@ -123,7 +123,7 @@ async def note(context: Context, ticket: Ticket, text: Rest) -> Reply:
     !note She'll write again when she's back home.
     """
     await tickets.note(context.unit, context.world, ticket, context.agent, text)
-    return Reply("Noted.")
+    return Reply("Noted.", done=True)
 
 
 @family.command("tag")
@@ -154,7 +154,7 @@ async def close(context: Context, ticket: Ticket, reason: Rest = Rest("")) -> Re
     !close solved by the update
     """
     await tickets.close(context.unit, context.world, ticket, reason)
-    return Reply(f"Ticket {ticket.id} is closed.")
+    return Reply(f"Ticket {ticket.id} is closed.", done=True)
 
 
 @family.command("reopen")
@@ -164,7 +164,7 @@ async def reopen(context: Context, ticket: Ticket) -> Reply:
     !reopen
     """
     await tickets.reopen(context.unit, context.world, ticket)
-    return Reply(f"Ticket {ticket.id} is open again.")
+    return Reply(f"Ticket {ticket.id} is open again.", done=True)
 
 
 @family.command("lang", aliases=("language",))

@@ -2,6 +2,7 @@
 """Who asked about a letter hears what came of it, in the thread where they asked, and once."""
 
 from desk.posting import Say, say_in
+from desk.turns import Rank
 from desk.world import World
 from storage.models import Asked, Letter, Room
 from storage.states import LetterState
@@ -24,7 +25,7 @@ async def say_to_asker(unit: Unit, world: World, letter: Letter, words: str) -> 
     room = await unit.rooms.get(asked.room) if asked is not None else None
     if asked is None or room is None:
         return False
-    await say_in(unit, world, room, Say(words, thread=asked.thread))
+    await say_in(unit, world, room, Say(words, thread=asked.thread), rank=Rank.ANSWER)
     await unit.session.delete(asked)
     return True
 

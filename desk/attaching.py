@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from desk import enclosures, previews
 from desk.house import House
 from desk.policy import IN_CLEAR
-from desk.posting import Slot, finish, put, say_in_thread
+from desk.posting import Slot, answer_in_thread, finish, put
 from desk.replies import locked, path_of
 from desk.world import Refusal, World
 from storage.models import Enclosure, Message, Outbox, Room, Ticket
@@ -105,7 +105,7 @@ async def fetched(
     await unit.flush()
     goes = "the held answer" if draft is not None else "the next answer (`!reply`)"
     words = f"Attached: {enclosures.line_of(enclosure)}. It leaves with {goes}; `!detach` takes it away."
-    await say_in_thread(unit, world, enclosure.ticket, words)
+    await answer_in_thread(unit, world, enclosure.ticket, words)
     if draft is not None:
         await _hold_anew(unit, world, draft)
 
@@ -212,7 +212,7 @@ async def _do_without(
         await previews.show_state(unit, world, draft)
     elif draft is not None:
         words += " An answer with that file does not leave, unless it is leaving at this moment."
-    await say_in_thread(unit, world, ticket, words)
+    await answer_in_thread(unit, world, ticket, words)
 
 
 async def _hold_anew(unit: Unit, world: World, held: Message) -> None:

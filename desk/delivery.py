@@ -13,9 +13,10 @@ from typing import TypeVar
 import structlog
 
 from desk.attaching import FETCH
-from desk.posting import aside_of, finish, tell_operators
-from desk.receipts import delivered, overtaken, refused, unclear
+from desk.posting import aside_of, finish, rank_of, tell_operators
+from desk.receipts import delivered, overtaken, postponed, refused, unclear
 from desk.stopwatch import Stopwatch
+from desk.turns import Turns
 from desk.world import World
 from storage.models import Outbox
 from storage.outgoing import longest_pause
@@ -30,6 +31,11 @@ STORAGE_PAUSE = 5.0
 
 SURPRISES_BEFORE_PARKING = 5
 """How many failures of our own code a row may meet before it is put aside."""
+LIMITED = "matrix.limited"
+"""The fact that tells when the homeserver last said that the bot says too much at once."""
+LIMIT_NOTED_EACH = dt.timedelta(hours=1)
+USUAL_LIMIT_SECONDS = 5.0
+"""The pause after a limit where the homeserver names none."""
 REFUSALS_BEFORE_PARKING = 12
 """How often the other side may refuse a row that people can mend: with the usual pauses half an hour."""
 _LIFETIME = {"mail": dt.timedelta(days=3), FETCH: dt.timedelta(minutes=15)}
@@ -67,6 +73,13 @@ class Later:
 
 
 @dataclass(frozen=True)
+class Limited:
+    """Nothing that the bot says is taken for some seconds; the row is no worse for it."""
+
+    after: float | None = None
+
+
+@dataclass(frozen=True)
 class Impossible:
     """It will never leave as it is; `why` is a sentence for people."""
 
@@ -99,7 +112,7 @@ class Overtaken:
     """The user wrote again before the answer had left; it is held again."""
 
 
-Outcome = Delivered | Later | Impossible | Refused | Aside | Unclear | Overtaken
+Outcome = Delivered | Later | Limited | Impossible | Refused | Aside | Unclear | Overtaken
 Sender = Callable[[Parcel], Awaitable[Outcome]]
 
 
@@ -111,11 +124,13 @@ class Delivery:
         self._world = world
         self._senders = senders
         self._busy: set[str] = set()
+        self._turns = Turns()
         self._surprises: Counter[int] = Counter()
         """How often our own code has failed, by row; other tries do not count."""
         self._refusals: Counter[int] = Counter()
         """How often the other side has refused, by row."""
         self._closing = False
+        self._limited_at: dt.datetime | None = None
 
     async def run(self, *, poll: float = 30.0) -> None:
         """Deliver for ever: at once when the bell rings, and at the latest after `poll` seconds.
@@ -166,6 +181,7 @@ class Delivery:
     async def finish(self, grace: float) -> None:
         """Begin nothing more, and let what is under way end within `grace` seconds."""
         self._closing = True
+        self._turns.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 while self._busy:
@@ -174,11 +190,19 @@ class Delivery:
 
     async def _drain_lane(self, lane: str) -> None:
         while not self._closing:
-            parcel = await insist(partial(self._next_parcel, lane))
-            if parcel is None or not await self._deliver(parcel):
-                return
+            async with self._turn(lane):
+                # Chosen in its turn: what was to be said may be another by then.
+                parcel = await insist(partial(self._next_parcel, lane))
+                if parcel is None or not await self._deliver(parcel):
+                    return
+
+    def _turn(self, lane: str) -> contextlib.AbstractAsyncContextManager[None]:
+        rank = rank_of(lane)
+        return contextlib.nullcontext() if rank is None else self._turns.turn(rank)
 
     async def _next_parcel(self, lane: str) -> Parcel | None:
+        if self._closing:
+            return None
         async with self._units() as unit:
             row = await unit.outbox.head_of(lane, self._world.now())
             return None if row is None else self._wrap(row)
@@ -200,6 +224,10 @@ class Delivery:
         """Try one row; False when its lane has to wait."""
         stopwatch = Stopwatch()
         outcome = await self._outcome(parcel)
+        if isinstance(outcome, Limited):
+            self._turns.limited(USUAL_LIMIT_SECONDS if outcome.after is None else outcome.after)
+            await insist(self._note_limit)
+            return True
         log.info(
             "outbox.carried",
             row=parcel.id,
@@ -217,6 +245,10 @@ class Delivery:
             # What ended together with its work stays so, also where only the word of that commit was lost.
             if row is None or row.state is OutboxState.SENT:
                 return True
+            if row.state is OutboxState.DROPPED:
+                # A newer one took its place meanwhile.
+                row.event_id = outcome.event_id if isinstance(outcome, Delivered) else None
+                return True
             row.tries += 1
             lane = row.lane
             await self._settle(unit, row, outcome)
@@ -226,6 +258,15 @@ class Delivery:
             self._surprises.pop(parcel.id, None)
             self._refusals.pop(parcel.id, None)
         return done or moved
+
+    async def _note_limit(self) -> None:
+        """Note once in a while, for `helproom check`, that the homeserver limits the bot."""
+        now = self._world.now()
+        if self._limited_at is None or abs(now - self._limited_at) > LIMIT_NOTED_EACH:
+            self._limited_at = now
+            log.warning("delivery.limited")
+            async with self._units() as unit:
+                await unit.facts.set(LIMITED, now.isoformat())
 
     async def _outcome(self, parcel: Parcel) -> Outcome:
         try:
@@ -253,6 +294,7 @@ class Delivery:
                 row.state = OutboxState.PENDING
                 row.error = why
                 row.due_at = self._world.now() + min(after or _pause(row), longest_pause(row.kind))
+                await postponed(unit, self._world, row)
             case Aside(why):
                 row.lane, row.error = aside_of(row), why
                 row.due_at = self._world.now() + _pause(row)

@@ -2,7 +2,7 @@
 """What could not leave the house: listed, and tried again when a person says so."""
 
 from desk import enclosures, previews
-from desk.posting import aside_of
+from desk.posting import is_aside
 from desk.replies import locked
 from desk.world import Refusal, World
 from storage.models import Outbox
@@ -48,7 +48,7 @@ async def _try_again(unit: Unit, world: World, row: Outbox) -> None:
     if message is not None:
         await enclosures.refuse_incomplete(unit, message)
     row.state, row.tries, row.due_at = OutboxState.PENDING, 0, world.now()
-    if row.lane == aside_of(row):
+    if is_aside(row):
         for waiting in await unit.outbox.in_state(OutboxState.PENDING):
             if waiting.lane == row.lane:
                 waiting.due_at = world.now()

@@ -6,10 +6,22 @@ from typing import Any
 from desk.details import add_details, read_details
 from desk.enclosures import is_fetching
 from desk.heads import head_of
-from desk.posting import IN_TICKET_THREAD, Say, Slot, home_of, lane_of, put, say_to_json
+from desk.posting import (
+    IN_TICKET_THREAD,
+    REACT,
+    Say,
+    Slot,
+    finish,
+    home_of,
+    lane_of,
+    put,
+    react,
+    say_to_json,
+)
+from desk.turns import Rank
 from desk.world import World
-from storage.models import Message
-from storage.states import ReplyState
+from storage.models import Message, Outbox
+from storage.states import OPEN_REPLY, OutboxState, ReplyState
 from storage.unit import Unit
 
 PREVIEW = "preview"
@@ -20,13 +32,22 @@ async def show(unit: Unit, world: World, draft: Message, facts: str) -> None:
     """Show what is going to leave; `facts` say to whom, from whom and how protected, a line each."""
     room = await home_of(unit, draft.ticket)
     add_details(draft, facts=facts, room=room.id)
-    slot = Slot(PREVIEW, lane_of(room), room=room.id, ticket=draft.ticket_id, message=draft.id)
+    lane = lane_of(room, Rank.ANSWER)
+    slot = Slot(PREVIEW, lane, room=room.id, ticket=draft.ticket_id, message=draft.id)
     await put(unit, world, slot, say_to_json(say_of(draft)))
 
 
 def was_shown(draft: Message, event_id: str) -> None:
     """Remember the event that shows the preview, to be edited from now on."""
     add_details(draft, event=event_id)
+
+
+async def offer_button(unit: Unit, world: World, row: Outbox, key: str) -> None:
+    """React to a preview that has just been shown, so that people can press the same."""
+    room = await unit.rooms.get(row.room or 0)
+    if room is not None and row.event_id is not None:
+        slot = Slot(REACT, lane_of(room, Rank.EDIT), room=room.id, message=row.message_id)
+        await react(unit, world, slot, row.event_id, key)
 
 
 async def show_state(unit: Unit, world: World, draft: Message, *, why: str = "") -> None:
@@ -36,7 +57,13 @@ async def show_state(unit: Unit, world: World, draft: Message, *, why: str = "")
     if room is None:
         return
     add_details(draft, why=why)
-    await put(unit, world, Slot(EDIT, lane_of(room), room=room.id, ticket=draft.ticket_id, message=draft.id))
+    # One edit that waits is enough, and buttons that nobody has seen are not needed any more at the end.
+    kinds = (EDIT,) if draft.state in OPEN_REPLY else (EDIT, REACT)
+    for kind in kinds:
+        for row in await unit.outbox.pending(kind, message=draft.id):
+            finish(world, row, OutboxState.DROPPED)
+    lane = lane_of(room, Rank.ANSWER)
+    await put(unit, world, Slot(EDIT, lane, room=room.id, ticket=draft.ticket_id, message=draft.id))
 
 
 def event_of(draft: Message) -> str | None:

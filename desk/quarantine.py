@@ -12,6 +12,7 @@ from desk.arrival import Desk
 from desk.opened import Opened
 from desk.posting import File, Say, Slot, ago, finish, put, say_in
 from desk.reading import show_letter
+from desk.turns import Rank
 from desk.world import Refusal, World
 from storage.letters import Aside
 from storage.models import Letter, Room, Ticket
@@ -124,10 +125,10 @@ async def show(unit: Unit, world: World, row_id: int, found: Opened | str) -> No
     try:
         letter = await seen_from(unit, room, wanted["letter"])
     except Refusal as why:
-        await say_in(unit, world, room, Say(str(why), thread=wanted["thread"]))
+        await say_in(unit, world, room, Say(str(why), thread=wanted["thread"]), rank=Rank.ANSWER)
         return
     say = _shown(letter, found, await unit.letters.raw(letter) or b"", world.now())
-    await say_in(unit, world, room, replace(say, thread=wanted["thread"]))
+    await say_in(unit, world, room, replace(say, thread=wanted["thread"]), rank=Rank.ANSWER)
 
 
 def _shown(letter: Letter, found: Opened | str, raw: bytes, now: dt.datetime) -> Say:

@@ -5,7 +5,7 @@ import json
 
 from desk import attaching, enclosures, previews
 from desk.policy import Path
-from desk.posting import react, say_in_thread, show_state
+from desk.posting import answer_in_thread, say_in_thread, show_state
 from desk.replies import READ_FIRST, begin_hold, locked, path_of
 from desk.world import World
 from storage.models import Outbox
@@ -40,16 +40,13 @@ async def _announced(unit: Unit, row: Outbox) -> None:
 
 
 async def _previewed(unit: Unit, world: World, row: Outbox) -> None:
-    room = await unit.rooms.get(row.room or 0)
-    if room is not None and row.event_id is not None:
-        await react(unit, world, room, row.event_id, (SEND_KEY, CANCEL_KEY))
     draft = await locked(unit, row.message_id or 0)
     if draft is None:
         return
     previews.was_shown(draft, row.event_id or "")
     begin_hold(unit, world, draft)
     if draft.state is ReplyState.HELD:
-        await previews.show_state(unit, world, draft)
+        await previews.offer_button(unit, world, row, CANCEL_KEY)
 
 
 async def _edited(unit: Unit, world: World, row: Outbox) -> None:
@@ -58,8 +55,6 @@ async def _edited(unit: Unit, world: World, row: Outbox) -> None:
     if draft is None or draft.hold_until is not None or previews.event_of(draft) is None:
         return
     begin_hold(unit, world, draft)
-    if draft.hold_until is not None:
-        await previews.show_state(unit, world, draft)
 
 
 async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
@@ -78,8 +73,14 @@ async def _mailed(unit: Unit, world: World, row: Outbox) -> None:
     if not overtaken:
         ticket.last_public, ticket.last_public_at = Side.DESK, world.now()
     await previews.show_state(unit, world, message)
-    await say_in_thread(unit, world, ticket, "The answer has left.")
     await show_state(unit, world, ticket)
+
+
+async def postponed(unit: Unit, world: World, row: Outbox) -> None:
+    """Show once of a mail that does not leave at once that it is on its way."""
+    message = await locked(unit, row.message_id or 0) if row.kind == "mail" and row.tries == 1 else None
+    if message is not None and message.state in {ReplyState.LEAVING, ReplyState.SENDING}:
+        await previews.show_state(unit, world, message)
 
 
 async def refused(unit: Unit, world: World, row: Outbox) -> bool:
@@ -99,7 +100,7 @@ async def _not_shown(unit: Unit, world: World, row: Outbox) -> None:
         return
     draft.state = ReplyState.STALE
     words = f"Not sent: the preview of the answer could not be shown ({row.error}). `!send` or `!cancel` it."
-    await say_in_thread(unit, world, draft.ticket, words)
+    await answer_in_thread(unit, world, draft.ticket, words)
 
 
 async def overtaken(unit: Unit, world: World, row: Outbox) -> None:
@@ -128,7 +129,7 @@ async def _tell_end(unit: Unit, world: World, row: Outbox, state: ReplyState, wo
     if path_of(message) is Path.AUTOMATIC:
         words = f"About the automatic first answer: {words}"
     await previews.show_state(unit, world, message, why=row.error or "")
-    await say_in_thread(unit, world, message.ticket, words)
+    await answer_in_thread(unit, world, message.ticket, words)
     await show_state(unit, world, message.ticket)
     return True
 

@@ -14,7 +14,7 @@ from desk.house import House
 from desk.key_expiry import words_if_over
 from desk.own_words import refuse_repeating
 from desk.policy import IN_CLEAR, Load, Path, Protection, protection_of
-from desk.posting import Slot, put, say_file, say_in_thread, tell_operators
+from desk.posting import Slot, answer_in_thread, put, show_file, tell_operators
 from desk.recipients import recipient_of
 from desk.signatures import with_signature
 from desk.subjects import answer_subject, tagged
@@ -94,7 +94,7 @@ async def _show(unit: Unit, world: World, house: House, draft: Message, protecti
     whole = head_of(draft.text or "", f"answer-{ticket.id}.txt", lines=None).file
     if whole is not None:
         # It goes first: the hold begins with the preview.
-        await say_file(unit, world, ticket, whole)
+        await show_file(unit, world, ticket, whole)
         facts += "\nThe whole answer is in the file above."
     await previews.show(unit, world, draft, facts)
 
@@ -118,7 +118,7 @@ async def _tell_override(unit: Unit, world: World, ticket: Ticket, answer: Answe
         await refuse_repeating(unit, ticket, answer.text)
     log.warning("reply.in-clear", ticket=ticket.id, agent=answer.agent, path=answer.path.value)
     told = f"{answer.agent} asked to answer ticket {ticket.id} IN CLEAR (`{asked_with}`)"
-    await say_in_thread(unit, world, ticket, f"{told}: only the words below, with no word of the user's.")
+    await answer_in_thread(unit, world, ticket, f"{told}: only the words below, with no word of the user's.")
     await tell_operators(unit, world, f"{told}.")
 
 
@@ -193,7 +193,6 @@ async def send(unit: Unit, world: World, draft: Message) -> None:
     draft.state = ReplyState.LEAVING
     slot = Slot(MAIL, f"mail:{draft.id}", ticket=draft.ticket_id, message=draft.id)
     await put(unit, world, slot)
-    await previews.show_state(unit, world, draft)
 
 
 async def cancel(unit: Unit, world: World, draft: Message, agent: str) -> None:
@@ -243,7 +242,7 @@ async def end_hold(unit: Unit, world: World, message_id: int) -> None:
     except Refusal as why:
         draft.state = ReplyState.STALE
         await previews.show_state(unit, world, draft)
-        await say_in_thread(unit, world, draft.ticket, str(why))
+        await answer_in_thread(unit, world, draft.ticket, str(why))
 
 
 async def locked(unit: Unit, message_id: int) -> Message | None:

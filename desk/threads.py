@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from desk.posting import Slot, home_of, lane_of, put
+from desk.turns import Rank
 from desk.world import Refusal, World
 from storage.models import Outbox, Ticket
 from storage.unit import Unit
@@ -67,5 +68,5 @@ async def end_all(unit: Unit, world: World, ticket: Ticket) -> None:
     for room_id in sorted({home.id, *(each.room for each in announcements if each.room is not None)}):
         room = await unit.rooms.get(room_id)
         if room is not None:
-            slot = Slot("announce.edit", lane_of(room), room=room.id, ticket=ticket.id)
+            slot = Slot("announce.edit", lane_of(room, Rank.EDIT), room=room.id, ticket=ticket.id)
             await put(unit, world, slot)

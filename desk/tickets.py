@@ -5,7 +5,8 @@ import re
 
 from desk import threads
 from desk.house import House
-from desk.posting import announce, say_in_thread, show_state
+from desk.posting import announce, answer_in_thread, show_state
+from desk.turns import Rank
 from desk.world import Refusal, World
 from storage.models import Message, Ticket
 from storage.states import MessageKind
@@ -14,10 +15,11 @@ from storage.unit import Unit
 _TAG = re.compile(r"[^\W_][\w.+-]{0,39}")
 
 
-async def claim(unit: Unit, world: World, ticket: Ticket, agent: str) -> None:
+async def claim(unit: Unit, world: World, ticket: Ticket, agent: str, *, rank: Rank = Rank.EDIT) -> None:
     """Make the agent the owner; of several at once one wins and the others read who.
 
-    The caller holds the ticket's lock. Raises Refusal when somebody owns it or it is closed.
+    `rank` is how soon the announcement has to show it. The caller holds the ticket's lock. Raises Refusal
+    when somebody owns it or it is closed.
     """
     if ticket.owner == agent:
         raise Refusal(f"Ticket {ticket.id} is yours already.")
@@ -26,7 +28,7 @@ async def claim(unit: Unit, world: World, ticket: Ticket, agent: str) -> None:
     if ticket.closed_at is not None:
         raise Refusal(f"Ticket {ticket.id} is closed. `!reopen` it first.")
     ticket.owner = agent
-    await show_state(unit, world, ticket)
+    await show_state(unit, world, ticket, rank=rank)
 
 
 async def release(unit: Unit, world: World, ticket: Ticket, agent: str) -> None:
@@ -116,7 +118,7 @@ async def set_language(unit: Unit, world: World, house: House, ticket: Ticket, l
     if target is None or target.name == ticket.queue:
         await show_state(unit, world, ticket)
         return None
-    await say_in_thread(unit, world, ticket, f"Ticket {ticket.id} goes on in the room of “{target.name}”.")
+    await answer_in_thread(unit, world, ticket, f"Ticket {ticket.id} goes on in the room of “{target.name}”.")
     await threads.end_all(unit, world, ticket)
     ticket.queue = target.name
     ticket.event_id = None

@@ -14,6 +14,7 @@ from rich.text import Text
 from helproom import logs
 from helproom.checks.database import check_database
 from helproom.checks.findings import Finding, State, ok, problem
+from helproom.checks.limit import check_limit
 from helproom.checks.machine import check_code, check_data_dir, check_lmtp
 from helproom.checks.mailboxes import check_mailboxes
 from helproom.checks.matrix import check_matrix
@@ -36,6 +37,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("mailboxes", check_mailboxes),
     ("answers out", check_submission),
     ("Matrix", check_matrix),
+    ("Matrix limit", check_limit),
     ("Redmine", check_redmine),
 )
 _MARKS = {State.OK: ("ok", "green"), State.WARNING: ("WARN", "yellow"), State.PROBLEM: ("FAIL", "bold red")}

@@ -41,13 +41,15 @@ def bound_to_us(command: list[str]) -> list[str]:
 class Site:
     """Where a homeserver lives and how it behaves. Its keys are derived from `secret`, any private text.
 
-    `throttled` gives small rate limits (a few events, then 429); without it there are none.
+    `throttled` gives small rate limits (a few events, then 429), `usual_limits` those of a Synapse whose
+    config names none; without them there are none.
     """
 
     folder: Path
     secret: str
     server_name: str = SERVER_NAME
     throttled: bool = False
+    usual_limits: bool = False
 
 
 class Homeserver:
@@ -179,7 +181,7 @@ class Homeserver:
             "bcrypt_rounds": 4,
             # an identical initial sync would be served from memory for two minutes
             "caches": {"sync_response_cache_duration": 0},
-            **_rates(throttled=self.site.throttled),
+            **({} if self.site.usual_limits else _rates(throttled=self.site.throttled)),
         }
 
     def _answers(self) -> bool:

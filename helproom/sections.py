@@ -88,6 +88,7 @@ class Matrix(Section):
     user_id: UserId = Field(description="the bot's own Matrix user id")
     password_file: SecretFile | None = None
     access_token_file: SecretFile | None = None
+    admin_token_file: SecretFile | None = None
     room_version: Line = "11"
     share_keys_with: Literal["signed", "all"] = "signed"
     federate: StrictBool = True

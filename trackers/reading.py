@@ -7,6 +7,7 @@ import structlog
 
 from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
 from desk.posting import finish, say_in_thread
+from desk.turns import Rank
 from desk.world import World
 from storage.states import OutboxState
 from storage.unit import Unit, Units
@@ -84,7 +85,7 @@ class IssueReader:
                 finish(self._world, row, OutboxState.SENT)
         ticket = await unit.tickets.get(parcel.ticket or 0)
         if ticket is not None:
-            await say_in_thread(unit, self._world, ticket, text, quote=quote)
+            await say_in_thread(unit, self._world, ticket, text, quote=quote, rank=Rank.ANSWER)
 
 
 def issue_of(payload: str) -> int | None:

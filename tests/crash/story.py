@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.person import Person, Seen
+from desk.posting import DONE_KEY
 from mail.catcher import Catcher
 from tests.crash.desk_program import Plan
 from tests.crash.model import ADDRESS, ANA, BOT, BOTS_TOKEN, ROOMS, SAMPLES, Model, log_in, until
@@ -174,7 +175,7 @@ class Story:
         found += [f"said {count} times: {words[:60]}" for words, count in bodies.items() if count > 1]
         if len(self._announcements()) != 1:
             found.append(f"{len(self._announcements())} announcements")
-        found += self._missing(bodies)
+        found += self._missing(Counter(seen.body for seen in self._heard()) + self._reactions())
         found += [
             f"{self._count(query)} instead of 1: {query}"
             for query in (
@@ -211,9 +212,9 @@ class Story:
         mails = len(self.catcher.caught)
         if mails > 1 or not (mails or unclear):
             yield f"{mails} mails, {'told as unclear' if unclear else 'not told as unclear'}"
-        end = "UNCLEAR" if unclear else "The answer has left"
+        end = "UNCLEAR" if unclear else "Left at"
         heard = "My wifi is gone" if self.letter == PLAIN else "home Wi-Fi"
-        for words in (heard, "is yours", "This is going to leave", end):
+        for words in (heard, DONE_KEY, "This is going to leave", end):
             if not any(words in body for body in bodies):
                 yield f"never said: {words}"
 

@@ -2,19 +2,25 @@
 """Single checks beside the services they ask."""
 
 import base64
+import datetime as dt
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from bot.session import Account, Credential, open_session
+from desk.delivery import LIMITED
 from helproom import handover
 from helproom.checks.database import check_database
 from helproom.checks.findings import State
 from helproom.checks.folders import strangers_in
+from helproom.checks.limit import check_limit
 from helproom.checks.machine import check_code
 from helproom.checks.openpgp import check_openpgp
 from helproom.checks.servers import check_redmine
+from helproom.credentials import Secret
+from helproom.homeserver import Homeserver
 from helproom.settings import Settings, read_settings
 from helproom.troubles import explain
 from storage.migrating import migrate
@@ -152,3 +158,64 @@ async def test_a_gnupg_home_that_is_missing_is_told(tmp_path: Path) -> None:
     [finding] = [found async for found in check_openpgp(settings)]
     home = settings.mail.gnupg_home
     assert finding.sentence == f"{home} does not exist: mkdir -m 700 {home}"
+
+
+def with_homeserver(folder: Path, synapse: Homeserver, bot: str, token: str | None = None) -> Settings:
+    """A config of a bot on this homeserver, with an admin's token or without."""
+    settings = read_settings(write_config(folder, "data_dir: data", "data_dir: data"))
+    where = settings.matrix.model_copy(update={"homeserver": synapse.url, "user_id": bot})
+    if token is not None:
+        file = folder / "admin.token"
+        file.touch(mode=0o600)
+        file.write_text(token)
+        where = where.model_copy(update={"admin_token_file": Secret(file)})
+    return settings.model_copy(update={"matrix": where})
+
+
+async def told_of_limit(settings: Settings) -> tuple[State, str]:
+    [finding] = [found async for found in check_limit(settings)]
+    return finding.state, finding.sentence
+
+
+async def test_an_admin_s_token_lifts_the_limit_of_the_bot_s_account(
+    tmp_path: Path, synapse: Homeserver
+) -> None:
+    bot = synapse.register("limited", "test-only")
+    tokens = []
+    for name, admin in (("its-admin", True), ("no-admin", False)):
+        synapse.register(name, "test-only", admin=admin)
+        account = Account(synapse.url, name, tmp_path / name)
+        session = await open_session(account, Credential(password="test-only"))
+        tokens.append(session.client.access_token)
+        await session.close()
+    assert await told_of_limit(with_homeserver(tmp_path, synapse, bot, tokens[1])) == (
+        State.PROBLEM,
+        "The token in matrix.admin_token_file is not that of an admin of the homeserver.",
+    )
+    lifted = [await told_of_limit(with_homeserver(tmp_path, synapse, bot, tokens[0])) for _ in range(2)]
+    assert [state for state, _ in lifted] == [State.OK] * 2
+    assert lifted[0][1].endswith("the admin's token has lifted it.")
+    assert lifted[1][1] == "The homeserver does not limit the bot's account."
+
+
+async def test_without_a_token_it_is_told_how_the_limit_is_lifted(
+    tmp_path: Path, synapse: Homeserver
+) -> None:
+    settings = with_homeserver(tmp_path, synapse, "@bot:helproom.test")
+    state, sentence = await told_of_limit(settings)
+    assert state is State.OK
+    assert f"{synapse.url}/_synapse/admin/v1/users/@bot:helproom.test/override_ratelimit" in sentence
+    for folder in (settings.data_dir, tmp_path / "secrets"):
+        folder.mkdir(parents=True, exist_ok=True)
+    key = tmp_path / "secrets" / "master.key"
+    key.touch(mode=0o600)
+    key.write_text(base64.b64encode(bytes(32)).decode())
+    units = handover.open_units(settings)
+    await migrate(units.engine)
+    async with units() as unit:
+        await unit.facts.set(LIMITED, dt.datetime.now(dt.UTC).isoformat())
+    await units.close()
+    state, sentence = await told_of_limit(settings)
+    assert state is State.WARNING
+    assert "answers to people go first" in sentence
+    assert "matrix.admin_token_file" in sentence

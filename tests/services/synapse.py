@@ -8,6 +8,9 @@ from helproom.homeserver import Homeserver, HomeserverError, Site
 __all__ = ["Homeserver", "HomeserverError", "lay_site"]
 
 
-def lay_site(folder: Path, *, throttled: bool = False) -> Site:
-    """Describe a homeserver under `folder`; `throttled` gives 429 after three messages or logins."""
-    return Site(folder, "test-only-secret", throttled=throttled)
+def lay_site(folder: Path, *, throttled: bool = False, usual_limits: bool = False) -> Site:
+    """Describe a homeserver under `folder`; `throttled` gives 429 after three messages or logins.
+
+    With `usual_limits` it has those of a Synapse whose config names none.
+    """
+    return Site(folder, "test-only-secret", throttled=throttled, usual_limits=usual_limits)

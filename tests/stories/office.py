@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.person import Person, Seen
+from desk.posting import DONE_KEY
 from helproom.homeserver import free_port
 from helproom.settings import Settings, read_settings
 from helproom.wiring import Running, serving
@@ -118,6 +119,12 @@ class Office:
             ),
             seconds=seconds,
         )
+
+    async def obeys(self, line: str, room: str, thread: str | None = None, by: Person | None = None) -> None:
+        """Say a command of which nothing is to be read: the bot shows at it that it was obeyed."""
+        person = by or self.ana
+        said = await person.say(room, line, thread=thread)
+        await person.wait_for_reaction(said, DONE_KEY)
 
     async def edited(self, announcement: Seen, text: str, by: Person | None = None) -> Seen:
         """The announcement's edit that holds this text."""

@@ -22,7 +22,7 @@ async def begin_anew(desk: Office, plan: Plan) -> tuple[Seen, str]:
     return announcement, told.body
 
 
-async def is_obeyed(desk: Office, person: Person, announcement: Seen, line: str, answer: str) -> None:
+async def is_answered(desk: Office, person: Person, announcement: Seen, line: str, answer: str) -> None:
     await person.say(announcement.room_id, line, thread=announcement.event_id)
     await desk.hears(answer, thread=announcement.event_id)
 
@@ -32,14 +32,13 @@ async def test_an_admin_accepts_it_with_the_words_that_were_told(tmp_path: Path,
     async with office(plan) as desk:
         announcement, told = await begin_anew(desk, plan)
         bob = desk.agents[1]
-        await is_obeyed(desk, bob, announcement, "!claim", "This device is not verified")
+        await is_answered(desk, bob, announcement, "!claim", "is not verified (cross-signed)")
         [words] = re.findall(r"`(!pins accept [^`]+)`", told)
         operators = next(seen.room_id for seen in desk.ana.seen if seen.body == told)
         await desk.ana.say(operators, words)
         accepted = await desk.hears("is accepted")
         assert accepted.room_id == operators
-        await is_obeyed(desk, bob, announcement, "!claim", "is yours")
-        await desk.hears("is yours", by=bob)
+        await desk.obeys("!claim", announcement.room_id, announcement.event_id, by=bob)
 
 
 async def test_who_runs_the_desk_accepts_it_on_the_command_line(tmp_path: Path, synapse: Homeserver) -> None:
@@ -54,7 +53,7 @@ async def test_who_runs_the_desk_accepts_it_on_the_command_line(tmp_path: Path, 
         # The bell of another process is not heard here: the poll comes within half a minute.
         desk.running.desk.units.bells.outbox.set()
         await desk.hears("is accepted")
-        await is_obeyed(desk, bob, announcement, "!claim", "is yours")
+        await desk.obeys("!claim", announcement.room_id, announcement.event_id, by=bob)
         assert "CHANGED" not in await helproom(plan, "list")
 
 

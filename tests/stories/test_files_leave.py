@@ -66,7 +66,7 @@ async def test_files_of_two_clients_leave_and_others_do_not(tmp_path: Path, syna
             assert "- “Снимок.png” (image/png, 200 KB)\n- “system.log” (text/plain, 35 KB)" in preview.body
             await desk.ana.react(room, preview.event_id, "✅")
             mail = await desk.catcher.wait_for(1)
-            await desk.hears("The answer has left", thread=thread)
+            await desk.edited(preview, "Left at")
         message = opened(alice, mail.content)
     assert message["Subject"] == "Re: [#1] A form"
     body = message.get_body()

@@ -50,10 +50,10 @@ async def test_what_the_user_wrote_meanwhile_is_read_first(tmp_path: Path, synap
         announcement = await desk.announced(1)
         room, thread = announcement.room_id, announcement.event_id
         await desk.ana.say(room, "!reply Which card is it?", thread=thread)
-        await desk.hears("This is going to leave", thread=thread)
+        preview = await desk.hears("This is going to leave", thread=thread)
         await desk.ana.say(room, "!send", thread=thread)
         answer = email.message_from_bytes((await desk.catcher.wait_for(1)).content)
-        await desk.hears("The answer has left", thread=thread)
+        await desk.edited(preview, "Left at")
         await desk.ana.say(room, "!reply And which laptop?", thread=thread)
         await desk.hears("And which laptop?", thread=thread)
         follow_up = from_user(

@@ -20,5 +20,4 @@ async def test_desk_and_agents_go_on_when_the_homeserver_was_away(tmp_path: Path
             await asyncio.sleep(3)
             await asyncio.to_thread(server.start)
             await desk.announced(2)
-            await desk.ana.say(first.room_id, "!claim", thread=first.event_id)
-            await desk.hears("Ticket 1 is yours", thread=first.event_id)
+            await desk.obeys("!claim", first.room_id, first.event_id)

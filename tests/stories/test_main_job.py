@@ -29,7 +29,7 @@ async def do_the_main_job(desk: Office) -> None:
     mail = await desk.catcher.wait_for(1)
     assert b"it's known" not in mail.content
     assert mail.recipients == ("alice.sample@example.org",)
-    await desk.hears("The answer has left", thread=thread)
+    await desk.edited(preview, "Left at")
     await desk.edited(announcement, "answered")
 
 

@@ -27,16 +27,14 @@ async def test_a_cancelled_answer_that_is_delivered_again_is_no_new_answer(
         room, thread = announcement.room_id, announcement.event_id
         typed = await desk.ana.say(room, ANSWER, thread=thread)
         await desk.hears("Words that were taken back", thread=thread)
-        await desk.ana.say(room, "!cancel", thread=thread)
-        await desk.hears("Taken back", thread=thread)
+        await desk.obeys("!cancel", room, thread)
         await deliver_again(desk, room, typed, "same process")
         told = await desk.hears("a second time")
         await desk.stop()
         await deliver_again(desk, room, typed, "between processes")
         await desk.start()
         await deliver_again(desk, room, typed, "next process")
-        await desk.ana.say(room, "!note That is all.", thread=thread)
-        await desk.hears("Noted.", thread=thread)
+        await desk.obeys("!note That is all.", room, thread)
         await desk.ana.wait_for(
             lambda seen: "a second time" in seen.body and seen.event_id != told.event_id, seconds=30
         )
