@@ -8,11 +8,15 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+import structlog
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from storage.same_file import SameFile
 from storage.unit import StorageTrouble, trouble_of
+
+log = structlog.get_logger()
 
 IN_USE = "Another Helproom works on this database already: stop it first."
 ADVISORY_KEY = int.from_bytes(b"helproom")
@@ -75,9 +79,21 @@ class _FileLock:
         except OSError:
             os.close(self._file)
             raise DatabaseInUse(IN_USE) from None
+        self._database = SameFile(database)
+        self._trouble: str | None = None
 
     async def check(self) -> None:
-        """Do nothing: the kernel takes no lock away."""
+        """Say it once when the database's file is gone, and when it is back; nobody takes the lock away.
+
+        It raises nothing: after a restart there would be a new, empty database.
+        """
+        self._database.opened()
+        self._database.closed()
+        before, self._trouble = self._trouble, self._database.trouble()
+        if self._trouble and self._trouble != before:
+            log.error("database.lost", trouble=self._trouble)
+        elif before and not self._trouble:
+            log.warning("database.back")
 
     async def close(self) -> None:
         os.close(self._file)

@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from helproom.keeping import keeper
 from helproom.world import real_world
 from mail.lmtp import LmtpDoor
 from storage.migrating import migrate
 from storage.sealing import Vault
+from storage.sole_use import take_sole_use
 from storage.unit import StorageTrouble, Units, open_engine
 
 LETTER = b"From: a@user.example\r\nSubject: hi\r\n\r\nHello\r\n"
@@ -111,3 +113,16 @@ async def test_a_letter_is_not_taken_while_the_file_is_gone(units: Units, file: 
     file.with_name("away.db").rename(file)
     assert await asyncio.to_thread(hand_over) == 250
     await door.stop()
+
+
+async def test_a_lost_file_is_said_once_and_that_it_is_back(units: Units, file: Path) -> None:
+    sole_use = await take_sole_use(units.engine)
+    with capture_logs() as said:
+        await sole_use.check()
+        _rename(file)
+        for _ in range(2):
+            await sole_use.check()
+        file.with_name("away.db").rename(file)
+        await sole_use.check()
+    await sole_use.close()
+    assert [line["event"] for line in said] == ["database.lost", "database.back"]
