@@ -5,6 +5,7 @@ import datetime as dt
 from pathlib import Path
 from unittest.mock import Mock
 
+from desk.key_expiry import words_if_over
 from helproom.keywatch import KeyWatch
 from mail.openpgp import Keyring, KeyringUnusable
 from storage.states import OutboxState
@@ -39,3 +40,20 @@ async def test_a_keyring_that_fails_is_left_for_the_next_look(shaped: str, tmp_p
             broken = Mock(spec=Keyring, secret_keys=Mock(side_effect=KeyringUnusable("no agent")))
             await KeyWatch(office.units, office.world, office.house, broken, office.workshop).look()
             assert await said(office) == []
+
+
+async def test_of_a_key_that_has_expired_a_preview_hears_until_it_is_extended(
+    shaped: str, tmp_path: Path
+) -> None:
+    with desk(tmp_path / "keys") as made:
+        async with open_office(shaped, made.keyring) as office:
+            watch = KeyWatch(office.units, office.world, office.house, office.keyring, office.workshop)
+            [queue] = office.house.queues
+            office.clock.at = dt.datetime.now(dt.UTC) + dt.timedelta(days=10_000)
+            await watch.look()
+            async with office.units() as unit:
+                assert "“help” has expired" in await words_if_over(unit, office.world, queue)
+            office.clock.at = dt.datetime.now(dt.UTC)
+            await watch.look()
+            async with office.units() as unit:
+                assert await words_if_over(unit, office.world, queue) == ""
