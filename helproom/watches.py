@@ -17,8 +17,9 @@ from helproom.mailboxes import WATCH_SECONDS, Mailboxes
 from helproom.schedule import Job
 from storage.unit import Units
 
-_LOOK_ANYHOW = 300.0
-"""Seconds after which a job that sleeps until something is due looks whatever it expects."""
+_LOOK_ANYHOW = 20.0
+"""Seconds after which a job that sleeps until something is due looks whatever it expects: the clock may have
+been set forwards, or the machine suspended."""
 
 
 class Watches:
