@@ -123,10 +123,14 @@ def _age(opened_at: dt.datetime, now: dt.datetime) -> str:
     return f"{opened}; {ago(opened_at, now)} old at the last change, {now:%Y-%m-%d %H:%M} UTC"
 
 
-def moved(number: int, queue: str) -> Said:
+def moved(number: int, queue: str, link: str = "") -> Said:
     """What becomes of the announcement of a ticket that was announced anew, in another room or again here."""
-    title, where = f"#{number}", f"goes on in the room of “{one_line(queue)}”"
-    return Said(f"{MOVED} {title}\n{where}", f"{MOVED} <strong>{title}</strong><br>{html.escape(where)}")
+    title, place = f"#{number}", f"the room of “{one_line(queue)}”"
+    shown = f'<a href="{html.escape(link)}">{html.escape(place)}</a>' if link else html.escape(place)
+    return Said(
+        f"{MOVED} {title}\ngoes on in {place}" + (f": {link}" if link else ""),
+        f"{MOVED} <strong>{title}</strong><br>goes on in {shown}",
+    )
 
 
 def _state(of: Announcement) -> str:

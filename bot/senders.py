@@ -21,8 +21,9 @@ from desk.delivery import (
     Refused,
     StopDelivery,
 )
-from desk.posting import IN_TICKET_THREAD, REACT, Say, is_aside, say_from_json
+from desk.posting import IN_TICKET_THREAD, REACT, Say, home_of, is_aside, say_from_json
 from desk.receipts import reaction_of
+from desk.roomnames import link_to
 from desk.verdicts import ENCRYPTION_WORDS
 from desk.world import World
 from storage.models import Outbox, Ticket
@@ -172,7 +173,8 @@ class RoomSenders:
             announcements = await unit.outbox.announcements(ticket.id)
             root = threads.root_of(announcements, parcel.room, parcel.id)
             if root is not None and root is not announcements[-1]:
-                return rendering.moved(ticket.id, ticket.queue)
+                link = link_to(await home_of(unit, ticket), ticket.event_id)
+                return rendering.moved(ticket.id, ticket.queue, link)
             states = {each.state for each in await unit.messages.of(ticket) if each.author is not None}
         return rendering.announcement(facts_of(ticket, sent=ReplyState.SENT in states), self._world.now())
 

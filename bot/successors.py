@@ -9,7 +9,7 @@ from bot.members import Members
 from bot.rooms import Rooms
 from desk import moving
 from desk.posting import tell_operators
-from desk.roomnames import name_of
+from desk.roomnames import link_to, name_of
 from desk.world import World
 from storage.models import Room
 from storage.states import RoomPurpose, RoomState
@@ -82,8 +82,8 @@ class Successors:
             if room is None:
                 return
             await moving.move_room(unit, self._world, room, new)
-            words = f"{_capital(name_of(room))} was replaced, and I went on into {new}. "
-            words += self._line(room, new)
+            words = f"{_capital(name_of(room))} was replaced, and I went on into {link_to(room)} "
+            words += f"({new}). {self._line(room, new)}"
             if lacks:
                 words += f" There is something to mend in it: {' '.join(lacks)}"
             await tell_operators(unit, self._world, words)

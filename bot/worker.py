@@ -137,6 +137,7 @@ class Worker:
             room=room,
             ticket_in_thread=thread.ticket if thread is not None else None,
             thread_ended=thread is not None and not thread.goes_on,
+            goes_on_in=thread.elsewhere if thread is not None else "",
             thread=heard.thread,
             # The sender's homeserver says when; a clock that is ahead must not make old mail look read.
             said_at=min(dt.datetime.fromtimestamp(heard.sent_at, dt.UTC), self._world.now()),

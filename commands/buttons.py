@@ -36,7 +36,7 @@ async def _claim(context: Context, event_id: str) -> None:
         thread = await threads.of_event(context.unit, event_id)
         if thread is None:
             return
-        raise threads.refuse_ended(thread.ticket)
+        raise threads.refuse_ended(thread.ticket, thread.elsewhere)
     await tickets.claim(context.unit, context.world, ticket, context.agent, rank=Rank.ANSWER)
 
 

@@ -36,11 +36,13 @@ class Context:
     """Matrix user ids that the message links to, while its text shows display names only."""
     thread_ended: bool = False
     """The ticket was moved, and goes on in another thread."""
+    goes_on_in: str = ""
+    """A link to that thread."""
 
     def ticket_here(self) -> Ticket | None:
         """Return the ticket of this thread; raises Refusal when it goes on elsewhere."""
         if self.ticket_in_thread is not None and self.thread_ended:
-            raise refuse_ended(self.ticket_in_thread)
+            raise refuse_ended(self.ticket_in_thread, self.goes_on_in)
         return self.ticket_in_thread
 
 

@@ -8,6 +8,7 @@ from commands.declare import Commands
 from commands.words import Agent, LanguageCode, Rest, Words, brief
 from desk import reading, tickets
 from desk.posting import File, ago
+from desk.roomnames import link_to
 from desk.world import Refusal
 from storage.models import Ticket
 from storage.states import TicketState
@@ -175,6 +176,8 @@ async def lang(context: Context, ticket: Ticket, language: LanguageCode) -> Repl
     """
     moved = await tickets.set_language(context.unit, context.world, context.house, ticket, language)
     is_here = context.house.queue_for_language(language) is not None
+    home = await context.unit.rooms.of_queue(moved) if moved else None
+    link = f" {link_to(home)}" if home is not None else ""
     where = f" and goes on in the room of “{moved}”" if moved else ""
     stays = "" if is_here else " There is no room for that language, so it stays here."
-    return Reply(f"Ticket {ticket.id} is in “{language}”{where}.{stays}")
+    return Reply(f"Ticket {ticket.id} is in “{language}”{where}.{stays}{link}")

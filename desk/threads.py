@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from desk.posting import Slot, home_of, lane_of, put
+from desk.roomnames import link_to
 from desk.turns import Rank
 from desk.world import Refusal, World
 from storage.models import Outbox, Ticket
@@ -18,6 +19,8 @@ class Thread:
     ticket: Ticket
     goes_on: bool
     """False when the ticket was announced anew since, in another room or again in this one."""
+    elsewhere: str = ""
+    """A link to where it goes on."""
 
 
 async def of_event(unit: Unit, event_id: str) -> Thread | None:
@@ -29,14 +32,17 @@ async def of_event(unit: Unit, event_id: str) -> Thread | None:
     if row is None or row.kind != "announce":
         return None
     ticket = await unit.tickets.get(row.ticket_id or 0)
-    return Thread(ticket, goes_on=False) if ticket is not None else None
+    if ticket is None:
+        return None
+    return Thread(ticket, goes_on=False, elsewhere=link_to(await home_of(unit, ticket), ticket.event_id))
 
 
-def refuse_ended(ticket: Ticket) -> Refusal:
+def refuse_ended(ticket: Ticket, elsewhere: str = "") -> Refusal:
     """Return what to raise where somebody speaks to a ticket in a thread of it that has ended."""
     return Refusal(
         f"This thread has ended: ticket {ticket.id} goes on in the room of “{ticket.queue}”, below its "
         f"newest announcement. Say it there, or give its number here: `#{ticket.id}`."
+        + (f" {elsewhere}" if elsewhere else "")
     )
 
 

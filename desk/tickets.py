@@ -6,6 +6,7 @@ import re
 from desk import threads
 from desk.house import House
 from desk.posting import announce, answer_in_thread, show_state
+from desk.roomnames import link_to
 from desk.turns import Rank
 from desk.world import Refusal, World
 from storage.models import Message, Ticket
@@ -118,7 +119,10 @@ async def set_language(unit: Unit, world: World, house: House, ticket: Ticket, l
     if target is None or target.name == ticket.queue:
         await show_state(unit, world, ticket)
         return None
-    await answer_in_thread(unit, world, ticket, f"Ticket {ticket.id} goes on in the room of “{target.name}”.")
+    home = await unit.rooms.of_queue(target.name)
+    link = link_to(home) if home is not None else ""
+    where = f"the room of “{target.name}”{f': {link}' if link else '.'}"
+    await answer_in_thread(unit, world, ticket, f"Ticket {ticket.id} goes on in {where}")
     await threads.end_all(unit, world, ticket)
     ticket.queue = target.name
     ticket.event_id = None

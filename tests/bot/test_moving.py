@@ -23,6 +23,7 @@ from tests.faults.fakehs import FakeHomeserver, Fault
 
 BOT = "@bot:fake.test"
 EN, FR = "!en:helproom.test", "!fr:helproom.test"
+LINK_FR, VIA = f"https://matrix.to/#/{FR}", "?via=helproom.test"
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ async def test_the_old_announcement_says_where_the_ticket_goes_on(scene: Scene) 
     await scene.desk.say(f"!claim {number}")
     await scene.desk.say(f"!lang {number} fr")
     await scene.delivery.drain()
-    assert scene.shown(old.event_id) == f"↪ #{number}\ngoes on in the room of “fr”"
+    assert scene.shown(old.event_id).startswith(f"↪ #{number}\ngoes on in the room of “fr”: {LINK_FR}")
+    assert any(each.body.endswith(f"goes on in the room of “fr”: {LINK_FR}{VIA}") for each in scene.of(EN))
     (new,) = [each for each in scene.of(FR) if each.edits is None]
     assert new.body.startswith(f"🟡 #{number} ")
     assert (await scene.desk.look(number)).event_id == new.event_id
@@ -177,7 +179,7 @@ async def test_a_ticket_moved_before_it_was_announced_belongs_to_the_new_room(sc
         scene.desk.clock.pass_by(minutes=5)
         await scene.delivery.drain()
     late = scene.of(EN)[0]
-    assert late.body == f"↪ #{number}\ngoes on in the room of “fr”"
+    assert late.body == f"↪ #{number}\ngoes on in the room of “fr”: {LINK_FR}/{new.event_id}{VIA}"
     assert {each.edits or each.thread for each in scene.of(EN)[1:]} == {late.event_id}
     assert (await scene.desk.look(number)).event_id == new.event_id
 
@@ -198,7 +200,7 @@ async def test_a_ticket_moved_there_and_back_goes_on_below_its_third_announcemen
     assert third.event_id != first.event_id
     assert (await scene.desk.look(number)).event_id == third.event_id
     for ended in (first, second):
-        assert scene.shown(ended.event_id) == f"↪ #{number}\ngoes on in the room of “en”"
+        assert scene.shown(ended.event_id).startswith(f"↪ #{number}\ngoes on in the room of “en”: https")
     assert scene.shown(third.event_id).startswith(f"🟡 #{number} ")
 
 
@@ -210,6 +212,7 @@ async def test_in_its_old_thread_commands_say_where_the_ticket_goes_on(scene: Sc
     await scene.delivery.drain()
     answer = await scene.hear(line, old.event_id)
     assert answer.startswith(f"This thread has ended: ticket {number} goes on in the room of “fr”")
+    assert answer.endswith(f" {LINK_FR}/{scene.of(FR)[0].event_id}{VIA}")
     assert not await scene.desk.rows("preview")
     assert [tag.name for tag in (await scene.desk.look(other)).tags] == []
 
@@ -221,7 +224,7 @@ async def test_with_its_number_they_work_in_its_old_thread_too(scene: Scene) -> 
     assert await scene.hear(f"!claim #{number}", old.event_id) == DONE_KEY
     assert await scene.hear("!help", old.event_id) != ""
     assert await scene.hear(f"!lang #{number} en", old.event_id) == (
-        f"Ticket {number} is in “en” and goes on in the room of “en”."
+        f"Ticket {number} is in “en” and goes on in the room of “en”. https://matrix.to/#/{EN}{VIA}"
     )
 
 

@@ -124,7 +124,7 @@ async def test_close_and_reopen(desk: Desk):
 async def test_another_language_moves_a_ticket_to_that_room_with_a_pointer(desk: Desk):
     await desk.ticket()
     answer = await desk.say("!lang FR", ticket=1)
-    assert answer == "Ticket 1 is in “fr” and goes on in the room of “fr”."
+    assert answer.startswith("Ticket 1 is in “fr” and goes on in the room of “fr”. https://matrix.to/#/!")
     ticket = await desk.look(1)
     assert (ticket.queue, ticket.mailbox, ticket.language, ticket.event_id) == ("fr", "en", "fr", None)
     [pointer] = await desk.rows("say")
