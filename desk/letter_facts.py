@@ -64,7 +64,9 @@ def _is_one_ciphertext(opened: Opened) -> bool:
 
 def tells_inner_subject(opened: Opened) -> bool:
     """Tell whether the person's subject stood inside the protection, not where anybody reads it."""
-    return opened.headers.protected or opened.whisperback is not None or bool(opened.relayed)
+    headers = opened.headers
+    is_inner = headers.protected or headers.subject != headers.outer_subject
+    return is_inner or opened.whisperback is not None or bool(opened.relayed)
 
 
 def worst_signature(opened: Opened) -> str:

@@ -54,6 +54,8 @@ class Signature:
     fingerprint: str | None
     covers: Literal["all", "part"] = "all"
     detail: str = ""
+    made_at: dt.datetime | None = None
+    """When its maker says that it was made."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Headers:
     reply_to: str = ""
     message_id: str = ""
     """With angle brackets (RFC 5322, 3.6.4); empty when there is none."""
+    inner_message_id: str = ""
+    """The one that stands in the protected part, where it is another: that of the writer's own program."""
     in_reply_to: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     protected: bool = False
@@ -136,6 +140,9 @@ class WhisperBack:
     product_version: str | None = None
     wifi_pci: str | None = None
     gpu_pci: str | None = None
+    """The first graphics device."""
+    gpus_pci: tuple[str, ...] = ()
+    """All of them, as of laptops that have two."""
     wifi_driver: str | None = None
     body_chars: int = 0
     debug_info: bool = True

@@ -53,6 +53,7 @@ def details_of(opened: Opened, *, from_contact: bool = True) -> str:
             "copies": list(opened.headers.copies),
             "relayed": list(opened.relayed),
             "writer": writer_of(opened),
+            "inner_message_id": opened.headers.inner_message_id,
             "inner_subject": tells_inner_subject(opened),
         }
     )

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from desk.opened import EncryptionState, SignatureState
+from desk.opened import Encryption, EncryptionState, SignatureState
 from mail.html import CUT_OFF
 from mail.layers import (
     NOT_ENCRYPTED,
@@ -21,6 +21,7 @@ from mail.layers import (
 )
 from mail.limits import HTML_CHARS
 from mail.mime import Content, clean_text, join_texts, safe_text
+from mail.odd_armor import names_pgp, with_marks
 from mail.openpgp import Decrypted
 from mail.parts import Part, read_parts
 from mail.pgp_packets import MESSAGE_BEGIN, MESSAGE_END, SIGNATURE_END, SIGNED_BEGIN
@@ -33,7 +34,6 @@ _MARKS: dict[Armored, tuple[bytes, bytes]] = {
     "clearsigned": (SIGNED_BEGIN, SIGNATURE_END),
 }
 _TEXTS = frozenset({"text/plain", "application/pgp", "text/html"})
-_MARK = b"-----BEGIN PGP "
 _ENCODED = frozenset({BASE64, *UUENCODED})
 _CHARSET = re.compile(rb"(?im)\A[^\n]*\n(?:[A-Za-z]+:[^\n]*\n)*?Charset:[ \t]*([A-Za-z0-9_.:-]{1,40})")
 _CUT_OFF = re.compile(
@@ -65,9 +65,9 @@ def armored_kind(part: Part) -> Armored | None:
 
 
 def _may_hold_armor(part: Part) -> bool:
-    """Look before anything is decoded; some programs write the dashes as "=2D"."""
+    """Look before anything is decoded."""
     encoding = part.headers.token("content-transfer-encoding")
-    return encoding in _ENCODED or (b"BEGIN" if encoding == QUOTED else _MARK) in part.body
+    return encoding in _ENCODED or encoding == QUOTED or names_pgp(part.body)
 
 
 def _content(part: Part) -> bytes:
@@ -75,7 +75,7 @@ def _content(part: Part) -> bytes:
     content = part.content()
     if part.type != "text/html":
         return _with_lines(content)
-    if not any(begin in content for begin, _ in _MARKS.values()):
+    if not names_pgp(content):
         return b""
     page = safe_text(part)[0]
     lines = _HTML_TAG.sub("", _HTML_LINE_END.sub("\n", page[:HTML_CHARS]))
@@ -85,6 +85,9 @@ def _content(part: Part) -> bytes:
 
 def _with_lines(content: bytes) -> bytes:
     """Give a message back its lines where it was indented, or pasted behind words or as one line."""
+    if not names_pgp(content) or _first(content):
+        return content
+    content = with_marks(content)
     if MESSAGE_BEGIN not in content or _first(content):
         return content
     return _MANGLED.sub(_on_lines, content, count=1)
@@ -131,9 +134,16 @@ def take_off_armor(part: Part, opener: Opener) -> Layers:
     else:
         layers = _decrypted_text(opened, kind, charset)
     layers = _open_inner(layers, opener) if layers.inside else layers
-    if _first(around):
-        layers = replace(layers, problems=(*layers.problems, _OTHERS))
+    if other := _first(_with_lines(around)):
+        layers = _with_another(layers, is_encrypted=other[0] == "inline encrypted")
     return _mark_beside(layers, clean_text(around, charset)[0].strip())
+
+
+def _with_another(layers: Layers, *, is_encrypted: bool) -> Layers:
+    """Tell that one more message stands in the text; a letter with an encrypted one is no letter in clear."""
+    is_clear = is_encrypted and layers.encryption.state is EncryptionState.NONE
+    encryption = Encryption(EncryptionState.UNDECRYPTABLE, _OTHERS) if is_clear else layers.encryption
+    return replace(layers, encryption=encryption, problems=(*layers.problems, _OTHERS))
 
 
 def _unread(kind: Armored, block: str) -> Layers:

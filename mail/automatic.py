@@ -52,6 +52,12 @@ _UNANSWERABLE_FIELDS = (
     "feedback-id",
 )
 """On letters that people may have written, but that programs must leave alone."""
+_LIST_PROGRAM = re.compile(
+    r"list-?(?:admin|master|serv|proc|owner)|majordomo|mailman|sympa|ezmlm|fml|.{1,60}-(?:admin|owner|request|bounces)"
+)
+_LOOP_ALERT = re.compile(
+    r"\W{0,9}(?:loop alert|(?:possible )?mail loop|duplicated? message-id)", re.IGNORECASE
+)
 _NO = frozenset({"", "no", "false", "none", "0"})
 
 
@@ -68,7 +74,7 @@ def why_automatic(letter: Part, mail_from: str | None) -> Automatic | None:
         return Automatic.AUTO_REPLY
     if _is_bounce(letter, mail_from):
         return Automatic.BOUNCE
-    if _is_answer(headers, mail_from):
+    if _is_answer(headers, mail_from) or _is_loop_alert(headers):
         return Automatic.AUTO_REPLY
     is_marked = _is_marked(headers) or _sender_of(headers, mail_from) == ""
     if _has_any(headers, _LIST_FIELDS) or (
@@ -76,6 +82,30 @@ def why_automatic(letter: Part, mail_from: str | None) -> Automatic | None:
     ):
         return Automatic.LIST
     return Automatic.AUTO_REPLY if is_marked else None
+
+
+def why_automatic_within(protected: Part) -> Automatic | None:
+    """Say why no person wrote what was under a protection, or None; only what programs mark counts."""
+    headers = protected.headers
+    if _is_notice(protected) or is_complaint(protected):
+        return Automatic.AUTO_REPLY
+    if protected.type == "multipart/report":
+        return Automatic.BOUNCE
+    if (
+        _is_marked(headers)
+        or headers.token("precedence") in _REPLY_PRECEDENCES
+        or _has_any(headers, _REPLY_FIELDS)
+    ):
+        return Automatic.AUTO_REPLY
+    is_of_list = _has_any(headers, _LIST_FIELDS) or headers.token("precedence") in _LIST_PRECEDENCES
+    return Automatic.LIST if is_of_list else None
+
+
+def _is_loop_alert(headers: HeaderBlock) -> bool:
+    """Tell the warning of a list's program that a mail came twice, as fml writes it."""
+    names = [address.partition("@")[0] for _, address in headers.addresses("from")]
+    is_list = any(_LIST_PROGRAM.fullmatch(name) for name in names)
+    return is_list and _LOOP_ALERT.match(headers.one("subject")) is not None
 
 
 def _has_come_back(headers: HeaderBlock) -> bool:

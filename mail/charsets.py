@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+import webencodings
+
 from mail.jis import decode_jis, looks_like_jis
 from mail.scripts import guess
 
@@ -21,7 +23,7 @@ _LEAST_SAMPLED = 256
 _UNFIT = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"})
 """Codecs that are no charsets of mail; the first two take quadratic time."""
 _MEANT = {
-    **dict.fromkeys(("ascii", "iso8859-1"), "cp1252"),
+    "iso8859-1": "cp1252",
     **dict.fromkeys(("gb2312", "gbk"), "gb18030"),
     "iso8859-9": "cp1254",
     "iso8859-11": "cp874",
@@ -44,6 +46,10 @@ _ALIASES = {
     "unicode-1-1-utf-7": "utf-7",
     "utf8mb4": "utf-8",
 }
+_ASCII = "ascii"
+_PAGE = re.compile(r"(?:x-)?(?:cp|ibm|dos|win|windows|ms)[-_ ]?(\d{3,5})")
+_MAC = re.compile(r"(?:x-)?mac(?:intosh)?[-_ ]?([a-z]*)")
+"""Spellings of code pages by programs that follow no registry."""
 _WIDE = ("utf-16", "utf-32")
 _STATEFUL = ("iso2022", "utf-7", "hz")
 """Charsets in which ASCII bytes stand for other signs."""
@@ -57,6 +63,7 @@ _LATIN_RUN = 1.6
 _NORTHERN = "äöüåõßÄÖÜÅÕ€".encode("iso8859-15")
 """What stands side by side in Latin script, too: Finnish, Estonian, and whoever tries out umlauts."""
 _FEW = 3
+_MANY = 6
 _OTHER_SCRIPTS = [
     *("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp874"),
     *("gb18030", "big5", "cp932", "euc_jp", "cp949"),
@@ -125,6 +132,8 @@ def decode(content: bytes, charset: str = "") -> tuple[str, bool]:
     Never raises. The flag tells that it was a guess, so that some letters may be wrong.
     """
     name = _codec(charset)
+    if name == _ASCII and not content.isascii():
+        return decode(content)[0], True
     if content.startswith(codecs.BOM_UTF8):
         content, name = content[3:], "utf-8"
     elif content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and b"\0" in content:
@@ -138,17 +147,34 @@ def decode(content: bytes, charset: str = "") -> tuple[str, bool]:
 
 def _codec(charset: str) -> str:
     """Return the name of the codec that is meant; "" for none that is fit for mail."""
-    label = charset.strip().strip("\"'").lower().partition("*")[0]
-    try:
-        name = codecs.lookup(_ALIASES.get(label) or _ALIASES.get(label[:9]) or label).name
-    except _LIE:
-        return ""
+    label = charset.strip().strip("\"'").lower().partition("*")[0].strip()
+    name = next(filter(None, map(_known, _spellings(label))), "")
     try:
         bytes(4).decode(name, "replace")  # of no bytes at all, Python would say nothing
     except _LIE:
         return ""
     name = _MEANT.get(name, name)
     return "" if name in _UNFIT else name
+
+
+def _spellings(label: str) -> Iterator[str]:
+    """Yield under which names a codec may be known that a program calls by this label."""
+    yield _ALIASES.get(label) or _ALIASES.get(label[:9]) or label
+    by_whatwg = webencodings.lookup(label)
+    if by_whatwg is not None:
+        yield by_whatwg.codec_info.name
+    if page := _PAGE.fullmatch(label):
+        yield f"cp{page[1]}"
+    if mac := _MAC.fullmatch(label):
+        yield f"mac_{mac[1] or 'roman'}"
+    yield label.removeprefix("x-")
+
+
+def _known(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except _LIE:
+        return ""
 
 
 def _decode_ascii(content: bytes, name: str) -> tuple[str, bool]:
@@ -188,9 +214,19 @@ def _as_named(content: bytes, name: str) -> tuple[str, bool] | None:
 
 
 def _is_of_other_script(sample: bytes) -> bool:
+    """Tell what can hardly be in Latin script: words without a letter of ASCII, and hardly others."""
     high = sample.translate(None, _LOW)
     is_northern = len(high.translate(None, _NORTHERN)) <= _FEW
-    return len(high) > _SURE and not is_northern and _high_in_a_run(sample) >= _LATIN_RUN
+    if len(high) <= _SURE or is_northern or _high_in_a_run(sample) < _LATIN_RUN:
+        return False
+    words = _WORD.findall(sample)
+    others = [word for word in words if len(word) >= _FEW and not _LETTER.search(word)]
+    # Somebody who writes which keys do not work, small and capital, writes no words.
+    spelled = [word.decode("cp1252", "replace") for word in others]
+    small = {sign.upper() for word in spelled if word.islower() for sign in word}
+    if any(word.isupper() and small.issuperset(word) for word in spelled):
+        return False
+    return len(others) >= _MANY or len(high) > 2 * sum(len(_LETTER.findall(word)) for word in words)
 
 
 def _high_in_a_run(sample: bytes) -> float:

@@ -32,6 +32,7 @@ class Hardware:
     product_version: str | None
     wifi_pci: str | None
     gpu_pci: str | None
+    gpus_pci: tuple[str, ...]
     wifi_driver: str | None
 
 
@@ -41,12 +42,14 @@ def read_hardware(sections: Mapping[str, str]) -> Hardware:
     named = {_base_name(key): content for key, content in sections.items()}
     logs = [content for key, content in named.items() if key.partition(" ")[0] in _KERNEL_LOGS]
     devices = [*_listed(named.get("lspci -nn", "")), *(pair for log in logs for pair in _heard(log))]
+    gpus = tuple(dict.fromkeys(ids for class_, ids in devices if class_.startswith("03")))
     return Hardware(
         manufacturer=_first_line(named.get("dmidecode -s system-manufacturer", "")),
         product=_first_line(named.get("dmidecode -s system-product-name", "")),
         product_version=_first_line(named.get("dmidecode -s system-version", "")),
         wifi_pci=next((ids for class_, ids in devices if class_ == "0280"), None),
-        gpu_pci=next((ids for class_, ids in devices if class_.startswith("03")), None),
+        gpu_pci=next(iter(gpus), None),
+        gpus_pci=gpus,
         wifi_driver=_read_driver(named.get("lsmod", ""), logs),
     )
 

@@ -11,7 +11,7 @@ from email.errors import HeaderParseError
 from email.message import Message
 from email.parser import BytesHeaderParser
 from email.policy import compat32
-from email.utils import getaddresses
+from email.utils import getaddresses, mktime_tz, parsedate_tz
 
 import idna
 
@@ -24,6 +24,7 @@ _DECEIVING = re.compile(
 )
 _LOST_FOLD = re.compile(rb";[ \t]{0,20}\r?\n(?=[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]{0,20}=)")
 """A header broken before a parameter, without the blank that folds it."""
+_STRAY_LINE = re.compile(rb"\r?\n(?![!-9;-~]*:|[ \t]|\r?\n|\Z)")
 _ANGLED = re.compile(r"<[^<>\s]{1,900}>")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,200}@[^\s@<>()\[\],;:\\\"]{1,255}")
 _NEEDLESS_QUOTES = re.compile(r"\A\"([^\s@<>()\[\],;:\\\"]{1,200})\"(?=@)")
@@ -60,15 +61,25 @@ def safe_header(value: str, charset: str = "utf-8") -> str:
     `value` holds undecodable bytes as surrogates, as the standard library's parser leaves them; `charset` is
     what they are likely to be in.
     """
-    return safe_text_line(_decoded(value[:HEADER_VALUE], charset))
+    return safe_text_line(_decoded(value[:HEADER_VALUE], charset)[0])
 
 
-def _decoded(value: str, charset: str) -> str:
-    text = value if value.isascii() else decode(value.encode("utf-8", "surrogateescape"), charset)[0]
-    return _ENCODED_WORDS.sub(_decode_words, text) if "=?" in text else text
+def _decoded(value: str, charset: str) -> tuple[str, bool]:
+    """Return a value as text, and whether a charset was guessed for it."""
+    text, guessed = value, False
+    if not value.isascii():
+        text, guessed = decode(value.encode("utf-8", "surrogateescape"), charset)
+    if "=?" not in text:
+        return text, guessed
+    found = [(words, *_decode_words(words)) for words in _ENCODED_WORDS.finditer(text)]
+    pieces, at = [], 0
+    for words, decoded, is_guess in found:
+        pieces += [text[at : words.start()], decoded]
+        at, guessed = words.end(), guessed or is_guess
+    return "".join([*pieces, text[at:]]), guessed
 
 
-def _decode_words(words: re.Match[str]) -> str:
+def _decode_words(words: re.Match[str]) -> tuple[str, bool]:
     """Decode words that follow each other in one charset together: a sign may be cut between them."""
     stretches: list[tuple[str, bytes]] = []
     for charset, encoding, encoded in _ENCODED_WORD.findall(words[0]):
@@ -76,7 +87,8 @@ def _decode_words(words: re.Match[str]) -> str:
         if stretches and stretches[-1][0] == charset.lower():
             content = stretches.pop()[1] + content
         stretches.append((charset.lower(), content))
-    return "".join(decode(content, charset)[0] for charset, content in stretches)
+    decoded = [decode(content, charset) for charset, content in stretches]
+    return "".join(text for text, _ in decoded), any(guessed for _, guessed in decoded)
 
 
 def _decode_word(encoded: bytes, *, is_base64: bool) -> bytes:
@@ -94,6 +106,9 @@ class HeaderBlock:
     def __init__(self, raw: bytes) -> None:
         """Read `raw`, the header lines without the empty line that ends them."""
         unfolded = _LOST_FOLD.sub(b"; ", _MBOX_LINES.sub(b"", raw, count=1))
+        unfolded, strays = _STRAY_LINE.subn(b" ", unfolded)
+        self.has_strays = bool(strays)
+        """Whether lines without a colon stood among the fields; they count to the line before."""
         message = BytesHeaderParser(policy=compat32).parsebytes(unfolded)
         self._fields: dict[str, list[str]] = {}
         self._params: dict[str, dict[str, str]] = {}
@@ -121,6 +136,10 @@ class HeaderBlock:
             self._decoded[key] = tuple(safe_header(value, self._charset(value)) for value in self.raw(key))
         return list(self._decoded[key])
 
+    def is_guessed(self, name: str) -> bool:
+        """Tell whether a charset was guessed to read a field."""
+        return any(_decoded(value, self._charset(value))[1] for value in self.raw(name))
+
     def _charset(self, value: str) -> str:
         """Return in which charset bytes of a field may be: unencoded ones are mostly in that of the text."""
         return "" if value.isascii() else self.params("content-type").get("charset", "")
@@ -145,7 +164,9 @@ class HeaderBlock:
 
     def message_ids(self, name: str) -> tuple[str, ...]:
         """Return the message ids of a field, with their angle brackets, oldest first."""
-        return tuple(_ANGLED.findall(" ".join(self.all(name))))
+        # Of long ones the end counts: it names the letters before this one.
+        values = (safe_header(value[-HEADER_VALUE:]) for value in self.whole(name))
+        return tuple(_ANGLED.findall(" ".join(values)))
 
     def params(self, name: str) -> dict[str, str]:
         """Return the parameters of a field by lower-case name (RFC 2231 decoded), values as they came."""
@@ -176,6 +197,15 @@ def _parameter(value: str | tuple[str | None, str | None, str]) -> str:
         return value
     charset, _, encoded = value
     return decode(encoded.encode("latin-1", "replace"), charset or "utf-8")[0]
+
+
+def instant(fields: HeaderBlock) -> float | None:
+    """Return the moment in the Date field, in seconds since 1970; None where none can be read."""
+    parts = parsedate_tz(fields.one("date"))
+    try:
+        return float(mktime_tz(parts)) if parts is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def addresses_in(words: str) -> list[str]:
@@ -214,7 +244,7 @@ def _readable(value: str) -> str:
     text = _CONTROLS.sub(" ", value[:HEADER_VALUE])
     if "=?" in text and "@" not in _ENCODED_WORDS.sub("", text):
         # Some programs encode the whole field, address and brackets included (RFC 2047, 5, forbids it).
-        text = _CONTROLS.sub(" ", _decoded(text, "utf-8"))
+        text = _CONTROLS.sub(" ", _decoded(text, "utf-8")[0])
     if text.count(",") > ADDRESSES:
         text = ",".join(text.split(",")[:ADDRESSES])
     # A name that looks like an address must not be taken for one (RFC 5322, 3.4, wants it in quotes).

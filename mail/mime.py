@@ -60,6 +60,12 @@ _LOOSE_SIGNATURE = (
 )
 _BROKEN_SIGNED = re.compile(r"^[ \t]{0,40}-----BEGIN PGP SIGNED MESSAGE-----", re.MULTILINE)
 _NOT_CHECKED = "A signed text in the letter has lost its end or its lines; its signature was not checked."
+_PIECE = (
+    "The letter is a piece of a longer one that its program has cut (message/partial); the pieces are not "
+    "put together."
+)
+_STATUS_WORDS = "The letter's only words stand in a report of a mail server; they are shown as they came."
+_STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _TNEF_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _TORN = "The letter's winmail.dat cannot be unpacked; it is listed as it is."
 _OUTLOOK = "The letter's words are in Outlook's own form (winmail.dat); what is shown is their text."
@@ -145,7 +151,17 @@ def read_content(root: Part, *, left_out: Collection[Part] = (), hide_copies: bo
     _collect(root, content, left_out)
     if not left_out and not hide_copies and not content.text.strip():
         _show_passed_on(content)
+    if not content.text.strip():
+        _show_status(content)
     return content
+
+
+def _show_status(content: Content) -> None:
+    """Where a letter has no words but those that a mail server wrote for programs, show them."""
+    status = next((file for file in content.attachments if file.type in _STATUS_TYPES), None)
+    if status is not None and status.content.strip():
+        content.texts.append(clean_text(status.content, "")[0])
+        content.note(_STATUS_WORDS)
 
 
 def _show_passed_on(content: Content) -> None:
@@ -268,7 +284,9 @@ def _collect_leaf(part: Part, content: Content) -> None:
         content.key_parts.append(part)
         if holds_only_keys(part.content()):
             return
-    if part.type.startswith("multipart/"):
+    if part.type == "message/partial":
+        _collect_piece(part, content)
+    elif part.type.startswith("multipart/"):
         content.texts.append(safe_text(part)[0])
         content.note(_SHAPELESS)
     elif part.type == "text/plain" and not is_file:
@@ -280,6 +298,19 @@ def _collect_leaf(part: Part, content: Content) -> None:
         content.texts.append(_ENRICHMENT.sub("", text) if part.type in _ENRICHED_TYPES else text)
     else:
         _collect_file(part, content)
+
+
+def _collect_piece(part: Part, content: Content) -> None:
+    """Show what stands in a piece of a letter: the first begins with the letter's own fields."""
+    content.note(_PIECE)
+    piece = Content()
+    try:
+        _collect(read_parts(part.content()), piece, ())
+    except Unopenable:
+        _collect_file(part, content)
+        return
+    content.texts += piece.texts
+    content.attachments += piece.attachments
 
 
 def _collect_text(part: Part, content: Content) -> None:
@@ -302,7 +333,9 @@ def _type_of(name: str) -> str:
 
 
 def _collect_page(part: Part, content: Content) -> None:
-    page = safe_text(part)[0]
+    page, guessed = safe_text(part)
+    if guessed:
+        content.note(_GUESSED)
     if content.hide_copies and part.params.get("hp-legacy-display") == "1":
         page = _LEGACY_DIV.sub("", page, count=1)
     # Read again: a page's character references can stand for control characters.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from desk.house import Relay
 from desk.opened import Automatic, Bounce, Opened, WhisperBack
-from mail.automatic import is_complaint, is_unanswerable, loop_marks, why_automatic
+from mail.automatic import is_complaint, is_unanswerable, loop_marks, why_automatic, why_automatic_within
 from mail.bounces import read_bounce
 from mail.charsets import guessing_for_one_letter
 from mail.headers import HeaderBlock
@@ -16,14 +16,27 @@ from mail.letter_keys import Holder, read_keys, with_verdict_on_key
 from mail.mime import Content, join_texts
 from mail.openpgp import Keyring
 from mail.parts import Part, read_parts
-from mail.protected import choose_headers, protected_fields
+from mail.protected import choose_headers, protected_fields, unmarked_subject, with_unmarked_subject
 from mail.relayed import UNPROVED, Relayed, looks_relayed, read_relayed
-from mail.senders import bind_sender, odd_senders
+from mail.senders import bind_sender, is_signed_long_before, odd_senders
 from mail.unwrapping import take_off
 from mail.whisperback import odd_fields, read_report
 
 _UNPROTECTED = (
     "Words that were not encrypted or signed stand beside the protected part; anybody may have added them."
+)
+
+_STRAYS = (
+    "Lines without a colon stand among the letter's header fields; they were read as part of the line before."
+)
+_GUESSED_SUBJECT = "The subject does not say truly in which charset it is written; some letters may be wrong."
+_UNMARKED = (
+    "Inside the encryption stands a subject that is not marked as the letter's own, so that it is not proved "
+    "to be: “{subject}”."
+)
+_OLD_SIGNATURE = (
+    "The signature was made long before the date that the letter bears: somebody may have sent old words "
+    "again."
 )
 
 _UNNAMED = "The list that relayed the letter names no sender whose address can be read."
@@ -57,8 +70,10 @@ def open_letter(
     protected = inner if told.headers.protected else None
     offers = read_keys(keyring, Holder(writers, protected, told, layers.outside), report)
     report = with_verdict_on_key(report, offers.keys)
-    problems = (*_of_parts(layers, contents), *_odd(letter, contents, told, report), *offers.problems)
-    why = why_automatic(letter, mail_from)
+    odd = (*_odd_form(letter, layers, told), *_odd(letter, contents, told, report))
+    problems = (*_of_parts(layers, contents), *odd, *offers.problems)
+    within = _within(letter, layers)
+    why = why_automatic(letter, mail_from) or (None if within is None else why_automatic_within(within))
     automatic = _automatic(why, told, report)
     return Opened(
         form=layers.form,
@@ -73,7 +88,7 @@ def open_letter(
         automatic=automatic,
         is_unanswerable=is_unanswerable(letter, mail_from, why),
         loop_marks=loop_marks(letter),
-        bounce=_bounce(letter, automatic, mail_from),
+        bounce=_bounce(letter, within, automatic, mail_from),
         identity=identity(raw),
         language=detect(report.user_text if report else text or beside),
         sessions=layers.sessions,
@@ -104,13 +119,27 @@ def _unwrapped(
     signing = inner if inner is not None and inner.raw("from") else letter.headers
     signatures = tuple(bind_sender(one, signing, keyring, signers) for one in layers.signatures)
     headers = choose_headers(letter.headers, inner, layers.encryption, signatures)
+    headers = with_unmarked_subject(headers, letter.headers, _unmarked(letter, layers))
     plain = Relayed(headers, layers.inside, signatures)
     return read_relayed(letter.headers, layers.payload, plain, relays)
 
 
-def _bounce(letter: Part, automatic: Automatic | None, mail_from: str | None) -> Bounce | None:
-    is_one = automatic is Automatic.BOUNCE or (automatic is not None and is_complaint(letter))
-    return read_bounce(letter, mail_from) if is_one else None
+def _unmarked(letter: Part, layers: Layers) -> str:
+    return unmarked_subject(letter.headers, layers.payload, layers.encryption)
+
+
+def _within(letter: Part, layers: Layers) -> Part | None:
+    """Return what is under the protection, as what it says of itself counts, too."""
+    return None if layers.payload is letter else layers.payload
+
+
+def _bounce(
+    letter: Part, within: Part | None, automatic: Automatic | None, mail_from: str | None
+) -> Bounce | None:
+    """Read a report where it stands: as the letter, or under its protection."""
+    report = within if within is not None and within.type == "multipart/report" else letter
+    is_one = automatic is Automatic.BOUNCE or (automatic is not None and is_complaint(report))
+    return read_bounce(report, mail_from) if is_one else None
 
 
 def _automatic(why: Automatic | None, told: Relayed, report: WhisperBack | None) -> Automatic | None:
@@ -118,6 +147,17 @@ def _automatic(why: Automatic | None, told: Relayed, report: WhisperBack | None)
     if report is not None and report.whisperback_id:
         return None
     return None if told.words and why is Automatic.LIST else why
+
+
+def _odd_form(letter: Part, layers: Layers, told: Relayed) -> tuple[str, ...]:
+    """Say what is odd about header fields and about the time of a signature."""
+    subject = _unmarked(letter, layers)
+    return (
+        *((_STRAYS,) if letter.headers.has_strays else ()),
+        *((_GUESSED_SUBJECT,) if letter.headers.is_guessed("subject") else ()),
+        *((_UNMARKED.format(subject=subject),) if subject else ()),
+        *((_OLD_SIGNATURE,) if is_signed_long_before(letter.headers, told.signatures) else ()),
+    )
 
 
 def _odd(

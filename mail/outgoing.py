@@ -99,7 +99,7 @@ class MailSender:
         # What leaves in clear on demand does not even tell which mails it follows.
         alone = path_of(message) in IN_CLEAR
         said = [each for each in await unit.messages.of(ticket) if each.id != message.id and not alone]
-        heard = fit_ids([each.message_id for each in said if _is_of_contact(each)])
+        heard = fit_ids([each_id for each in said if _is_of_contact(each) for each_id in _ids_of(each)])
         public = [each for each in said if _is_of_contact(each) or each.state in _SAID]
         return OutgoingLetter(
             sender=queue.address,
@@ -110,7 +110,7 @@ class MailSender:
             message_id=message.message_id or "",
             date=self._world.now(),
             in_reply_to=heard[-1] if heard else "",
-            references=fit_ids([each.message_id for each in public]),
+            references=fit_ids([each_id for each in public for each_id in _ids_of(each)]),
             files=await _files(unit, message),
             automatic=path_of(message) is Path.AUTOMATIC,
             reply_to=_with_token(queue.address, unit.vault.reply_token(ticket.ref)),
@@ -163,6 +163,11 @@ class MailSender:
                 raise _Withdrawn(Overtaken())
             row.state = OutboxState.SENDING
             message.state = ReplyState.SENDING
+
+
+def _ids_of(message: Message) -> tuple[str | None, ...]:
+    """Return the Message-IDs of a letter: last the protected one, which its writer's program looks for."""
+    return (message.message_id, read_details(message).get("inner_message_id"))
 
 
 def _is_of_contact(message: Message) -> bool:

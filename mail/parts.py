@@ -11,6 +11,14 @@ from mail.limits import Allowance, check_size
 from mail.transfer import decode_transfer
 
 _HEADER_LINE = re.compile(rb"(?:[!-9;-~]*:|[ \t])")
+_KNOWN_FIELD = re.compile(
+    rb"(?:From|To|Cc|Bcc|Sender|Reply-To|Subject|Date|Message-ID|In-Reply-To|References|MIME-Version|User-Agent"
+    rb"|Received|Return-Path|Delivered-To|Autocrypt|DKIM-Signature|Authentication-Results|Content-[A-Za-z-]{1,40}"
+    rb"|(?:X|List|ARC)-[A-Za-z0-9-]{1,40})[ \t]{0,9}:",
+    re.IGNORECASE,
+)
+_MOST_STRAY = 4
+"""Lines without a colon that may stand together among header lines."""
 _MBOX_LINE = re.compile(rb">?From ")
 """What mailbox files write before the first header; anywhere else it is the first line of the text."""
 _LOST_FOLD = re.compile(rb"[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]*=")
@@ -152,13 +160,28 @@ def _find_body(source: bytes, begin: int, end: int, allowance: Allowance) -> tup
         # Some programs fold a header before a parameter and leave out the blank that RFC 5322, 2.2.3, wants.
         is_fold = source.endswith((b";\n", b";\r\n"), begin, at) and _LOST_FOLD.match(source, at, end)
         in_front = in_front and bool(_MBOX_LINE.match(source, at, end))
-        if not in_front and not is_fold and not _HEADER_LINE.match(source, at, end):
+        is_field = in_front or is_fold or _HEADER_LINE.match(source, at, end)
+        if not is_field and not _goes_on(source, at, end, allowance.header_bytes):
             is_empty = source[at : min(at + 2, end)] == b"\r\n" or source[at : at + 1] == b"\n"
             return at, newline + 1 if is_empty else at
         line_end = newline + 1 if newline >= 0 else end
         allowance.spend_headers(line_end - at)
         at = line_end
     return at, at
+
+
+def _goes_on(source: bytes, at: int, end: int, most: int) -> bool:
+    """Tell whether header fields that everybody knows follow a line without a colon: it lies among them."""
+    for _ in range(_MOST_STRAY):
+        if source[at : at + 1] == b"\n" or source[at : at + 2] == b"\r\n":
+            return False
+        newline = source.find(b"\n", at, min(end, at + most))
+        if newline < 0:
+            return False
+        at = newline + 1
+        if _KNOWN_FIELD.match(source, at, end):
+            return True
+    return False
 
 
 def _split(

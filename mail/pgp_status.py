@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Verdicts on decryptions and signatures: pure functions over GnuPG's status lines (doc/DETAILS)."""
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,8 @@ _PASSING_FAULTS = frozenset((62, 259, 270, 271, 16383))
 _SYSTEM_FAULT = 1 << 15
 """Set in the codes that come from the operating system: no memory, too many files."""
 _PRIMARY_IN_VALIDSIG = 9
+_MADE_IN_VALIDSIG = 2
+_LONGEST_SECONDS = 11
 _FPR_IN_ERRSIG = 6
 _FPR_DIGITS = 40
 
@@ -222,7 +225,15 @@ def _checked(key: str, valid: Sequence[Sequence[str]]) -> Signature:
         "EXPKEYSIG": (SignatureState.EXPIRED_KEY, "The key it was made with has expired."),
         "REVKEYSIG": (SignatureState.REVOKED_KEY, "The key it was made with was revoked."),
     }[key]
-    return Signature(state, fingerprint, detail=detail)
+    return Signature(state, fingerprint, detail=detail, made_at=_made_at(valid[0]))
+
+
+def _made_at(valid: Sequence[str]) -> dt.datetime | None:
+    """Return the time in VALIDSIG: seconds since 1970."""
+    seconds = valid[_MADE_IN_VALIDSIG]
+    if not seconds.isdecimal() or len(seconds) > _LONGEST_SECONDS:
+        return None
+    return dt.datetime.fromtimestamp(int(seconds), dt.UTC)
 
 
 def _not_checked(words: Sequence[str]) -> Signature:

@@ -3,10 +3,9 @@
 
 import re
 from dataclasses import replace
-from email.utils import mktime_tz, parsedate_tz
 
 from desk.opened import Encryption, EncryptionState, Headers, Signature, SignatureState
-from mail.headers import HeaderBlock
+from mail.headers import HeaderBlock, instant
 from mail.parts import Part, read_parts
 
 _COMPARED_ADDRESSES = ("From", "To", "Cc", "Reply-To")
@@ -45,6 +44,22 @@ def protected_fields(payload: Part | None) -> HeaderBlock | None:
     return payload.headers if is_marked or payload.is_wrapped else None
 
 
+def unmarked_subject(outer: HeaderBlock, payload: Part | None, encryption: Encryption) -> str:
+    """Return a subject inside the encryption that is not marked as the letter's own; "" where there is none.
+
+    Programs older than the mark (RFC 9788, 2.1.1) write it so; it may also be that of what is passed on.
+    """
+    if payload is None or encryption.state is not EncryptionState.OK or protected_fields(payload) is not None:
+        return ""
+    subject = payload.headers.one("subject")
+    return "" if subject == outer.one("subject") else subject
+
+
+def with_unmarked_subject(headers: Headers, outer: HeaderBlock, subject: str) -> Headers:
+    """Show such a subject where the outer one says only that there is another."""
+    return replace(headers, subject=subject) if subject and _hides_subject(outer) else headers
+
+
 def choose_headers(
     outer: HeaderBlock,
     inner: HeaderBlock | None,
@@ -77,6 +92,8 @@ def _headers(
     senders = from_.addresses("from")
     name, sender = senders[0] if senders else ("", "")
     outer_subject = outer.one("subject")
+    message_id = next(iter(outer.message_ids("message-id")), "")
+    inner_id = next(iter(counted.message_ids("message-id")), "")
     copied = (counted if counted.raw("cc") else outer).addresses("cc")
     return Headers(
         subject=counted.one("subject") if counted.raw("subject") else outer_subject,
@@ -84,7 +101,8 @@ def _headers(
         sender=sender,
         sender_name=name,
         reply_to=next((address for _, address in from_.addresses("reply-to")), ""),
-        message_id=next(iter(outer.message_ids("message-id")), ""),
+        message_id=message_id,
+        inner_message_id="" if inner_id == message_id else inner_id,
         in_reply_to=counted.message_ids("in-reply-to") or outer.message_ids("in-reply-to"),
         references=counted.message_ids("references") or outer.message_ids("references"),
         protected=mismatch is not None,
@@ -130,8 +148,5 @@ def _value(fields: HeaderBlock, name: str) -> object:
 
 def _instant(fields: HeaderBlock) -> object:
     """Return a date as the moment it is, as servers write "GMT" for "+0000"."""
-    parts = parsedate_tz(fields.one("date"))
-    try:
-        return mktime_tz(parts) if parts is not None else fields.all("date")
-    except (ValueError, OverflowError):
-        return fields.all("date")
+    moment = instant(fields)
+    return fields.all("date") if moment is None else moment

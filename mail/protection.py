@@ -18,6 +18,11 @@ _ENCRYPTED_TYPES = frozenset({"application/pgp", "application/pgp-encrypted"})
 _MARKS = (MESSAGE_BEGIN, SIGNED_BEGIN)
 _SESSION_KEY_TAGS = frozenset({1, 3})
 """Packets that an encrypted message begins with (RFC 9580, 10.3)."""
+_ENCRYPTED_PIECE = re.compile(
+    rb"multipart/encrypted|application/(?:x-)?pkcs7-mime|application/pgp-encrypted|BEGIN PGP MESSAGE",
+    re.IGNORECASE,
+)
+_PIECE_HEAD = 64 * 1024
 _HEAD = 256
 _EMPTY_PAGE = 4096
 """An HTML page without words is shorter than this."""
@@ -25,13 +30,18 @@ _EMPTY_PAGE = 4096
 
 def protection(part: Part) -> Kind | None:
     """Say how a part is protected, itself and not the parts in it; None when it is not."""
-    if part.type == "multipart/encrypted" or is_mixed_up(part):
+    if part.type == "multipart/encrypted" or is_mixed_up(part) or _is_encrypted_piece(part):
         return "encrypted"
     if part.type == "multipart/signed":
         return "signed" if _is_signed(part) else None
     if part.children:
         return None
     return smime_kind(part) or armored_kind(part) or ("file" if _is_openpgp_file(part) else None)
+
+
+def _is_encrypted_piece(part: Part) -> bool:
+    """Tell a piece of a letter (RFC 2046, 5.2.2) whose beginning says that it is encrypted."""
+    return part.type == "message/partial" and bool(_ENCRYPTED_PIECE.search(part.body, 0, _PIECE_HEAD))
 
 
 def _is_signed(part: Part) -> bool:

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from desk.opened import Signature, SignatureState
-from mail.headers import HeaderBlock, addresses_in
+from mail.headers import HeaderBlock, addresses_in, instant
 from mail.openpgp import Keyring
 
+_GOOD = frozenset({SignatureState.GOOD, SignatureState.GOOD_OTHER_SENDER, SignatureState.PARTIAL})
+_LONG = 24 * 3600
+"""Seconds by which clocks and slow ways may let a signature be older than the letter's date."""
 _OTHER = "The signature is good, but its key belongs to another address than the letter's sender."
 _BEHALF = "The signature is good, but the Sender field names another address than its key belongs to."
 _NONE = "The letter names no sender."
@@ -31,6 +34,13 @@ def bind_sender(
     if not {address for _, address in fields.addresses("sender")} <= known:
         return replace(signature, state=SignatureState.GOOD_OTHER_SENDER, detail=_BEHALF)
     return signature
+
+
+def is_signed_long_before(fields: HeaderBlock, signatures: Sequence[Signature]) -> bool:
+    """Tell whether a good signature is more than a day older than the Date beside it."""
+    date = instant(fields)
+    made = [one.made_at for one in signatures if one.state in _GOOD and one.made_at is not None]
+    return date is not None and any(date - one.timestamp() > _LONG for one in made)
 
 
 def odd_senders(fields: HeaderBlock) -> tuple[str, ...]:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """S/MIME (RFC 8551): recognised and told; words are read, nothing is decrypted and no signature checked."""
 
+from dataclasses import replace
 from typing import Literal
 
 from desk.opened import Encryption, EncryptionState
 from mail.cms import SIGNED_DATA, signed_words
 from mail.layers import NOT_ENCRYPTED, Layers
-from mail.mime import Content, as_attachment, read_content
+from mail.mime import Content, as_attachment
 from mail.parts import Part, read_parts
 
 SMime = Literal["s/mime encrypted", "s/mime signed"]
@@ -39,15 +40,31 @@ def smime_kind(part: Part) -> SMime | None:
     return "s/mime signed" if is_signed else "s/mime encrypted"
 
 
-def tell(part: Part) -> Layers:
-    """Tell what such a part is, and keep it as a file; words that are only signed are read.
+def tell_encrypted(part: Part) -> Layers:
+    """Tell of an encrypted part that it cannot be opened, and keep it as a file."""
+    return Layers("s/mime encrypted", _SHUT, outside=(_file(part),))
 
-    Raises Unopenable when these break a limit.
-    """
-    file = Content(attachments=[as_attachment(part)])
-    if smime_kind(part) == "s/mime signed":
-        packed = signed_words(part.content())
-        words = () if packed is None else (read_content(read_parts(packed)),)
-        problem = _PACKED if packed is None else SIGNED_TEXT
-        return Layers("s/mime signed", NOT_ENCRYPTED, inside=words, outside=(file,), problems=(problem,))
-    return Layers("s/mime encrypted", _SHUT, outside=(file,))
+
+def signed_entity(part: Part) -> Part | None:
+    """Return what is packed into a signed part; None when it cannot be read. Raises Unopenable."""
+    packed = signed_words(part.content())
+    return None if packed is None else read_parts(packed)
+
+
+def tell_signed(part: Part, packed: Layers | None) -> Layers:
+    """Tell a signed part by what is packed into it; the signature is not checked, so it protects nothing."""
+    form = "s/mime signed"
+    if packed is None:
+        return Layers(form, NOT_ENCRYPTED, outside=(_file(part),), problems=(_PACKED,))
+    is_plain = packed.encryption.state is EncryptionState.NONE and not packed.signatures
+    return replace(
+        packed,
+        form=form if packed.form == "plain" else f"{form}, {packed.form}",
+        payload=None if is_plain else packed.payload,
+        outside=(*packed.outside, _file(part)),
+        problems=(SIGNED_TEXT, *packed.problems),
+    )
+
+
+def _file(part: Part) -> Content:
+    return Content(attachments=[as_attachment(part)])

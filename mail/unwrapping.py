@@ -26,7 +26,7 @@ from mail.mime import GUESSED_PARTS, read_content
 from mail.parts import Part, read_parts, read_payload
 from mail.protected import unwrap_message
 from mail.protection import Kind, protection
-from mail.smime import SIGNED_TEXT, is_signed_text, tell
+from mail.smime import SIGNED_TEXT, is_signed_text, signed_entity, tell_encrypted, tell_signed
 
 _LINE_END = re.compile(rb"\r?\n")
 _MALFORMED = "The letter claims to be encrypted mail and is not built like it (RFC 3156); it was not opened."
@@ -57,6 +57,7 @@ def _take_off_encryption(part: Part, opener: Opener, depth: int) -> Layers:
     form = "pgp/mime encrypted"
     is_mixed_up = part.type != "multipart/encrypted"
     is_built = is_mixed_up or [child.type for child in part.children] == _ENCRYPTED_PARTS
+    is_built = is_built and len(part.children) >= len(_ENCRYPTED_PARTS)
     if not is_built or part.before or part.behind or b"version: 1" not in part.children[-2].content().lower():
         shut = read_content(replace(part, type="multipart/mixed"))
         broken = Encryption(EncryptionState.BROKEN, "malformed")
@@ -153,7 +154,12 @@ def _take_off_armor(part: Part, opener: Opener, _: int) -> Layers:
 
 
 def _tell_smime(part: Part, _: Opener, __: int) -> Layers:
-    return tell(part)
+    return tell_encrypted(part)
+
+
+def _take_off_smime_signature(part: Part, opener: Opener, depth: int) -> Layers:
+    packed = signed_entity(part)
+    return tell_signed(part, None if packed is None else take_off(packed, opener, depth + 1))
 
 
 _TAKE_OFF: dict[Kind, Callable[[Part, Opener, int], Layers]] = {
@@ -163,5 +169,5 @@ _TAKE_OFF: dict[Kind, Callable[[Part, Opener, int], Layers]] = {
     "inline encrypted": _take_off_armor,
     "clearsigned": _take_off_armor,
     "s/mime encrypted": _tell_smime,
-    "s/mime signed": _tell_smime,
+    "s/mime signed": _take_off_smime_signature,
 }

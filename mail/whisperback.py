@@ -131,6 +131,7 @@ def _with_facts(report: WhisperBack, words: str, sections: Sections) -> WhisperB
         product_version=hardware.product_version,
         wifi_pci=hardware.wifi_pci,
         gpu_pci=hardware.gpu_pci,
+        gpus_pci=hardware.gpus_pci,
         wifi_driver=hardware.wifi_driver,
         debug_info=bool(sections),
         empty=not words,

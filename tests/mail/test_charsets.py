@@ -203,3 +203,70 @@ def test_nor_are_there_many_guesses_from_short_texts() -> None:
         names = [decode(name)[0] for _ in range(300)]
     assert names[0] == "привет"
     assert names[-1] == name.decode("cp1252", "replace")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Les touches éèàùç et ÉÈÀÙÇ ne marchent plus.",
+        "Touches éèàùç ÉÈÀÙÇ",
+        "No puedo escribir ÁÉÍÓÚ áéíóú ni ñÑ con este teclado.",
+        "Tasten äöüß ÄÖÜ gehen nicht",
+        "As teclas ãõáéíóúâêôç ÃÕÁÉÍÓÚ",
+        "éèàùç ÉÈÀÙÇ",
+    ],
+)
+@pytest.mark.parametrize("charset", ["iso-8859-1", "iso-8859-15", "windows-1252", "cp-1252", "latin1"])
+def test_a_latin_charset_that_is_said_truly_is_believed(words: str, charset: str) -> None:
+    codec = "iso-8859-15" if charset == "iso-8859-15" else "cp1252"
+    assert decode(words.encode(codec), charset) == (words, False)
+
+
+@pytest.mark.parametrize(
+    ("label", "codec"),
+    [
+        ("cp-1251", "cp1251"),
+        ("x-cp1251", "cp1251"),
+        ("windows1251", "cp1251"),
+        ("win-1251", "cp1251"),
+        ("ibm-866", "cp866"),
+        ("dos-866", "cp866"),
+        ("ibm866", "cp866"),
+        ("x-mac-cyrillic", "mac_cyrillic"),
+        ("mac-cyrillic", "mac_cyrillic"),
+        ("x-koi8-r", "koi8_r"),
+        ("cskoi8r", "koi8_r"),
+        ("iso88595", "iso8859-5"),
+    ],
+)
+def test_a_charset_is_known_by_what_programs_call_it(label: str, codec: str) -> None:
+    words = "Здравствуйте, после обновления не работает сеть."
+    assert decode(words.encode(codec), label) == (words, False)
+
+
+def test_bytes_beyond_ascii_where_ascii_is_said_are_a_guess() -> None:
+    words = "Prosím, připojení k síti nefunguje, žádná změna."
+    assert decode(words.encode("iso8859-2"), "us-ascii") == (words, True)
+    assert decode(words.encode(), "us-ascii") == (words, True)
+
+
+def test_a_guess_at_a_subject_is_known() -> None:
+    guessed = HeaderBlock(b"Subject: =?us-ascii?q?Pros=EDm,_p=F8ipojen=ED?=")
+    assert (guessed.one("subject"), guessed.is_guessed("subject")) == ("Prosím, připojení", True)
+    assert not HeaderBlock("Subject: Größe".encode()).is_guessed("subject")
+
+
+def test_a_line_without_a_colon_counts_to_the_field_before() -> None:
+    fields = HeaderBlock(b"Subject: Screen stays\r\ndark\r\nFrom: a@b.example\r\n")
+    assert (fields.one("subject"), fields.one("from"), fields.has_strays) == (
+        "Screen stays dark",
+        "a@b.example",
+        True,
+    )
+
+
+def test_of_long_references_the_last_count() -> None:
+    ids = [f"<{number:05}@user.example>" for number in range(2000)]
+    found = HeaderBlock(f"References: {' '.join(ids)}".encode()).message_ids("references")
+    assert found[-1] == ids[-1]
+    assert ids[0] not in found

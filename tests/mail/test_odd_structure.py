@@ -192,3 +192,41 @@ def test_a_letter_whose_lines_end_with_cr_keeps_its_words(desk: Desk, alice: Per
     assert (opened.headers.subject, opened.text) == ("Mac", "one\ntwo")
     sealed = encrypted(alice.encrypt(entity("one\ntwo").replace(b"\r\n", b"\r"), desk.public))
     assert open_letter(headers("alice@user.example") + sealed, desk.keyring).text == "one\ntwo"
+
+
+STRAY = "From: a@user.example\nSubject: Hi\nthere\nDate: Mon, 02 Mar 2026 09:14:00 +0000\n\nMy words.\n"
+
+
+def test_a_header_line_without_a_colon_hides_nothing_and_is_told(desk: Desk) -> None:
+    opened = open_letter(STRAY.encode(), desk.keyring)
+    assert (opened.headers.sender, opened.headers.subject, opened.text) == (
+        "a@user.example",
+        "Hi there",
+        "My words.\n",
+    )
+    assert any("without a colon" in problem for problem in opened.problems)
+
+
+def test_a_text_right_behind_the_header_fields_stays_text(desk: Desk) -> None:
+    opened = open_letter(
+        b"From: a@user.example\r\nHello, it\r\nhappened.\r\nFrom there on: no.\r\n\r\nBye\r\n", desk.keyring
+    )
+    assert opened.text == "Hello, it\nhappened.\nFrom there on: no.\n\nBye\n"
+
+
+def test_a_piece_of_an_encrypted_letter_is_no_letter_in_clear(desk: Desk) -> None:
+    head = b'From: a@user.example\r\nContent-Type: message/partial; id="x"; number=1; total=2\r\n\r\n'
+    inner = b'Content-Type: multipart/encrypted; boundary="b"\r\n\r\n--b\r\n'
+    assert open_letter(head + inner, desk.keyring).encryption.state is EncryptionState.BROKEN
+
+
+def test_the_words_of_a_report_without_text_are_shown(desk: Desk) -> None:
+    report = (
+        b"From: MAILER-DAEMON@mx.example\r\n"
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n"
+        b"Final-Recipient: rfc822; kim@user.example\r\nDiagnostic-Code: smtp; 550 no such user\r\n--b--\r\n"
+    )
+    opened = open_letter(report, desk.keyring)
+    assert "550 no such user" in opened.text
+    assert any("report of a mail server" in problem for problem in opened.problems)

@@ -3,7 +3,7 @@
 
 import pytest
 
-from desk.opened import SignatureState
+from desk.opened import Automatic, SignatureState
 from mail.opening import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, signed
 
@@ -24,10 +24,13 @@ def test_the_protected_subject_counts(desk: Desk, alice: Person, type_: str) -> 
     assert found.mismatch == ()
 
 
-def test_headers_inside_without_the_mark_do_not_count(desk: Desk, alice: Person) -> None:
-    inside = entity("x", "Subject: inner")
-    found = open_letter(headers(*OUTER) + encrypted(alice.encrypt(inside, desk.public)), desk.keyring).headers
-    assert (found.subject, found.protected) == ("...", False)
+def test_a_subject_inside_without_the_mark_is_shown_and_told(desk: Desk, alice: Person) -> None:
+    inside = entity("x", "Subject: inner", "From: boss@desk.example")
+    for outer, shown in ((OUTER, "inner"), (("alice@user.example", "Hello"), "Hello")):
+        opened = open_letter(headers(*outer) + encrypted(alice.encrypt(inside, desk.public)), desk.keyring)
+        found = opened.headers
+        assert (found.subject, found.sender, found.protected) == (shown, "alice@user.example", False)
+        assert any("not marked" in problem and "inner" in problem for problem in opened.problems)
 
 
 def test_an_encrypted_from_that_nobody_signed_does_not_count(desk: Desk, alice: Person) -> None:
@@ -245,3 +248,36 @@ def test_what_was_encrypted_without_a_field_of_mime_is_all_text(desk: Desk, alic
         raw = headers(*OUTER) + encrypted(alice.encrypt(words.encode(), desk.public))
         opened = open_letter(raw, desk.keyring)
         assert (opened.text, opened.headers.protected) == (words.removeprefix("\n"), False)
+
+
+def test_what_a_program_marked_inside_the_encryption_counts(desk: Desk, alice: Person) -> None:
+    marks = {
+        "Auto-Submitted: auto-replied": Automatic.AUTO_REPLY,
+        "Precedence: auto_reply": Automatic.AUTO_REPLY,
+        "Precedence: list": Automatic.LIST,
+        "List-Id: <tails.example>": Automatic.LIST,
+        "X-Autoreply: yes": Automatic.AUTO_REPLY,
+    }
+    for mark, why in marks.items():
+        opened = open_letter(
+            headers(*OUTER) + encrypted(alice.encrypt(entity("x", mark), desk.public)), desk.keyring
+        )
+        assert (opened.automatic, opened.is_unanswerable) == (why, True), mark
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [("disposition-notification", Automatic.AUTO_REPLY), ("delivery-status", Automatic.BOUNCE)],
+)
+def test_so_does_a_report_inside(desk: Desk, alice: Person, kind: str, why: Automatic) -> None:
+    report = multipart(
+        f"multipart/report; report-type={kind}", entity("read"), entity("x", type_=f"message/{kind}")
+    )
+    opened = open_letter(headers(*OUTER) + encrypted(alice.encrypt(report, desk.public)), desk.keyring)
+    assert opened.automatic is why
+
+
+def test_the_message_id_inside_is_kept_beside_the_outer_one(desk: Desk, alice: Person) -> None:
+    inside = entity("x", "Message-ID: <inner@user.example>", type_=CIPHER)
+    found = open_letter(headers(*OUTER) + encrypted(alice.encrypt(inside, desk.public)), desk.keyring).headers
+    assert (found.message_id, found.inner_message_id) == ("<m1@user.example>", "<inner@user.example>")

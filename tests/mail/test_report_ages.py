@@ -201,6 +201,15 @@ def test_the_kernel_names_devices_where_lspci_does_not() -> None:
     assert (report.gpu_pci, report.wifi_pci, report.wifi_driver) == ("8086:27a2", "8086:095b", "iwlwifi")
 
 
+def test_two_graphics_devices_are_both_kept() -> None:
+    kernel = (
+        "pci 0000:00:02.0: [8086:27a2] type 0 class 0x000300\n"
+        "pci 0000:01:00.0: [10de:1c8d] type 0 class 0x030200\n"
+    )
+    report = read(f"Subject: x\n\n{DMIDECODE}\nACME\n\n===== output of command /bin/dmesg =====\n{kernel}")
+    assert report.gpus_pci == ("8086:27a2", "10de:1c8d")
+
+
 def test_what_a_program_says_is_not_taken_for_the_persons_words() -> None:
     bug = "Bug-specific app: tps-frontend\nBug-specific details: first\n\nTraceback, second part\n"
     report = read(TODAY.replace("\n\nWhat", f"\n{bug}\nWhat", 1))
