@@ -77,7 +77,7 @@ class DisposableRooms:
             await self._rooms.invite(room_id, user_id)
         except Rejected:
             return False
-        return True
+        return await self._rooms.exists(user_id)
 
     async def _opened(self, parcel: Parcel, room_id: str, missing: list[str]) -> bool:
         """Note the room and say so; False when it was closed while it was made."""

@@ -104,6 +104,18 @@ async def test_a_room_that_only_says_to_be_the_successor_is_none(tmp_path: Path,
         assert await room_of(desk, "fr") == old
 
 
+async def test_a_successor_that_does_not_say_so_is_left(tmp_path: Path, synapse: Homeserver) -> None:
+    async with office(Plan(tmp_path, synapse)) as desk:
+        old, bot = await room_of(desk, "fr"), desk.running.session
+        made = await ask(desk.ana, "POST", path("createRoom"), {"preset": "public_chat"})
+        where = path("rooms", old, "state", "m.room.tombstone", "")
+        await request(bot.client, "PUT", where, {"body": "", "replacement_room": made["room_id"]})
+        await desk.hears("but that room does not say so")
+        assert await room_of(desk, "fr") == old
+        present = await ask(desk.ana, "GET", path("rooms", made["room_id"], "joined_members"), {})
+        assert bot.user_id not in present["joined"]
+
+
 @pytest.mark.parametrize(("how", "words"), [("kick", "I was removed from"), ("ban", "I was banned from")])
 async def test_the_bot_is_put_out_of_a_room(
     tmp_path: Path, synapse: Homeserver, how: str, words: str
