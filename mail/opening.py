@@ -70,10 +70,9 @@ def open_letter(
     protected = inner if told.headers.protected else None
     offers = read_keys(keyring, Holder(writers, protected, told, layers.outside), report)
     report = with_verdict_on_key(report, offers.keys)
-    odd = (*_odd_form(letter, layers, told), *_odd(letter, contents, told, report))
-    problems = (*_of_parts(layers, contents), *odd, *offers.problems)
+    problems = (*_problems(letter, layers, told, report), *offers.problems)
     within = _within(letter, layers)
-    why = why_automatic(letter, mail_from) or (None if within is None else why_automatic_within(within))
+    why = _why_automatic(letter, within, mail_from)
     automatic = _automatic(why, told, report)
     return Opened(
         form=layers.form,
@@ -103,8 +102,10 @@ def _report_text(contents: Sequence[Content], text: str) -> str:
     return longest if longest.startswith("Subject:") else text
 
 
-def _of_parts(layers: Layers, contents: Sequence[Content]) -> tuple[str, ...]:
-    return (*layers.problems, *(problem for content in contents for problem in content.problems))
+def _problems(letter: Part, layers: Layers, told: Relayed, report: WhisperBack | None) -> tuple[str, ...]:
+    contents = (*told.contents, *layers.outside)
+    found = (*layers.problems, *(problem for content in contents for problem in content.problems))
+    return (*found, *_odd_form(letter, layers, told), *_odd(letter, contents, told, report))
 
 
 def _unwrapped(
@@ -126,6 +127,11 @@ def _unwrapped(
 
 def _unmarked(letter: Part, layers: Layers) -> str:
     return unmarked_subject(letter.headers, layers.payload, layers.encryption)
+
+
+def _why_automatic(letter: Part, within: Part | None, mail_from: str | None) -> Automatic | None:
+    """Judge the letter as it came, then what was under its protection."""
+    return why_automatic(letter, mail_from) or (None if within is None else why_automatic_within(within))
 
 
 def _within(letter: Part, layers: Layers) -> Part | None:
