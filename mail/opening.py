@@ -71,8 +71,7 @@ def open_letter(
     offers = read_keys(keyring, Holder(writers, protected, told, layers.outside), report)
     report = with_verdict_on_key(report, offers.keys)
     problems = (*_problems(letter, layers, told, report), *offers.problems)
-    within = _within(letter, layers)
-    why = _why_automatic(letter, within, mail_from)
+    why = _why_automatic(letter, layers, mail_from)
     automatic = _automatic(why, told, report)
     return Opened(
         form=layers.form,
@@ -87,7 +86,7 @@ def open_letter(
         automatic=automatic,
         is_unanswerable=is_unanswerable(letter, mail_from, why),
         loop_marks=loop_marks(letter),
-        bounce=_bounce(letter, within, automatic, mail_from),
+        bounce=_bounce(letter, _within(letter, layers), automatic, mail_from),
         identity=identity(raw),
         language=detect(report.user_text if report else text or beside),
         sessions=layers.sessions,
@@ -129,8 +128,9 @@ def _unmarked(letter: Part, layers: Layers) -> str:
     return unmarked_subject(letter.headers, layers.payload, layers.encryption)
 
 
-def _why_automatic(letter: Part, within: Part | None, mail_from: str | None) -> Automatic | None:
+def _why_automatic(letter: Part, layers: Layers, mail_from: str | None) -> Automatic | None:
     """Judge the letter as it came, then what was under its protection."""
+    within = _within(letter, layers)
     return why_automatic(letter, mail_from) or (None if within is None else why_automatic_within(within))
 
 

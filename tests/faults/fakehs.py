@@ -20,6 +20,7 @@ from aiohttp import web
 
 from tests.faults.fakekeys import KeyStore
 from tests.faults.faults import Fault, Rule, faulty
+from tests.faults.profiles import Profiles
 
 __all__ = ["FakeHomeserver", "Fault"]
 
@@ -61,8 +62,7 @@ class FakeHomeserver:
             app.router.add_route(method, where, answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
         return self
@@ -143,8 +143,10 @@ class FakeHomeserver:
         return event["content"]["membership"] if event else None
 
     def _routes(self) -> list[tuple[str, str, Callable[[web.Request], Awaitable[web.Response]]]]:
-        rooms = f"{CLIENT}/rooms/{{room}}"
+        rooms, profile = f"{CLIENT}/rooms/{{room}}", Profiles()
         return [
+            ("GET", f"{CLIENT}/profile/{{user}}", profile.answer),
+            ("PUT", f"{CLIENT}/profile/{{user}}/{{part}}", profile.answer),
             ("GET", "/_matrix/client/versions", self._versions),
             ("POST", f"{CLIENT}/login", self._login),
             ("GET", f"{CLIENT}/account/whoami", self._whoami),
@@ -376,9 +378,9 @@ class FakeHomeserver:
     async def _event(self, request: web.Request) -> web.Response:
         wanted = request.match_info["event"]
         found = [entry.what for entry in self.log if entry.what.get("event_id") == wanted]
-        if not found:
-            return web.json_response({"errcode": "M_NOT_FOUND"}, status=404)
-        return web.json_response(found[0])
+        return web.json_response(
+            found[0] if found else {"errcode": "M_NOT_FOUND"}, status=200 if found else 404
+        )
 
     async def _step(self, request: web.Request) -> web.Response:
         user_id, _ = self._who(request)
