@@ -5,6 +5,7 @@ from commands.context import Context, Reply
 from desk import replies, threads, tickets
 from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.turns import Rank
+from desk.world import Refusal
 from storage.models import Message
 
 
@@ -22,6 +23,9 @@ async def react(context: Context, event_id: str, key: str) -> Reply | None:
     if draft is None:
         return None
     if key == SEND_KEY:
+        # Reactions can be forged: what was not begun by the same person does not leave by one.
+        if draft.author != context.agent:
+            raise Refusal("✅ sends only one's own answer; `!send` sends this one.")
         await replies.send(context.unit, context.world, draft)
         return None
     if key == CANCEL_KEY:

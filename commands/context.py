@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from desk.house import House
 from desk.posting import File
+from desk.roomnames import link_to
 from desk.threads import refuse_ended
 from desk.world import World
 from storage.models import Room, Ticket
@@ -39,6 +40,11 @@ class Context:
     goes_on_in: str = ""
     """A link to that thread."""
 
+    def is_in_thread_of(self, ticket: Ticket) -> bool:
+        """Tell whether what happens in the ticket's thread is seen where this is said."""
+        here = self.ticket_in_thread
+        return here is not None and here.id == ticket.id and self.thread is not None and not self.thread_ended
+
     def ticket_here(self) -> Ticket | None:
         """Return the ticket of this thread; raises Refusal when it goes on elsewhere."""
         if self.ticket_in_thread is not None and self.thread_ended:
@@ -55,3 +61,11 @@ class Reply:
     file: File | None = None
     done: bool = False
     """There is nothing to read in it: a reaction to the command says as much."""
+
+
+def preview_elsewhere(context: Context, ticket: Ticket) -> Reply | None:
+    """Return where the preview of an answer stands; None in the thread, where it is seen."""
+    if context.is_in_thread_of(ticket):
+        return None
+    link = link_to(context.room, ticket.event_id) if ticket.event_id is not None else ""
+    return Reply(f"The preview is in the thread of #{ticket.id}" + (f": {link}" if link else "."))

@@ -10,8 +10,12 @@ from typing import Any
 
 from commands.context import Context, Reply
 from commands.words import CONVERTERS, Remaining, Rest, Unfit, Words, brief, names_ticket, number_in
+from desk.roomnames import link_to
+from desk.threads import refuse_ended
 from desk.world import Refusal
 from storage.models import Ticket
+
+EXAMPLE_TICKET = "#12"
 
 Body = Callable[..., Awaitable[Reply | None]]
 
@@ -72,11 +76,24 @@ class Command:
         try:
             return await self.body(context, *await self._arguments(context, text))
         except Unfit as unfit:
-            raise Refusal(f"{unfit}\nUsage: {self.usage}\nExample: {self.examples[0]}") from None
+            raise Refusal(f"{unfit}\nUsage: {self.usage}\nExample: {self._example(context)}") from None
+
+    def _example(self, context: Context) -> str:
+        example = self.examples[0]
+        if not self._is_for_words or context.ticket_in_thread is not None:
+            return example
+        return f"!{self.name} {EXAMPLE_TICKET}{example.removeprefix(f'!{self.name}')}"
+
+    @property
+    def _is_for_words(self) -> bool:
+        """It takes a ticket and a free text, which may begin with a number, too."""
+        return {Ticket, Rest} <= {parameter.type for parameter in self.parameters}
 
     async def _arguments(self, context: Context, text: str) -> list[Any]:
         remaining = Remaining(text)
-        self._refuse_two_tickets(context, remaining)
+        if self._is_for_words:
+            self._refuse_two_tickets(context, remaining)
+            self._refuse_bare_number(context, remaining)
         arguments = []
         for parameter in self.parameters:
             if parameter.type is not Ticket and not remaining.word()[0]:
@@ -88,6 +105,8 @@ class Command:
                 arguments.append((await CONVERTERS[Ticket](context, Remaining("")))[0])
                 continue
             value, remaining = await CONVERTERS[parameter.type](context, remaining)
+            if self._is_for_words and isinstance(value, Ticket):
+                await self._refuse_other_room(context, value)
             arguments.append(value)
         if remaining.rest():
             raise Unfit(f"I do not know what to do with “{brief(remaining.rest())}”.")
@@ -101,7 +120,7 @@ class Command:
     def _refuse_two_tickets(self, context: Context, remaining: Remaining) -> None:
         """In a thread, "#12 and so on" or "12" may be for ticket 12 or be the text: nobody should guess."""
         here = context.ticket_in_thread
-        if here is None or {Ticket, Rest} - {parameter.type for parameter in self.parameters}:
+        if here is None:
             return
         word, after = remaining.word()
         number = number_in(word)
@@ -111,6 +130,36 @@ class Command:
                 f"In this thread `!{self.name}` is about ticket {here.id}. Begin with another word, "
                 f"or say it in the thread of ticket {number}."
             )
+
+    def _refuse_bare_number(self, context: Context, remaining: Remaining) -> None:
+        """Outside a thread, "2 things to try" is the text rather than ticket 2."""
+        word, _ = remaining.word()
+        here = context.ticket_in_thread
+        if here is not None and context.thread_ended and here.queue != context.room.queue:
+            raise refuse_ended(here, context.goes_on_in, by_number=False)
+        if here is not None or names_ticket(word):
+            return
+        number = number_in(word)
+        ticket = EXAMPLE_TICKET if number is None else f"#{number}"
+        raise Unfit(
+            f"Which ticket? In a room begin with its number and the sign #: `!{self.name} {ticket}"
+            f"{'' if self._is_whole_without_text else ' …'}`."
+        )
+
+    @property
+    def _is_whole_without_text(self) -> bool:
+        return all(parameter.optional for parameter in self.parameters if parameter.type is Rest)
+
+    async def _refuse_other_room(self, context: Context, ticket: Ticket) -> None:
+        """What is written to a user or kept with their ticket is said where its people read it."""
+        if ticket.queue == context.room.queue:
+            return
+        home = await context.unit.rooms.of_queue(ticket.queue)
+        link = link_to(home, ticket.event_id) if home is not None else ""
+        raise Refusal(
+            f"Ticket {ticket.id} belongs to the room of “{ticket.queue}”: say it there."
+            + (f" {link}" if link else "")
+        )
 
 
 class Commands:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!key` and `!recheck`: the public keys of a ticket's user, and what they open."""
 
-from commands.context import Context, Reply
+from commands.context import Context, Reply, preview_elsewhere
 from commands.declare import Commands, Who
 from commands.words import Rest, Words
 from desk import key_decisions, key_listing, rechecking
@@ -73,7 +73,7 @@ async def forget(context: Context, ticket: Ticket, fingerprint: Words = Words(()
 
 
 @family.command("key ask")
-async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> None:
+async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> Reply | None:
     """Ask the user to confirm their key, or to send one, with the template “key-ask” and words of your own.
 
     It is a mail like any other: a preview first, then the hold. Where it cannot be encrypted, and an answer
@@ -87,6 +87,7 @@ async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> None:
     await key_decisions.ask(
         context.unit, context.world, context.house, ticket, answer, verified=context.verified
     )
+    return preview_elsewhere(context, ticket)
 
 
 @family.command("recheck")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!reply`, `!send`, `!cancel`: answers to users."""
 
-from commands.context import Context, Reply
+from commands.context import Context, Reply, preview_elsewhere
 from commands.declare import Commands
 from commands.words import Remaining, Rest
 from desk import replies, templates
@@ -17,7 +17,7 @@ _QUOTE = frozenset({"--quote", "—quote", "–quote"})
 
 
 @family.command("reply", aliases=("r", "answer"))
-async def reply(context: Context, ticket: Ticket, text: Rest) -> None:
+async def reply(context: Context, ticket: Ticket, text: Rest) -> Reply | None:
     """Answer the user: with your own words, or with a template.
 
     All of the message is taken, line breaks included. When the first line is the name of a template (and
@@ -39,17 +39,17 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> None:
     option, after = Remaining(text).word()
     if option in _PLAIN:
         await _reply_in_clear(context, ticket, after.rest())
-        return
+        return preview_elsewhere(context, ticket)
     quotes = option in _QUOTE
     words = after.rest() if quotes else text
     _refuse_option(words)
     if not words:
         raise Refusal("Something is missing: your words, after --quote.")
-    is_here = context.ticket_in_thread is not None and not context.thread_ended
-    command = "!reply" if is_here else f"!reply #{ticket.id}"
+    command = "!reply" if context.is_in_thread_of(ticket) else f"!reply #{ticket.id}"
     filled = await templates.expand(context.unit, context.house, ticket, words, command)
     answer = replies.Answer(context.agent, filled, context.said_at, quotes=quotes, takes_files=True)
     await replies.begin(context.unit, context.world, context.house, ticket, answer)
+    return preview_elsewhere(context, ticket)
 
 
 def _refuse_option(words: str) -> None:
@@ -76,12 +76,15 @@ async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
 
 
 @family.command("send")
-async def send(context: Context, ticket: Ticket) -> None:
+async def send(context: Context, ticket: Ticket) -> Reply | None:
     """Send the held answer of a ticket now. ✅ on its preview does the same.
 
     !send
     """
     await replies.send(context.unit, context.world, await _held(context, ticket))
+    if context.is_in_thread_of(ticket):
+        return None
+    return Reply(f"The answer in ticket {ticket.id} is on its way.")
 
 
 @family.command("cancel")

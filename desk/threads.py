@@ -37,12 +37,15 @@ async def of_event(unit: Unit, event_id: str) -> Thread | None:
     return Thread(ticket, goes_on=False, elsewhere=link_to(await home_of(unit, ticket), ticket.event_id))
 
 
-def refuse_ended(ticket: Ticket, elsewhere: str = "") -> Refusal:
-    """Return what to raise where somebody speaks to a ticket in a thread of it that has ended."""
+def refuse_ended(ticket: Ticket, elsewhere: str = "", *, by_number: bool = True) -> Refusal:
+    """Return what to raise where somebody speaks to a ticket in a thread of it that has ended.
+
+    `by_number`: what was said would be done here all the same, with the ticket's number.
+    """
+    or_here = f", or give its number here: `#{ticket.id}`" if by_number else ""
     return Refusal(
         f"This thread has ended: ticket {ticket.id} goes on in the room of “{ticket.queue}”, below its "
-        f"newest announcement. Say it there, or give its number here: `#{ticket.id}`."
-        + (f" {elsewhere}" if elsewhere else "")
+        f"newest announcement. Say it there{or_here}." + (f" {elsewhere}" if elsewhere else "")
     )
 
 

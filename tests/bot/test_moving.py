@@ -159,7 +159,7 @@ async def test_later_changes_show_in_the_new_announcement_only(scene: Scene) -> 
     await scene.desk.say(f"!tag {number} wifi")
     await scene.delivery.drain()
     count = len(scene.of(EN))
-    await scene.desk.say(f"!close {number}")
+    await scene.desk.say(f"!close #{number}", where="fr")
     await scene.delivery.drain()
     assert len(scene.of(EN)) == count
     new = scene.of(FR)[0]

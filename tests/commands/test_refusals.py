@@ -9,6 +9,7 @@ from tests.desks import ANA, BEN, EVE, Desk
 
 REPLY_USAGE = "\nUsage: !reply [#ticket] <text…>\nExample: !reply Hello,"
 WHICH = "Which ticket? Say it in the ticket's thread, or give its number."
+BEGIN = "Which ticket? In a room begin with its number and the sign #:"
 
 IN_ROOM = [
     ("!clam", "There is no command `!clam`. Did you mean `!claim`? `!help` lists all."),
@@ -20,7 +21,14 @@ IN_ROOM = [
     ("!claim 999999999", "There is no ticket 999999999."),
     ("!claim 1 2", "I do not know what to do with “2”.\nUsage: !claim [#ticket]\nExample: !claim"),
     ("!claim -1", f"{WHICH}\nUsage: !claim [#ticket]\nExample: !claim"),
-    ("!reply 1", f"Something is missing: <text…>.{REPLY_USAGE}"),
+    ("!reply #1", f"Something is missing: <text…>.{REPLY_USAGE.replace('!reply H', '!reply #12 H')}"),
+    ("!reply", f"{BEGIN} `!reply #12 …`.\nUsage: !reply [#ticket] <text…>\nExample: !reply #12 Hello,"),
+    ("!reply 1 more thing to try", f"{BEGIN} `!reply #1 …`."),
+    ("!note 1 laptop has it, too", f"{BEGIN} `!note #1 …`."),
+    ("!key ask 1 question first", f"{BEGIN} `!key ask #1`."),
+    ("!close", f"{BEGIN} `!close #12`."),
+    ("!close 1", f"{BEGIN} `!close #1`."),
+    ("!reply #99 Hello", "There is no ticket 99."),
     ("!list nowhere", "There is no queue “nowhere”"),
     ("!assign 1 nobody", "nobody is not an agent of this desk."),
     ("!link 1 many", "“many” is not a number from 1 to 999999999."),

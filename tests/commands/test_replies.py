@@ -11,6 +11,7 @@ from commands.context import Context
 from desk import receipts, replies
 from desk.key_expiry import warn_of_expiry
 from desk.posting import say_from_json
+from desk.world import Refusal
 from storage.states import OutboxState, ReplyState
 from tests.desks import ANA, BEN, EVE, FINGERPRINT, USER, Desk
 
@@ -228,7 +229,7 @@ async def _button(desk: Desk, key: str, by: str) -> None:
 @pytest.mark.parametrize(
     ("key", "by", "state"),
     [
-        ("✅", BEN, ReplyState.LEAVING),
+        ("✅", ANA, ReplyState.LEAVING),
         ("❌", BEN, ReplyState.CANCELLED),
         ("✅", EVE, ReplyState.HELD),
         ("👍", BEN, ReplyState.HELD),
@@ -239,6 +240,16 @@ async def test_buttons_of_a_preview_do_what_the_commands_do(desk: Desk, key: str
     await desk.say("!reply Hello", ticket=1)
     await _button(desk, key, by)
     assert await _state(desk) is state
+
+
+async def test_a_button_sends_nobody_elses_answer(desk: Desk):
+    await desk.ticket()
+    await desk.say("!reply Hello", ticket=1)
+    with pytest.raises(Refusal, match=r"✅ sends only one's own answer; `!send` sends this one\."):
+        await _button(desk, "✅", BEN)
+    assert await _state(desk) is ReplyState.HELD
+    await desk.say("!send", ticket=1, by=BEN)
+    assert await _state(desk) is ReplyState.LEAVING
 
 
 VERBATIM = "Hallo,\n\n\tif you're  sure:\n    sudo -i\n\n!close 1\n@room <b>&amp;</b>\n-- \nA."

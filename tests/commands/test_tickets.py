@@ -15,7 +15,8 @@ async def test_the_list_is_of_the_room_or_of_all_and_without_personal_words(desk
     await desk.ticket()
     await desk.ticket(queue="fr", language="fr")
     await desk.ticket()
-    await desk.say("!close 3")
+    await desk.say("!close #3")
+    assert (await desk.look(3)).closed_at is not None
     here, everywhere = await desk.say("!list"), await desk.say("!list all")
     assert "1" in here
     assert len(everywhere.splitlines()) == len(here.splitlines()) + 1
