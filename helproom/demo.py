@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from helproom.demo_findings import Findings, files_with
-from helproom.demo_house import ENGLISH, Stage, stage
+from helproom.demo_house import VISITORS, Stage, stage
 from helproom.demo_letters import PRIVATE
 from helproom.demo_story import Told, tell_story
 from helproom.demo_telling import Narrator, head_of
@@ -24,16 +24,15 @@ _STAY = """\
 Everything keeps running until Ctrl-C. Log in with any Matrix client (Element: “Edit” the homeserver first):
 
     homeserver   {url}
-    user         you
+    users        {users}
     password     {password}
 
-“you” is an agent who has never logged in: accept the invitations to the rooms, and let your client set up its
-encryption, for Helproom writes to signed devices only. What was said before cannot be read by a new device.
+The first two are agents, the last is an admin, and nobody has logged in as them yet. Accept the invitations
+to the rooms, and let your client set up its encryption: Helproom writes to verified devices only. What was said
+before cannot be read by a new device. An answer is held for {hold} seconds now, as on a new desk.
 Then write to the desk, from another terminal; half a minute later it is announced, and you can answer it:
 
-    printf 'From: you@example.org\\nSubject: Hello\\n\\nIs anybody there?\\n' | \\
-        {python} -m helproom --config {config} \\
-        deliver --sender you@example.org --recipient {address}
+    {letter}
 
 Answers that leave are shown here. The desk's log: {log}"""
 
@@ -70,7 +69,7 @@ async def _run(narrator: Narrator, *, stay: bool) -> int:
             if stay:
                 for number in (signal.SIGINT, signal.SIGTERM):
                     asyncio.get_running_loop().add_signal_handler(number, stop.set)
-                await _stay(there, narrator, stop)
+                await _stay(await there.with_usual_hold(), narrator, stop)
     narrator.tell("Everything is stopped and removed.")
     return findings.exit_code
 
@@ -107,13 +106,13 @@ def _look_into_files(told: Told) -> None:
 
 async def _stay(there: Stage, narrator: Narrator, stop: asyncio.Event) -> None:
     narrator.console.print()
-    narrator.tell(
+    narrator.as_it_is(
         _STAY.format(
-            python=sys.executable,
             url=there.homeserver.url,
+            users=", ".join(VISITORS),
             password=there.secrets.password,
-            config=there.config,
-            address=ENGLISH,
+            hold=int(there.running.desk.house.hold.total_seconds()),
+            letter=f"sh {there.letter_script(sys.executable)} Is anybody there",
             log=there.log,
         )
     )

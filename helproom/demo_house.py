@@ -5,7 +5,7 @@ import base64
 import contextlib
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -26,7 +26,15 @@ FRENCH = "aide@desk.example"
 USER = "mila.sample@example.org"
 HOLD_SECONDS = 3
 _KEY_DAYS = 30
-_NAMES = ("helproom", "ana", "bob", "you")
+VISITORS = ("you", "colleague", "admin")
+"""Two agents and an admin, whom whoever looks at the demo may log in as."""
+_NAMES = ("helproom", "ana", "bob", *VISITORS)
+_LETTER = """\
+#!/bin/sh
+# Hands a letter with these words over to the desk.
+printf 'From: you@example.org\\nSubject: Hello\\n\\n%s\\n' "$*" |
+    {python} -m helproom --config {config} deliver --sender you@example.org --recipient {address}
+"""
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,8 @@ class Stage:
     ana: Person
     bob: Person
     user: Keyring
+    shift: contextlib.AsyncExitStack
+    """Its end is the desk's stop."""
 
     @property
     def bot(self) -> str:
@@ -78,6 +88,22 @@ class Stage:
         """A queue's public key, armored."""
         return self.running.desk.keyring.export_public_key(self.queue_key(queue))
 
+    def letter_script(self, python: str) -> Path:
+        """Write a script that hands a letter over, and return where it is."""
+        script = self.secrets.folder / "letter"
+        _keep(script, _LETTER.format(python=python, config=self.config, address=ENGLISH))
+        return script
+
+    async def with_usual_hold(self) -> "Stage":
+        """Start the desk again with the hold that a new desk has."""
+        await self.shift.aclose()
+        lines = self.config.read_text(encoding="utf-8").splitlines(keepends=True)
+        usual = [line for line in lines if not line.startswith(("replies:", "  hold:"))]
+        self.config.write_text("".join(usual), encoding="utf-8")
+        settings = read_settings(self.config)
+        running = await self.shift.enter_async_context(serving(settings))
+        return replace(self, settings=settings, running=running)
+
     async def deliver(self, letter: bytes, *, sender: str) -> None:
         """Hand a letter for the English address over, as a mail server does."""
         await hand_over(letter, sender=sender, recipient=ENGLISH, port=self.running.lmtp_port)
@@ -104,8 +130,9 @@ async def stage(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[Stag
         for person in people:
             stack.push_async_callback(person.close)
         tell("Helproom, which makes its encrypted rooms and invites the agents")
-        running = await stack.enter_async_context(serving(settings))
-        yield Stage(secrets, homeserver, settings, running, catcher, people[0], people[1], user)
+        shift = await stack.enter_async_context(contextlib.AsyncExitStack())
+        running = await shift.enter_async_context(serving(settings))
+        yield Stage(secrets, homeserver, settings, running, catcher, people[0], people[1], user, shift)
 
 
 async def _log_in(secrets: Secrets, homeserver: Homeserver, user_id: str) -> Person:
@@ -126,7 +153,7 @@ def _write_desk(secrets: Secrets, homeserver: Homeserver, catcher: Catcher, ids:
         text.format(
             homeserver=homeserver.url,
             bot=ids["helproom"],
-            **{name: ids[name] for name in ("ana", "bob", "you")},
+            **{name: ids[name] for name in ("ana", "bob", *VISITORS)},
             english=ENGLISH,
             french=FRENCH,
             english_key=english,

@@ -48,6 +48,10 @@ class Narrator:
         """Say what happens or what it means."""
         self.console.print(Text(text))
 
+    def as_it_is(self, text: str) -> None:
+        """Say something without breaking lines, so that they can be copied at any width of the terminal."""
+        self.console.print(Text(text), soft_wrap=True)
+
     def starting(self, what: str) -> None:
         """Say what is being started."""
         self.console.print(Text(f"  • {what}", style="dim"))

@@ -45,10 +45,16 @@ def test_the_demo_that_stays_says_how_to_log_in_and_ends_when_told(folder: Path)
         for line in process.stdout:
             said += line
             if "The desk's log:" in line:
+                [script] = folder.glob("helproom-*/letter")
+                delivered = subprocess.run(["sh", script, "Is", "anybody", "there"], check=False)
                 process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     assert "homeserver   http://127.0.0.1:" in said
-    assert "password" in said
+    assert "users        you, colleague, admin\n" in said
+    assert "held for 60 seconds" in said
+    [line] = [line.strip() for line in said.split("\n") if line.strip().startswith("sh ")]
+    assert line == f"sh {script} Is anybody there"
+    assert delivered.returncode == 0
     assert list(folder.iterdir()) == []
 
 
