@@ -5,7 +5,9 @@ import datetime as dt
 import html
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from desk.announcement import Announcement
 from desk.posting import ago
@@ -14,6 +16,7 @@ from storage.states import TicketState
 HEAD_LINES = 20
 HEAD_CHARS = 2_000
 TOPIC_CHARS = 120
+LONGEST_ID = 255
 
 # Joiners stay: Persian, Hindi and emoji need them. Everything else of these reorders, hides or deceives.
 JOINERS = "\u200c\u200d"
@@ -77,6 +80,16 @@ def quoting(text: str, quote: str) -> Said:
     if not words:
         return Said(marked, shown)
     return Said(f"{words}\n\n{marked}", f"{_escaped(words)}{shown}")
+
+
+def calling(persons: Sequence[str], said: Said) -> Said:
+    """Words for these persons alone: they are named first, so that nobody else takes them for theirs."""
+    names = [one_line(person, LONGEST_ID) for person in persons]
+    pills = ", ".join(
+        f'<a href="https://matrix.to/#/{html.escape(quote(name, safe="@:"))}">{html.escape(name)}</a>'
+        for name in names
+    )
+    return Said(f"{', '.join(names)}: {said.body}", f"{pills}: {said.formatted_body or _escaped(said.body)}")
 
 
 def spoiler(label: str, hidden: str) -> Said:

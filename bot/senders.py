@@ -10,6 +10,7 @@ from bot.errors import Rejected, SessionGone, TooFast, TryLater
 from bot.sending import Sender
 from desk import previews, threads
 from desk.announcement import Announcement
+from desk.calls import responsible
 from desk.delivery import (
     Aside,
     Delivered,
@@ -21,12 +22,14 @@ from desk.delivery import (
     Refused,
     StopDelivery,
 )
+from desk.house import House
 from desk.posting import IN_TICKET_THREAD, REACT, Say, home_of, is_aside, say_from_json
 from desk.receipts import reaction_of
 from desk.roomnames import link_to
 from desk.verdicts import ENCRYPTION_WORDS
 from desk.world import World
 from storage.models import Outbox, Ticket
+from storage.outgoing import PING
 from storage.states import OutboxState, ReplyState, RoomState
 from storage.unit import Unit, Units
 
@@ -79,8 +82,9 @@ def paced(carry: Carrier) -> Carrier:
 class RoomSenders:
     """Says things in rooms."""
 
-    def __init__(self, units: Units, world: World, sender: Sender) -> None:
+    def __init__(self, units: Units, world: World, house: House, sender: Sender) -> None:
         self._units = units
+        self._house = house
         self._world = world
         self._sender = sender
 
@@ -88,7 +92,7 @@ class RoomSenders:
         """Return which kind of row is carried how."""
         kinds: dict[str, Carrier] = {
             "say": self._say,
-            "ping": self._say,
+            PING: self._say,
             "preview": self._say,
             "file": self._file,
             "announce": self._announce,
@@ -99,10 +103,20 @@ class RoomSenders:
         return {kind: guarded(paced(carry)) for kind, carry in kinds.items()}
 
     async def _say(self, parcel: Parcel) -> Outcome:
-        say = say_from_json(parcel.payload)
+        say = await self._called(parcel, say_from_json(parcel.payload))
         place = await self._place(parcel, say.thread)
         content = _placed(_message(say), place.thread, say.reply_to)
         return await self._send(parcel, place.room_id, content)
+
+    async def _called(self, parcel: Parcel, say: Say) -> Say:
+        """Name whom it is for, where only their duty was known when it was written."""
+        if not say.calls:
+            return say
+        async with self._units() as unit:
+            ticket = await unit.tickets.get(parcel.ticket or 0)
+        if ticket is None:
+            return say
+        return replace(say, mentions=responsible(self._house, ticket, self._world.now()))
 
     async def _file(self, parcel: Parcel) -> Outcome:
         say = say_from_json(parcel.payload)
@@ -248,7 +262,9 @@ def _message(say: Say, *, beside: contents.Json | None = None) -> contents.Json:
 
 def _worded(say: Say) -> contents.Json:
     said = rendering.quoting(say.text, say.quote) if say.quote else rendering.plain(say.text)
-    return contents.text(said, mentions=say.mentions) if say.mentions else contents.notice(said)
+    if not say.mentions:
+        return contents.notice(said)
+    return contents.text(rendering.calling(say.mentions, said), mentions=say.mentions)
 
 
 def _placed(content: contents.Json, thread: str | None, reply_to: str | None) -> contents.Json:

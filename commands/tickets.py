@@ -113,7 +113,7 @@ async def assign(context: Context, ticket: Ticket, agent: Agent) -> Reply:
     !assign ana
     !assign #12 @ana:example.org
     """
-    await tickets.assign(context.unit, context.world, context.house, ticket, agent)
+    await tickets.assign(context.unit, context.world, context.house, ticket, agent, by=context.agent)
     return Reply(f"Ticket {ticket.id} is {agent}'s.", done=True)
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 
 from desk import previews
 from desk.arrival import Arrival, Desk, Verdict
+from desk.calls import call
 from desk.opened import Bounce, Fate, Opened
 from desk.posting import say_in_thread, show_state
 from desk.quarantine import hint_of
@@ -75,7 +76,7 @@ async def take_in(desk: Desk, arrival: Arrival) -> Verdict | None:
     unread = f"A bounce came back for this ticket. {hint_of(arrival.letter)}"
     words = f"{_which(message)} was reported as {told}." if told else unread
     words += " The ticket is open again." if is_reopened else ""
-    await say_in_thread(desk.unit, desk.world, ticket, words)
+    await call(desk.unit, desk.world, ticket, words)
     await show_state(desk.unit, desk.world, ticket)
     return LetterState.FOLLOW_UP, "bounce"
 

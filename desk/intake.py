@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from desk import asking, belonging, bounces, first_answers, loops, quarantine
 from desk.arrival import Arrival, Desk, Step, Verdict
+from desk.calls import call, tell_new
 from desk.ciphertexts import with_warning
 from desk.keys import offer
 from desk.letter_facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
 from desk.opened import Automatic, Bounce, Opened
-from desk.posting import announce, ping_duty, say_in_thread, show_state
+from desk.posting import announce, say_in_thread, show_state
 from desk.reports import tell_same
 from desk.verdicts import details_of, encryption_words
 from storage.models import Letter, Message, Ticket
@@ -155,9 +156,8 @@ async def _add_to(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
     ticket.closed_at = None
     who = "The user wrote again" if by_user else "A letter came from another address than the user's"
     text = who + (", so the ticket is open again." if reopened else ".")
-    await say_in_thread(
-        desk.unit, desk.world, ticket, f"{text} {encryption_words(arrival.opened)} Read it with `!show`."
-    )
+    words = f"{text} {encryption_words(arrival.opened)} Read it with `!show`."
+    await call(desk.unit, desk.world, ticket, words)
     await show_state(desk.unit, desk.world, ticket)
 
 
@@ -176,7 +176,7 @@ async def _open_ticket(desk: Desk, arrival: Arrival) -> Verdict | None:
     await _keep_message(desk, arrival, ticket, by_user=True)
     await belonging.remember(desk, arrival, ticket, has_token=False)
     await tell_same(desk.unit, desk.world, ticket)
-    await ping_duty(desk.unit, desk.world, desk.house, ticket)
+    await tell_new(desk.unit, desk.world, desk.house, ticket)
     if arrival.letter.released_by is None:
         await first_answers.give(desk, arrival, ticket)
     return LetterState.TICKET, ""

@@ -5,8 +5,6 @@ import datetime as dt
 import json
 from dataclasses import asdict, dataclass, replace
 
-from desk.house import House
-from desk.shifts import on_duty
 from desk.turns import Rank
 from desk.world import World
 from storage.models import Outbox, Room, Ticket
@@ -40,6 +38,10 @@ class Say:
     reply_to: str | None = None
     mentions: tuple[str, ...] = ()
     """Matrix user ids to ping; without any, nobody is pinged whatever the text says."""
+    calls: bool = False
+    """Whoever is responsible for the ticket is pinged, as things stand when this leaves."""
+    tickets: tuple[int, ...] = ()
+    """The new tickets that a ping tells of; others are added while it waits."""
     file: File | None = None
 
 
@@ -89,8 +91,8 @@ def say_from_json(payload: str) -> Say:
     """Return what `say_to_json` was given."""
     fields = json.loads(payload)
     file = fields.pop("file")
-    mentions = tuple(fields.pop("mentions"))
-    return Say(**fields, mentions=mentions, file=File(**file) if file else None)
+    mentions, tickets = tuple(fields.pop("mentions")), tuple(fields.pop("tickets", ()))
+    return Say(**fields, mentions=mentions, tickets=tickets, file=File(**file) if file else None)
 
 
 async def put(unit: Unit, world: World, slot: Slot, payload: str | None = None) -> Outbox:
@@ -198,22 +200,6 @@ async def show_state(unit: Unit, world: World, ticket: Ticket, *, rank: Rank = R
         if row.id > max(announcements, default=0):
             finish(world, row, OutboxState.DROPPED)
     await put(unit, world, Slot("announce.edit", lane_of(room, rank), room=room.id, ticket=ticket.id))
-
-
-async def ping_duty(unit: Unit, world: World, house: House, ticket: Ticket) -> None:
-    """Mention whoever is on duty, or the queue's fallback; say so when there is nobody."""
-    room = await home_of(unit, ticket)
-    on_shift = on_duty(house.shifts, ticket.queue, world.now())
-    called = on_shift or house.queue(ticket.queue).fallback
-    if on_shift:
-        text = f"Ticket {ticket.id} is new; you are on duty."
-    elif called:
-        text = f"Ticket {ticket.id} is new; nobody is on duty, so you are asked."
-    else:
-        text = f"Ticket {ticket.id} is new, and nobody is on duty."
-    say = Say(text, thread=IN_TICKET_THREAD, mentions=called)
-    slot = Slot("ping", lane_of(room), room=room.id, ticket=ticket.id)
-    await put(unit, world, slot, say_to_json(say))
 
 
 async def tell_operators(unit: Unit, world: World, text: str) -> None:

@@ -4,9 +4,11 @@
 import json
 
 from desk import attaching, enclosures, previews
+from desk.calls import call
 from desk.policy import Path
-from desk.posting import answer_in_thread, say_in_thread, show_state
+from desk.posting import say_in_thread, show_state
 from desk.replies import READ_FIRST, begin_hold, locked, path_of
+from desk.turns import Rank
 from desk.world import World
 from storage.models import Outbox
 from storage.states import ReplyState, Side
@@ -100,7 +102,7 @@ async def _not_shown(unit: Unit, world: World, row: Outbox) -> None:
         return
     draft.state = ReplyState.STALE
     words = f"Not sent: the preview of the answer could not be shown ({row.error}). `!send` or `!cancel` it."
-    await answer_in_thread(unit, world, draft.ticket, words)
+    await call(unit, world, draft.ticket, words, rank=Rank.ANSWER)
 
 
 async def overtaken(unit: Unit, world: World, row: Outbox) -> None:
@@ -129,7 +131,7 @@ async def _tell_end(unit: Unit, world: World, row: Outbox, state: ReplyState, wo
     if path_of(message) is Path.AUTOMATIC:
         words = f"About the automatic first answer: {words}"
     await previews.show_state(unit, world, message, why=row.error or "")
-    await answer_in_thread(unit, world, message.ticket, words)
+    await call(unit, world, message.ticket, words, rank=Rank.ANSWER)
     await show_state(unit, world, message.ticket)
     return True
 

@@ -8,6 +8,7 @@ import structlog
 
 from desk import enclosures, previews, quotes
 from desk.bait import hides_subject, refuse_what_became_bait
+from desk.calls import call
 from desk.details import add_details, read_details
 from desk.heads import head_of
 from desk.house import House
@@ -18,6 +19,7 @@ from desk.posting import Slot, answer_in_thread, put, show_file, tell_operators
 from desk.recipients import recipient_of
 from desk.signatures import with_signature
 from desk.subjects import answer_subject, tagged
+from desk.turns import Rank
 from desk.world import Refusal, World
 from storage.models import Message, Ticket
 from storage.states import OPEN_REPLY, MessageKind, ReplyState
@@ -242,7 +244,7 @@ async def end_hold(unit: Unit, world: World, message_id: int) -> None:
     except Refusal as why:
         draft.state = ReplyState.STALE
         await previews.show_state(unit, world, draft)
-        await answer_in_thread(unit, world, draft.ticket, str(why))
+        await call(unit, world, draft.ticket, str(why), rank=Rank.ANSWER)
 
 
 async def locked(unit: Unit, message_id: int) -> Message | None:

@@ -4,6 +4,7 @@
 import re
 
 from desk import threads
+from desk.calls import mention
 from desk.house import House
 from desk.posting import announce, answer_in_thread, show_state
 from desk.roomnames import link_to
@@ -44,13 +45,15 @@ async def release(unit: Unit, world: World, ticket: Ticket, agent: str) -> None:
     await show_state(unit, world, ticket)
 
 
-async def assign(unit: Unit, world: World, house: House, ticket: Ticket, to: str) -> None:
+async def assign(unit: Unit, world: World, house: House, ticket: Ticket, to: str, *, by: str) -> None:
     """Hand the ticket to an agent, whoever had it; raises Refusal when that is nobody of the desk."""
     if to not in house.agents:
         raise Refusal(f"{to} is not an agent of this desk.")
     if ticket.closed_at is not None:
         raise Refusal(f"Ticket {ticket.id} is closed. `!reopen` it first.")
-    ticket.owner = to
+    before, ticket.owner = ticket.owner, to
+    concerned = [person for person in (to, before) if person != by]
+    await mention(unit, world, ticket, concerned, f"{by} has given ticket {ticket.id} to {to}.")
     await show_state(unit, world, ticket)
 
 

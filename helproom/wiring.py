@@ -251,7 +251,7 @@ def _carriers(desk: Desk, session: Session, rooms: Rooms, sender: Sender) -> Map
     )
     reader = IssueReader(desk.units, desk.world, desk.tracker)
     return {
-        **RoomSenders(desk.units, desk.world, sender).table(),
+        **RoomSenders(desk.units, desk.world, desk.house, sender).table(),
         **DisposableRooms(
             desk.units, desk.world, rooms, sender, version=version, agents=desk.house.agents
         ).table(),

@@ -12,6 +12,8 @@ from storage.sealing import Vault
 from storage.states import OutboxState
 
 _UNFINISHED = (OutboxState.PENDING, OutboxState.SENDING)
+PING = "ping"
+"""The kind of row that calls somebody to new tickets; it may have to wait before it is tried at all."""
 LONGEST_PAUSE = dt.timedelta(minutes=5)
 LONGEST_PAUSE_OF_MAIL = dt.timedelta(hours=1)
 
@@ -24,7 +26,8 @@ def longest_pause(kind: str) -> dt.timedelta:
 def _is_due(now: dt.datetime) -> ColumnElement[bool]:
     """A row never tried, or due later than any pause can last, shows that the clock was set back since."""
     latest = case((Outbox.kind == "mail", now + LONGEST_PAUSE_OF_MAIL), else_=now + LONGEST_PAUSE)
-    waited = or_(Outbox.due_at <= now, Outbox.tries == 0, Outbox.due_at > latest)
+    is_untried = and_(Outbox.tries == 0, Outbox.kind != PING)
+    waited = or_(Outbox.due_at <= now, is_untried, Outbox.due_at > latest)
     return and_(Outbox.state == OutboxState.PENDING, waited)
 
 
@@ -81,6 +84,11 @@ class OutboxRows:
         """Return the row of which this Matrix event came."""
         query = select(Outbox).where(Outbox.event_id == event_id).limit(1)
         return (await self._session.execute(query)).scalar_one_or_none()
+
+    async def newest(self, kind: str, room: int) -> Outbox | None:
+        """Return the newest row of a kind for a room, whatever became of it."""
+        query = select(Outbox).where(Outbox.kind == kind, Outbox.room == room)
+        return (await self._session.scalars(query.order_by(Outbox.id.desc()).limit(1))).one_or_none()
 
     async def announcements(self, ticket: int) -> Sequence[Outbox]:
         """Return the rows that announce a ticket, oldest first: one for each room it was moved to."""

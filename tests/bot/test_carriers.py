@@ -5,6 +5,7 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from bot.disposable import DisposableRooms
 from bot.senders import RoomSenders
 from bot.session import Account
 from desk import disposable
+from desk.calls import call
 from desk.delivery import REFUSALS_BEFORE_PARKING, Delivery
 from desk.posting import announce, say_from_json, say_in_thread
 from storage.models import Room
@@ -57,7 +59,7 @@ async def scene(shaped: str, tmp_path: Path) -> AsyncIterator[Scene]:
         await server.make_room(OPERATORS, BOT, ANA)
         await bot.syncer.step()
         rooms = DisposableRooms(desk.units, desk.world, bot.rooms, bot.sender, version="11")
-        carriers = {**RoomSenders(desk.units, desk.world, bot.sender).table(), **rooms.table()}
+        carriers = {**RoomSenders(desk.units, desk.world, desk.house, bot.sender).table(), **rooms.table()}
         yield Scene(server, bot, desk, Delivery(desk.units, desk.world, carriers))
 
 
@@ -198,3 +200,48 @@ async def test_one_person_who_cannot_be_removed_does_not_keep_the_others_there(s
     assert scene.server.counted("POST", "/kick$") == 2
     assert (await scene.room(number)).state is RoomState.CLOSED
     assert scene.server.joined(BOT) == [ROOM, OPERATORS]
+
+
+@pytest.fixture
+def spoken(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the bot says, before it is encrypted."""
+    said: list[dict[str, Any]] = []
+    send = scene.bot.sender.send_event
+
+    async def send_event(room_id: str, content: dict[str, Any], txn_id: str, **how: Any) -> str:
+        said.append(content)
+        return await send(room_id, content, txn_id, **how)
+
+    monkeypatch.setattr(scene.bot.sender, "send_event", send_event)
+    return said
+
+
+async def called(scene: Scene, owner: str | None) -> None:
+    number = await announced(scene)
+    async with scene.desk.units() as unit:
+        ticket = await unit.tickets.get(number)
+        assert ticket is not None
+        await call(unit, scene.desk.world, ticket, "The user wrote <again>.")
+        ticket.owner = owner
+    await scene.delivery.drain()
+
+
+async def test_whoever_is_called_is_named_as_a_pill_and_mentioned_and_nobody_else(
+    scene: Scene, spoken: list[dict[str, Any]]
+) -> None:
+    await called(scene, BEN)
+    _, notice, call = spoken
+    assert (notice["msgtype"], notice["m.mentions"]) == ("m.notice", {})
+    assert (call["msgtype"], call["m.mentions"]) == ("m.text", {"user_ids": [BEN]})
+    assert call["body"] == f"{BEN}: The user wrote <again>."
+    assert call["formatted_body"] == (
+        f'<a href="https://matrix.to/#/{BEN}">{BEN}</a>: The user wrote &lt;again&gt;.'
+    )
+
+
+async def test_where_nobody_is_responsible_nobody_is_mentioned(
+    scene: Scene, spoken: list[dict[str, Any]]
+) -> None:
+    await called(scene, None)
+    said = spoken[-1]
+    assert (said["msgtype"], said["body"], said["m.mentions"]) == ("m.notice", "The user wrote <again>.", {})

@@ -135,8 +135,8 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             await server.make_room(room, BOT, ANA)
         await bot.syncer.step()
         listening = Listening(bot.sender)
-        carriers = RoomSenders(desk.units, desk.world, listening).table()  # type: ignore[arg-type]  # it listens
-        yield Scene(server, desk, listening, Delivery(desk.units, desk.world, carriers))
+        senders = RoomSenders(desk.units, desk.world, desk.house, listening)  # type: ignore[arg-type]  # it listens
+        yield Scene(server, desk, listening, Delivery(desk.units, desk.world, senders.table()))
 
 
 async def test_the_old_announcement_says_where_the_ticket_goes_on(scene: Scene) -> None:
