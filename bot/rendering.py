@@ -148,9 +148,10 @@ def moved(number: int, queue: str, link: str = "") -> Said:
 
 def _state(of: Announcement) -> str:
     words = STATES[of.state]
-    agent = f" by {one_line(of.agent)}" if of.agent and of.state is TicketState.CLAIMED else ""
-    whose = f", with {one_line(of.agent)}" if of.agent and not agent else ""
-    return f"{words}{agent}{whose}" + (" · ✓ answer sent" if of.sent else "")
+    by = {TicketState.CLAIMED: of.agent, TicketState.CLOSED: of.closed_by}.get(of.state, "")
+    who = f" by {one_line(by)}" if by else ""
+    whose = f", with {one_line(of.agent)}" if of.agent != by else ""
+    return f"{words}{who}{whose}" + (" · ✓ answer sent" if of.sent else "")
 
 
 def _is_shown(char: str) -> bool:

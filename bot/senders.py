@@ -233,6 +233,7 @@ def facts_of(ticket: Ticket, *, sent: bool) -> Announcement:
         topic=topic,
         tails_version=ticket.tails_version or "",
         agent=ticket.owner or "",
+        closed_by=ticket.closed_by or "",
         sent=sent,
     )
 

@@ -154,7 +154,7 @@ async def close(context: Context, ticket: Ticket, reason: Rest = Rest("")) -> Re
     !close
     !close solved by the update
     """
-    await tickets.close(context.unit, context.world, ticket, reason)
+    await tickets.close(context.unit, context.world, ticket, reason, by=context.agent)
     return Reply(f"Ticket {ticket.id} is closed.", done=True)
 
 
@@ -174,7 +174,9 @@ async def lang(context: Context, ticket: Ticket, language: LanguageCode) -> Repl
 
     !lang fr
     """
-    moved = await tickets.set_language(context.unit, context.world, context.house, ticket, language)
+    moved = await tickets.set_language(
+        context.unit, context.world, context.house, ticket, language, by=context.agent
+    )
     is_here = context.house.queue_for_language(language) is not None
     home = await context.unit.rooms.of_queue(moved) if moved else None
     link = f" {link_to(home)}" if home is not None else ""

@@ -22,5 +22,7 @@ class Announcement:
     tails_version: str = ""
     agent: str = ""
     """Matrix user id of whom it belongs to; empty when it belongs to nobody."""
+    closed_by: str = ""
+    """Matrix user id of the agent who closed it."""
     sent: bool = False
     """An answer has left the house."""

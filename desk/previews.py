@@ -71,6 +71,11 @@ def event_of(draft: Message) -> str | None:
     return read_details(draft).get("event") or None
 
 
+def waits_for_word(draft: Message) -> bool:
+    """Tell whether the hold alone does not send it, as the ticket was another agent's."""
+    return bool(read_details(draft).get("waits_for_word"))
+
+
 def say_of(draft: Message) -> Say:
     """Return the preview as it has to look now: its state in the first line, then facts and text."""
     known = read_details(draft)
@@ -83,6 +88,8 @@ def state_of(draft: Message) -> str:
     """Return how the answer stands, in a line."""
     if draft.state is ReplyState.HELD and is_fetching(draft):
         return "Waiting for a file: this does not leave before it is here. ❌ or `!cancel` takes it back."
+    if draft.state is ReplyState.HELD and waits_for_word(draft):
+        return "Waits for your word: `!send` or ✅ sends it, ❌ or `!cancel` takes it back."
     if draft.state is ReplyState.HELD:
         return f"{_held(draft)} ✅ or `!send` sends it now, ❌ or `!cancel` takes it back."
     why = read_details(draft).get("why", "")

@@ -8,7 +8,7 @@ import structlog
 
 from desk import enclosures, previews, quotes
 from desk.bait import hides_subject, refuse_what_became_bait
-from desk.calls import call
+from desk.calls import call, mention
 from desk.details import add_details, read_details
 from desk.heads import head_of
 from desk.house import House
@@ -63,11 +63,20 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
     draft = await _draft(unit, world, house, ticket, answer)
     draft.base_id = newest
     add_details(draft, quote=answer.quotes, encrypted=protection.key is not None, to=ticket.contact_tag)
+    add_details(draft, waits_for_word=_is_anothers(draft))
     for file in files:
         file.message_id = draft.id
     await enclosures.list_on(unit, draft)
     await _show(unit, world, house, draft, protection)
+    if previews.waits_for_word(draft):
+        words = f"{answer.agent} prepares an answer in your ticket {ticket.id}; see the preview above."
+        await mention(unit, world, ticket, [ticket.owner], words)
     return draft
+
+
+def _is_anothers(draft: Message) -> bool:
+    """Tell whether the ticket belongs to somebody else than who answers it."""
+    return path_of(draft) is not Path.AUTOMATIC and draft.ticket.owner not in {None, draft.author}
 
 
 async def _draft(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> Message:
@@ -91,6 +100,8 @@ async def _draft(unit: Unit, world: World, house: House, ticket: Ticket, answer:
 async def _show(unit: Unit, world: World, house: House, draft: Message, protection: Protection) -> None:
     ticket = draft.ticket
     facts = _facts_of(ticket, draft, protection, house)
+    if previews.waits_for_word(draft):
+        facts += f"\nThis ticket is {ticket.owner}'s: the hold alone does not send it."
     if attention := await words_if_over(unit, world, house.queue(ticket.mailbox)):
         facts += f"\n{attention}"
     whole = head_of(draft.text or "", f"answer-{ticket.id}.txt", lines=None).file
@@ -208,7 +219,8 @@ async def cancel(unit: Unit, world: World, draft: Message, agent: str) -> None:
 
 def begin_hold(unit: Unit, world: World, draft: Message) -> None:
     """Let the hold begin, as the preview can be seen from now on, and all files are here."""
-    if draft.state is ReplyState.HELD and draft.hold_until is None and not enclosures.is_fetching(draft):
+    waits = enclosures.is_fetching(draft) or previews.waits_for_word(draft)
+    if draft.state is ReplyState.HELD and draft.hold_until is None and not waits:
         draft.hold_until = world.now() + _hold_of(draft)
         unit.ring("holds")
 
@@ -240,11 +252,20 @@ async def end_hold(unit: Unit, world: World, message_id: int) -> None:
     if draft.hold_until > world.now():
         return
     try:
+        _refuse_anothers(draft)
         await send(unit, world, draft)
     except Refusal as why:
         draft.state = ReplyState.STALE
         await previews.show_state(unit, world, draft)
         await call(unit, world, draft.ticket, str(why), rank=Rank.ANSWER)
+
+
+def _refuse_anothers(draft: Message) -> None:
+    if _is_anothers(draft):
+        raise Refusal(
+            f"Not sent: the ticket is {draft.ticket.owner}'s by now. `!send` sends the answer of "
+            f"{draft.author} all the same, `!cancel` takes it back."
+        )
 
 
 async def locked(unit: Unit, message_id: int) -> Message | None:

@@ -90,15 +90,22 @@ async def untag(unit: Unit, world: World, ticket: Ticket, words: tuple[str, ...]
     return taken
 
 
-async def close(unit: Unit, world: World, ticket: Ticket, reason: str) -> None:
-    """Close the ticket, with a reason or without; raises Refusal when it is closed or an answer is held."""
+async def close(unit: Unit, world: World, ticket: Ticket, reason: str, *, by: str) -> None:
+    """Close the ticket; its thread is told the reason, and its owner if that is somebody else.
+
+    Raises Refusal when it is closed or an answer is held."""
     if ticket.closed_at is not None:
         raise Refusal(f"Ticket {ticket.id} is closed already.")
     if await unit.messages.open_reply(ticket) is not None:
         raise Refusal("An answer in this ticket has not left yet: `!send` or `!cancel` it first.")
     await unit.enclosures.drop(*await unit.enclosures.besides_leaving(ticket))
-    ticket.closed_at = world.now()
+    ticket.closed_at, ticket.closed_by = world.now(), by
     ticket.close_reason = reason or None
+    why = f": {reason}" if reason else "."
+    if ticket.owner not in {None, by}:
+        await mention(unit, world, ticket, [ticket.owner], f"{by} has closed your ticket {ticket.id}{why}")
+    elif reason:
+        await answer_in_thread(unit, world, ticket, f"{by} has closed ticket {ticket.id}{why}")
     await show_state(unit, world, ticket)
 
 
@@ -106,26 +113,33 @@ async def reopen(unit: Unit, world: World, ticket: Ticket) -> None:
     """Open a closed ticket again; raises Refusal when it is open."""
     if ticket.closed_at is None:
         raise Refusal(f"Ticket {ticket.id} is open.")
-    ticket.closed_at = None
-    ticket.close_reason = None
+    ticket.closed_at = ticket.closed_by = ticket.close_reason = None
     await show_state(unit, world, ticket)
 
 
-async def set_language(unit: Unit, world: World, house: House, ticket: Ticket, language: str) -> str | None:
+async def set_language(
+    unit: Unit, world: World, house: House, ticket: Ticket, language: str, *, by: str
+) -> str | None:
     """Set the ticket's language, and move it to that language's room when there is one.
 
     Returns the name of the queue it moved to, or None when it stayed. A move ends the old thread, whose
     announcement says so, and announces the ticket anew, so that its thread is in the new room.
     """
     ticket.language = language
+    whose = ticket.owner if ticket.owner != by else None
+    words = f"{by} has set the language of your ticket {ticket.id} to “{language}”"
     target = house.queue_for_language(language)
     if target is None or target.name == ticket.queue:
+        await mention(unit, world, ticket, [whose], f"{words}.")
         await show_state(unit, world, ticket)
         return None
     home = await unit.rooms.of_queue(target.name)
     link = link_to(home) if home is not None else ""
     where = f"the room of “{target.name}”{f': {link}' if link else '.'}"
-    await answer_in_thread(unit, world, ticket, f"Ticket {ticket.id} goes on in {where}")
+    if whose is not None:
+        await mention(unit, world, ticket, [whose], f"{words}. It goes on in {where}")
+    else:
+        await answer_in_thread(unit, world, ticket, f"Ticket {ticket.id} goes on in {where}")
     await threads.end_all(unit, world, ticket)
     ticket.queue = target.name
     ticket.event_id = None

@@ -27,6 +27,8 @@ class Ticket(OwnKey, Base):
     owner: Mapped[str | None] = mapped_column(String(255))
     opened_at: Mapped[dt.datetime]
     closed_at: Mapped[dt.datetime | None]
+    closed_by: Mapped[str | None] = mapped_column(String(255))
+    """The agent who closed it last."""
     last_public: Mapped[Side]
     last_public_at: Mapped[dt.datetime]
     answered_at: Mapped[dt.datetime | None]

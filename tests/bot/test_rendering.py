@@ -129,6 +129,19 @@ def test_an_announcement_shows_how_the_ticket_stands(
     assert body.endswith("language unknown · not encrypted · opened 2026-03-01 12:00 UTC")
 
 
+@pytest.mark.parametrize(
+    ("owner", "line"),
+    [
+        ("@ana:x", "⚫ #1\nclosed by @ben:x, with @ana:x\n"),
+        ("@ben:x", "⚫ #1\nclosed by @ben:x\n"),
+        ("", "⚫ #1\nclosed by @ben:x\n"),
+    ],
+)
+def test_an_announcement_shows_who_closed_the_ticket(owner: str, line: str) -> None:
+    facts = Announcement(1, "", TicketState.CLOSED, NOW, "not encrypted", agent=owner, closed_by="@ben:x")
+    assert rendering.announcement(facts, NOW).body.startswith(line)
+
+
 @given(st.text(min_size=1), st.integers(1, 5), st.integers(1, 50))
 def test_a_shortened_text_is_a_head_and_says_how_much_is_missing(text: str, lines: int, chars: int) -> None:
     whole = rendering.clean(text).strip("\n")
