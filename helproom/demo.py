@@ -28,8 +28,8 @@ Everything keeps running until Ctrl-C. Log in with any Matrix client (Element: â
     password     {password}
 
 The first two are agents, the last is an admin, and nobody has logged in as them yet. Accept the invitations
-to the rooms, and let your client set up its encryption: Helproom writes to verified devices only. What was said
-before cannot be read by a new device. An answer is held for {hold} seconds now, as on a new desk.
+to the rooms, and let your client set up its encryption: Helproom writes to verified devices only. What was
+said before cannot be read by a new device. An answer is held for {hold} seconds now, as on a new desk.
 Then write to the desk, from another terminal; half a minute later it is announced, and you can answer it:
 
     {letter}
