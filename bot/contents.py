@@ -49,6 +49,13 @@ def file(stored: StoredFile) -> Json:
     }
 
 
+def image(stored: StoredFile, size: tuple[int, int] | None) -> Json:
+    """A picture that clients show; `size` is its width and height in pixels."""
+    shown = {} if size is None else {"w": size[0], "h": size[1]}
+    content = file(stored)
+    return {**content, "msgtype": "m.image", "info": {**content["info"], **shown}}
+
+
 def in_thread(content: Json, root: str, *, reply_to: str | None = None) -> Json:
     """The content as part of a thread; clients without threads show it as a reply (MSC3440)."""
     relation = {

@@ -4,13 +4,13 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import ClientError
 from nio import AsyncClient, Event, MegolmEvent, RoomSendResponse, SyncResponse
-from nio.crypto.attachments import encrypt_attachment
+from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
 
 from bot import contents, rendering
 from bot.contents import StoredFile
@@ -40,6 +40,8 @@ class Seen:
     encrypted: bool
     msgtype: str
     html: str
+    content: dict[str, Any] = field(default_factory=dict, repr=False)
+    """All that the event says."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,13 @@ class Person:
                         return pressed
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
+    async def open_file(self, seen: Seen) -> bytes:
+        """Fetch the file of an event and decrypt it (client-server API, "Sending encrypted attachments")."""
+        file = seen.content["file"]
+        stored = (await self._client.download(mxc=file["url"])).body
+        opened: bytes = decrypt_attachment(stored, file["key"]["k"], file["hashes"]["sha256"], file["iv"])
+        return opened
+
     async def wait_until_gone(self, room_id: str, *, seconds: float = 30.0) -> None:
         """Wait until this account is in a room no longer. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
@@ -220,6 +229,7 @@ def _seen(room_id: str, event: Event) -> Seen:
         encrypted=bool(event.decrypted),
         msgtype=str(shown.get("msgtype", "")),
         html=str(shown.get("formatted_body", "")),
+        content=shown,
     )
 
 

@@ -92,6 +92,14 @@ def calling(persons: Sequence[str], said: Said) -> Said:
     return Said(f"{', '.join(names)}: {said.body}", f"{pills}: {said.formatted_body or _escaped(said.body)}")
 
 
+def log(words: str, text: str) -> Said:
+    """Our own words above a text whose lines must stay as they are, as those of a log."""
+    shown = clean(text).strip("\n")
+    return Said(
+        f"{clean(words)}\n\n{shown}", f"{_escaped(clean(words))}<pre><code>{html.escape(shown)}</code></pre>"
+    )
+
+
 def spoiler(label: str, hidden: str) -> Said:
     """Words to be uncovered by a click; the plain body must not hold them, so it says where they are."""
     shown = one_line(label)

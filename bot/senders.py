@@ -102,6 +102,11 @@ class RoomSenders:
         }
         return {kind: guarded(paced(carry)) for kind, carry in kinds.items()}
 
+    async def post(self, parcel: Parcel, content: contents.Json) -> Outcome:
+        """Send a content into the thread of the row's ticket."""
+        place = await self._place(parcel, IN_TICKET_THREAD)
+        return await self._send(parcel, place.room_id, _placed(content, place.thread, None))
+
     async def _say(self, parcel: Parcel) -> Outcome:
         say = await self._called(parcel, say_from_json(parcel.payload))
         place = await self._place(parcel, say.thread)

@@ -3,6 +3,7 @@
 
 from commands import (
     attaching,
+    files,
     keys,
     operators,
     pins,
@@ -22,6 +23,7 @@ from commands.running import Runner
 FAMILIES = (
     tickets.family,
     replies.family,
+    files.family,
     attaching.family,
     templates.family,
     problems.family,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The users' side of the demo: what they write, and how they open what they get."""
 
+import base64
 import email.utils
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -18,6 +19,10 @@ SENTENCE = "I wanted to send the draft of my article to the newspaper."
 FRENCH_SENTENCE = "perdu ma clé USB dans le train"
 ANSWER = "Your adapter needs another firmware: with 7.1.1, out tomorrow, it works again."
 FRENCH_ANSWER = "Personne ne peut lire vos documents sans votre phrase de passe."
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAIAAAASFvFNAAAAEElEQVR4nGP4z8AARAwQCgAf7gP9i18U1AAAAABJRU5ErkJggg=="
+)
+"""Three by two pixels, in the place of a photograph."""
 PRIVATE = (USER, FRENCH_USER, SUBJECT, SENTENCE, FRENCH_SENTENCE, ANSWER, FRENCH_ANSWER)
 """Words that no file of a server may hold in readable form."""
 
@@ -40,9 +45,11 @@ def encrypted_report(stage: Stage) -> bytes:
 
 
 def plain_letter() -> bytes:
-    """Luc's mail, in French and not encrypted, to the English address."""
+    """Luc's mail with a picture, in French and not encrypted, to the English address."""
     date = email.utils.format_datetime(real_world().now())
-    text = _text("demo_letter.txt").format(address=FRENCH_USER, recipient=ENGLISH, date=date)
+    text = _text("demo_letter.txt").format(
+        address=FRENCH_USER, recipient=ENGLISH, date=date, picture=base64.b64encode(PICTURE).decode("ascii")
+    )
     return text.replace("\n", "\r\n").encode("utf-8")
 
 

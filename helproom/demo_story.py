@@ -13,6 +13,7 @@ from helproom.demo_letters import (
     FRENCH_ANSWER,
     FRENCH_SENTENCE,
     FRENCH_USER,
+    PICTURE,
     PRIVATE,
     SENTENCE,
     Received,
@@ -222,6 +223,7 @@ async def _a_plain_mail(told: Told) -> None:
     await told.hears(stage.bob, "claimed by", edit_of=ticket.event_id)
     await told.says(stage.bob, "Bob", ticket, "!show")
     told.shows(await told.hears(stage.bob, FRENCH_SENTENCE))
+    await _he_looks_at_the_picture(told, ticket)
     await told.says(stage.bob, "Bob", ticket, f"!reply Bonjour Luc,\n\n{FRENCH_ANSWER}")
     preview = await told.hears(stage.bob, FRENCH_ANSWER)
     told.shows(preview)
@@ -233,6 +235,22 @@ async def _a_plain_mail(told: Told) -> None:
     told.narrator.mail("what Luc reads", _as_read(received))
     told.shows(await told.hears(stage.bob, "Left at", edit_of=preview.event_id))
     _check_plain(told, mail, received)
+
+
+async def _he_looks_at_the_picture(told: Told, ticket: Seen) -> None:
+    bob = told.stage.bob
+    await told.says(bob, "Bob", ticket, "!files")
+    told.shows(await told.hears(bob, "photo.png"))
+    await told.says(bob, "Bob", ticket, "!file 1")
+    picture = await bob.wait_for(lambda seen: seen.msgtype == "m.image", seconds=_STEP_SECONDS)
+    told.narrator.in_room("Helproom", "(here the picture)", where=_THREAD)
+    told.findings.check(
+        "A file that a user sent is shown encrypted, where somebody asks for it",
+        holds=picture.encrypted
+        and picture.thread == ticket.event_id
+        and await bob.open_file(picture) == PICTURE,
+        seen="what Bob's client got and opened",
+    )
 
 
 def _check_plain(told: Told, mail: Caught, received: Received | None) -> None:

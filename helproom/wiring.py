@@ -23,6 +23,7 @@ from bot.members import Members
 from bot.pause import Pause
 from bot.pinning import Pinning, PinSenders
 from bot.profile import show_face
+from bot.received import FileShower
 from bot.rooms import Rooms
 from bot.senders import RoomSenders
 from bot.sending import Sender
@@ -55,6 +56,7 @@ from mail.openpgp import Keyring, Workshop
 from mail.outgoing import MailSender, learn_server
 from mail.passing_homes import sweep
 from mail.quarantine import QuarantineReader
+from mail.received import FileReader
 from mail.rechecking import Rechecker
 from mail.worker import LetterWorker
 from storage.migrating import migrate
@@ -250,8 +252,11 @@ def _carriers(desk: Desk, session: Session, rooms: Rooms, sender: Sender) -> Map
         outside.submission_settings(desk.settings),
     )
     reader = IssueReader(desk.units, desk.world, desk.tracker)
+    senders = RoomSenders(desk.units, desk.world, desk.house, sender)
+    take = FileReader(desk.units, _opener(desk))
     return {
-        **RoomSenders(desk.units, desk.world, desk.house, sender).table(),
+        **senders.table(),
+        **FileShower(desk.units, desk.world, sender, senders, take).table(),
         **DisposableRooms(
             desk.units, desk.world, rooms, sender, version=version, agents=desk.house.agents
         ).table(),
