@@ -14,7 +14,7 @@ from nio import AsyncClient
 from nio.crypto.attachments import decrypt_attachment
 
 from bot.errors import Rejected, TryLater
-from bot.heard import is_event, is_heeded, read_event
+from bot.heard import FILES, is_event, is_heeded, read_event
 from bot.opening import Closed, open_event
 from bot.senders import Carrier, guarded
 from bot.wire import Json, TooLarge, fetch, path, request
@@ -27,7 +27,6 @@ from storage.unit import Units
 
 log = structlog.get_logger()
 
-KINDS = frozenset({"m.file", "m.image", "m.video", "m.audio"})
 PAGE = 50
 PAGES = 5
 """How far back in a thread the newest file is looked for: 250 events before the newest one."""
@@ -122,7 +121,7 @@ class EnclosureFetcher:
                 if isinstance(found, Closed):
                     # It may be the file that is meant: an older one must not leave in its place.
                     raise self._unreadable(found, age, "a message of yours before it cannot be read here")
-                if found.decrypted and found.source["content"].get("msgtype") in KINDS:
+                if found.decrypted and str(found.source["content"].get("msgtype")) in FILES:
                     return source
         raise _Unfit(
             "there is no file of yours before it in this thread. Say `!attach` as a reply to the file."
@@ -150,7 +149,7 @@ class EnclosureFetcher:
             raise self._unreadable(found, age, "that message cannot be read here")
         heard = read_event(found.source, room_id, decrypted=found.decrypted, verified=found.verified)
         content: Json = found.source["content"]
-        is_file = heard is not None and heard.msgtype in KINDS and bool(_part(content, "file"))
+        is_file = heard is not None and heard.is_file and not heard.edits and bool(_part(content, "file"))
         if heard is None or not is_file or not is_heeded(found.source, self._client.user_id):
             raise _Unfit("that message is no encrypted file.")
         if not heard.decrypted:

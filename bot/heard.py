@@ -2,6 +2,7 @@
 """What the bot takes from a sync, as values; and which events it does not listen to."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 from bot.pills import pills_in
 
 Json = dict[str, Any]
+
+# Specification, "Event IDs": at most 255 bytes. No database takes NUL or half of a surrogate pair.
+_EVENT_ID = re.compile(r"\$[^\s\x00-\x1f\x7f\ud800-\udfff]{1,254}")
+FILES = frozenset({"m.file", "m.image", "m.video", "m.audio"})
 
 
 class Kind(StrEnum):
@@ -35,6 +40,10 @@ class Heard:
     thread_root: str | None = None
     relates_to: str | None = None
     """The event replied to, reacted to or redacted."""
+    edits: str | None = None
+    """The event whose words these replace; all else of it is as it was."""
+    is_file: bool = False
+    """A file; the words are what was written to it."""
     key: str = ""
     """A reaction's emoji."""
     mentions: tuple[str, ...] = ()
@@ -63,6 +72,9 @@ class Undecryptable:
     key_missing: bool = True
     place: str = ""
     """Where its words claim to stand, which only its key can prove."""
+    thread_root: str | None = None
+    """Relations stand outside what is encrypted."""
+    edits: str | None = None
 
 
 @dataclass(frozen=True)
@@ -124,13 +136,12 @@ def is_event(source: object) -> bool:
 
 
 def is_heeded(source: Json, own_id: str) -> bool:
-    """Whether an event in clear text is for us: not our own words, no edit, no notice of another bot."""
+    """Whether an event in clear text is for us: not our own words, no notice of another bot."""
     content = source.get("content", {})
     if source.get("sender") == own_id:
         return False
     if source.get("type") == "m.room.message":
-        is_edit = relation(content).get("rel_type") == "m.replace"
-        return content.get("msgtype") not in (None, "m.notice") and not is_edit
+        return content.get("msgtype") not in (None, "m.notice")
     return source.get("type") in ("m.reaction", "m.room.redaction")
 
 
@@ -155,6 +166,11 @@ def read_event(
     target = _target(kind, source)
     if kind is not Kind.MESSAGE and target is None:
         return None
+    edits = edited(content) if kind is Kind.MESSAGE else None
+    if edits is not None:
+        content = content.get("m.new_content")
+        if not isinstance(content, dict) or content.get("msgtype") == "m.notice":
+            return None
     mentions = content.get("m.mentions")
     mentions = mentions if isinstance(mentions, dict) else {}
     return Heard(
@@ -163,10 +179,14 @@ def read_event(
         sender=source["sender"],
         kind=kind,
         sent_at=moment(source),
-        body=_own_words(content, target) if kind is Kind.MESSAGE else "",
+        body=_own_words(content, quotes=_quotes(content, target, edited=edits is not None))
+        if kind is Kind.MESSAGE
+        else "",
         msgtype=_text(content.get("msgtype")) if kind is Kind.MESSAGE else "",
-        thread_root=_thread_root(content),
+        thread_root=thread_root(content) if edits is None else None,
         relates_to=target,
+        edits=edits,
+        is_file=kind is Kind.MESSAGE and _text(content.get("msgtype")) in FILES,
         key=_text(relation(content).get("key")) if kind is Kind.REACTION else "",
         mentions=tuple(user for user in _list(mentions.get("user_ids")) if isinstance(user, str)),
         pills=pills_in(_text(content.get("formatted_body"))),
@@ -190,28 +210,50 @@ def _target(kind: Kind, source: Json) -> str | None:
     related = relation(content)
     if kind is Kind.REDACTION:
         # Room version 11 moved `redacts` into the content.
-        return _text(source.get("redacts") or content.get("redacts")) or None
+        return _event_id(source.get("redacts") or content.get("redacts"))
     if kind is Kind.REACTION:
-        return _text(related.get("event_id")) or None
+        return _event_id(related.get("event_id"))
     reply = related.get("m.in_reply_to")
     # A thread's fallback reply is there for old clients and no reply of a person (MSC3440).
     if not isinstance(reply, dict) or related.get("is_falling_back") is True:
         return None
-    return _text(reply.get("event_id")) or None
+    return _event_id(reply.get("event_id"))
 
 
-def _thread_root(content: Json) -> str | None:
+def edited(content: Json) -> str | None:
+    """The event whose words these replace (MSC2676); None when it is no edit."""
     related = relation(content)
-    return _text(related.get("event_id")) or None if related.get("rel_type") == "m.thread" else None
+    return _event_id(related.get("event_id")) if related.get("rel_type") == "m.replace" else None
 
 
-def _own_words(content: Json, target: str | None) -> str:
+def thread_root(content: Json) -> str | None:
+    """The root of the thread in which an event stands."""
+    related = relation(content)
+    return _event_id(related.get("event_id")) if related.get("rel_type") == "m.thread" else None
+
+
+def _quotes(content: Json, target: str | None, *, edited: bool) -> bool:
+    """Whether a client has put the words that are answered before the answer; an edit tells no target."""
     body = _text(content.get("body"))
-    if target is None or not body.startswith("> "):
+    return body.startswith("> ") if target is not None else edited and body.startswith(("> <@", "> * <@"))
+
+
+def _own_words(content: Json, *, quotes: bool) -> str:
+    """What its sender wrote: of a file the caption, which it has when its name stands apart (MSC2530)."""
+    body = _text(content.get("body"))
+    name = content.get("filename")
+    if _text(content.get("msgtype")) in FILES and (not isinstance(name, str) or name == body):
+        return ""
+    if not quotes:
         return body
     lines = body.split("\n")
     quoted = next((at for at, line in enumerate(lines) if not line.startswith(">")), len(lines))
     return "\n".join(lines[quoted:]).removeprefix("\n")
+
+
+def _event_id(value: object) -> str | None:
+    """An event's id; None for what cannot be one, and no database might take."""
+    return value if isinstance(value, str) and _EVENT_ID.fullmatch(value) else None
 
 
 def _text(value: object) -> str:

@@ -12,14 +12,14 @@ import structlog
 
 from bot.heard import Batch, Heard, Kind, Membership, Tombstone, Undecryptable
 from bot.paging import Known, Memory
-from commands.running import is_command
+from commands.spelling import is_command
 from desk.posting import Say, say_in, tell_operators
 from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.roomnames import name_of
 from desk.world import World
 from storage.models import Event, Room
 from storage.sealed import to_json
-from storage.states import EventState, RoomPurpose
+from storage.states import Came, EventState, RoomPurpose
 from storage.unit import Unit, Units
 
 log = structlog.get_logger()
@@ -57,6 +57,8 @@ class Journalled:
     """Seconds since 1970."""
     verified: bool
     pills: tuple[str, ...]
+    edits: str | None = None
+    is_file: bool = False
     too_old: bool = False
     """Found without a sync token, and so long ago that whoever said it may not want it any more."""
 
@@ -86,14 +88,19 @@ class Journal:
         async with self._units() as unit:
             rooms = await unit.rooms.all_open()
             ours = {room.room_id for room in rooms}
+            among_agents = {room.room_id for room in rooms if room.purpose is not RoomPurpose.DISPOSABLE}
             replayed = list(batch.replayed)
             for heard in batch.heard:
-                if heard.room_id not in ours or not await self._matters(unit, heard):
+                matters = heard.room_id in ours and await self._matters(unit, heard)
+                if not matters and not (heard.room_id in among_agents and _is_talk(heard)):
                     continue
                 if await unit.journal.is_replay(heard.event_id, heard.place):
                     replayed.append(heard.event_id)
-                else:
+                elif matters:
                     await self._add(unit, heard, recovered=batch.recovered)
+                else:
+                    row = self._row(heard, EventState.DONE)
+                    await unit.journal.note(row, sender=heard.sender, place=heard.place)
             for closed in batch.undecryptable:
                 if closed.room_id in ours and closed.sender != self._own_id:
                     await self._add_closed(unit, closed)
@@ -136,16 +143,23 @@ class Journal:
             await tell_operators(unit, self._world, words)
 
     async def _matters(self, unit: Unit, heard: Heard) -> bool:
-        """Talk among agents is not ours to keep: only commands, buttons, and that a file is taken back."""
+        """Talk among agents is not ours to keep: only commands, buttons, and changes of what was heard."""
         if heard.kind is Kind.MESSAGE:
-            return heard.decrypted and heard.msgtype == "m.text" and is_command(heard.body)
+            is_said = heard.decrypted and (heard.msgtype == "m.text" or heard.is_file)
+            return is_said and (is_command(heard.body) or await self._changes_a_command(unit, heard))
         if heard.kind is Kind.REDACTION:
             # A command before it that nobody has acted on may ask for the file that is removed here.
-            is_known = bool(await unit.enclosures.by_event(heard.relates_to or ""))
+            target = heard.relates_to or ""
+            is_known = bool(await unit.enclosures.by_event(target) or await unit.journal.known([target]))
             return (
                 is_known or await unit.enclosures.any_fetched() or await unit.journal.next_new() is not None
             )
         return _bare(heard.key) in _BUTTONS
+
+    async def _changes_a_command(self, unit: Unit, heard: Heard) -> bool:
+        """Whether the words that these replace have done something, or are still going to."""
+        known = await unit.journal.by_event(heard.edits) if heard.edits is not None else None
+        return known is not None and known.came is not Came.NOTHING
 
     async def _tell_replays(self, unit: Unit, event_ids: Sequence[str]) -> None:
         """Tell the operators once in the life of a process: whoever replays may do so without end."""
@@ -183,6 +197,8 @@ class Journal:
                 "sent_at": heard.sent_at.timestamp(),
                 "verified": heard.verified,
                 "pills": heard.pills,
+                "edits": heard.edits,
+                "is_file": heard.is_file,
                 "too_old": recovered and self._world.now() - heard.sent_at > TOO_OLD,
             }
         )
@@ -201,6 +217,9 @@ class Journal:
             room_id=of.room_id,
             state=state,
             heard_at=self._world.now(),
+            thread_root=of.thread_root,
+            target=of.relates_to if isinstance(of, Heard) else None,
+            edits=of.edits,
         )
 
 
@@ -217,6 +236,11 @@ def waits_for(content: str) -> tuple[str, str]:
     except ValueError:  # written before places were known
         return content, ""
     return session_id, place
+
+
+def _is_talk(heard: Heard) -> bool:
+    """Whether it may be answered, or become a command when its author changes the words."""
+    return heard.kind is Kind.MESSAGE and heard.decrypted and heard.edits is None
 
 
 def _bare(key: str) -> str:

@@ -13,7 +13,18 @@ from nio import AsyncClient
 
 from bot import absorbing, keyupkeep
 from bot.errors import MatrixError, Rejected, TryLater
-from bot.heard import Batch, Heard, Membership, Undecryptable, is_event, is_heeded, moment, read_event
+from bot.heard import (
+    Batch,
+    Heard,
+    Membership,
+    Undecryptable,
+    edited,
+    is_event,
+    is_heeded,
+    moment,
+    read_event,
+    thread_root,
+)
 from bot.keystore import as_on_disk
 from bot.opening import Clear, Closed, open_event
 from bot.paging import Found, Memory, Pager
@@ -270,6 +281,8 @@ def _undecryptable(room_id: str, source: Json, found: Closed) -> Undecryptable:
         moment(source),
         found.key_missing,
         found.place,
+        thread_root(source["content"]),
+        edited(source["content"]),
     )
 
 

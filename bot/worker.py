@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import datetime as dt
+from dataclasses import replace
 
 import structlog
 
@@ -11,13 +12,15 @@ import commands
 from bot.heard import Kind
 from bot.journal import Journalled, read, waits_for
 from commands.context import Context, Reply
-from desk import attaching, threads
+from commands.spelling import is_command
+from desk import attaching, changes, threads
 from desk.house import House
 from desk.posting import Say, confirm, is_aside, say_in
+from desk.receipts import CLAIM_KEY
 from desk.turns import Rank
 from desk.world import Refusal, World
-from storage.models import Event, Room
-from storage.states import EventState, OutboxState
+from storage.models import Event, Room, Ticket
+from storage.states import Came, EventState, OutboxState
 from storage.unit import StorageTrouble, Unit, Units
 
 log = structlog.get_logger()
@@ -65,8 +68,7 @@ class Worker:
                 row_id = event.id if event is not None else 0
                 if event is None or await self._is_early(unit, event):
                     return False
-                await self._act(unit, event)
-                event.finish(EventState.DONE)
+                event.finish(EventState.DONE, await self._act(unit, event))
         except Refusal as why:
             await self._answer(row_id, str(why), EventState.DONE)
         except StorageTrouble:
@@ -104,76 +106,104 @@ class Worker:
             row.kind == "announce" and row.room == room.id and not is_aside(row) for row in waiting
         )
 
-    async def _act(self, unit: Unit, event: Event) -> None:
+    async def _act(self, unit: Unit, event: Event) -> Came:
         room = await unit.rooms.by_room_id(event.room_id)
         if room is None or event.sender is None or event.sender not in self._house.agents:
-            return
-        heard = read(event.content or "")
+            return Came.NOTHING
+        heard = await self._placed(unit, event)
         if heard.kind is Kind.REDACTION:
+            await changes.removed(unit, self._world, event, heard.target or "")
             await attaching.withdraw(unit, self._world, heard.target or "", by=event.sender)
-            return
-        context = await self._context(unit, event, room, heard)
+            return Came.NOTHING
         # Reactions travel in clear and name no device, so that they cannot be verified: they count as what
         # the homeserver says they are, since the buttons would be of no use otherwise.
         if self._only_verified and heard.kind is Kind.MESSAGE and not heard.verified:
             # That device cannot read this; the person's other devices can, and ring.
             await self._warn(unit, room, event, _UNVERIFIED)
-            return
+            return Came.NOTHING
+        context = await self._context(unit, event, room, heard)
         if heard.too_old:
             raise Refusal(_TOO_OLD.format(said=context.said_at))
+        if heard.edits is not None:
+            return await self._edited(unit, event, context, heard)
         if heard.kind is Kind.REACTION:
             reply = await commands.react(context, heard.target or "", heard.key)
         else:
             reply = await commands.run(context, heard.body)
         if reply is not None:
-            await self._say(unit, room, context, event, reply)
+            await self._say(unit, context, event, reply)
+        return Came.CLAIMED if heard.key == CLAIM_KEY else Came.ACTED
+
+    async def _edited(self, unit: Unit, event: Event, context: Context, heard: Journalled) -> Came:
+        """Obey the new words in the place of the old ones, where these have done nothing that stays."""
+        original = await changes.original_of(unit, event)
+        if original is None:
+            return Came.NOTHING
+        took_back = await changes.make_way(unit, self._world, original, context.agent)
+        if is_command(heard.body):
+            reply = await commands.run(context, heard.body)
+            original.came = Came.ACTED
+        else:
+            reply = Reply(changes.NO_COMMAND) if took_back else None
+        if reply is not None:
+            await self._say(unit, context, event, reply)
+        return Came.NOTHING
+
+    async def _placed(self, unit: Unit, event: Event) -> Journalled:
+        """What was said, an edit with the place of what it changes: of that it tells nothing itself."""
+        heard = read(event.content or "")
+        original = await unit.journal.by_event(heard.edits) if heard.edits is not None else None
+        if original is None or not event.is_change_of(original):
+            return heard
+        return replace(heard, thread=original.thread_root, target=original.target)
 
     async def _context(self, unit: Unit, event: Event, room: Room, heard: Journalled) -> Context:
-        # A plain reply to an announcement is about its ticket as much as a word in its thread.
-        root = heard.thread or (heard.target if heard.kind is Kind.MESSAGE else None)
-        thread = await threads.of_event(unit, root) if root else None
+        # A plain reply to whatever stands in a ticket's thread is about it as much as a word in the thread.
+        is_said = heard.kind is Kind.MESSAGE
+        root = heard.thread or (heard.target if is_said else None)
+        thread = await threads.of_message(unit, root) if root else None
         return Context(
             agent=event.sender or "",
             room=room,
             ticket_in_thread=thread.ticket if thread is not None else None,
             thread_ended=thread is not None and not thread.goes_on,
             goes_on_in=thread.elsewhere if thread is not None else "",
-            thread=heard.thread,
+            thread=heard.thread or (thread.root if thread is not None else None),
             # The sender's homeserver says when; a clock that is ahead must not make old mail look read.
             said_at=min(dt.datetime.fromtimestamp(heard.sent_at, dt.UTC), self._world.now()),
             unit=unit,
             world=self._world,
             house=self._house,
             verified=heard.verified,
-            event_id=event.event_id,
-            reply_to=heard.target if heard.kind is Kind.MESSAGE else None,
+            event_id=heard.edits or event.event_id,
+            reply_to=heard.target if is_said else None,
+            is_file=heard.is_file,
             pills=heard.pills,
         )
 
-    async def _say(self, unit: Unit, room: Room, context: Context, event: Event, reply: Reply) -> None:
+    async def _say(self, unit: Unit, context: Context, event: Event, reply: Reply) -> None:
         if reply.done:
-            await confirm(unit, self._world, room, event.event_id)
+            await confirm(unit, self._world, context.room, context.event_id)
             return
         thread, reply_to = await self._where(unit, event)
         say = Say(reply.text, quote=reply.quote, thread=thread, reply_to=reply_to, file=reply.file)
-        await say_in(unit, self._world, room, say, ticket=context.ticket_in_thread, rank=Rank.ANSWER)
+        await say_in(unit, self._world, context.room, say, ticket=context.ticket_in_thread, rank=Rank.ANSWER)
 
     async def _warn(self, unit: Unit, room: Room, event: Event, text: str) -> None:
         thread, reply_to = await self._where(unit, event)
         say = Say(text, thread=thread, reply_to=reply_to, mentions=(event.sender or "",))
-        await say_in(unit, self._world, room, say)
+        await say_in(unit, self._world, room, say, ticket=await _ticket_at(unit, thread or reply_to))
 
     async def _where(self, unit: Unit, event: Event) -> tuple[str | None, str | None]:
-        """The thread in which an event is answered and, where there is none, the event to answer."""
-        heard = read(event.content or "")
-        if heard.thread is not None:
-            return heard.thread, None
+        """The thread in which an event is answered, and the event that is answered."""
+        heard = await self._placed(unit, event)
+        said = heard.edits or event.event_id
         if heard.kind is not Kind.REACTION or heard.target is None:
-            return None, event.event_id
+            return heard.thread, said
         # An event that stands in a thread cannot root another one, so the target's own is looked for.
         row = await unit.outbox.by_event(heard.target)
         thread = await threads.root_event_of(unit, row) if row is not None else None
-        return thread, heard.target if thread is None else None
+        return thread, heard.target
 
     async def _answer(self, row_id: int, text: str, state: EventState) -> None:
         """After a rollback: say why nothing happened; what cannot even be answered is put aside."""
@@ -196,8 +226,11 @@ class Worker:
             if event is None or room is None:
                 return
             thread, reply_to = await self._where(unit, event)
+            if event.edits is not None and await changes.end_old_words(unit, self._world, event):
+                text = f"{text}\n{changes.OLD_WORDS_STAY}"
             say = Say(text, thread=thread, reply_to=reply_to)
-            await say_in(unit, self._world, room, say, rank=Rank.ANSWER)
+            ticket = await _ticket_at(unit, thread or reply_to)
+            await say_in(unit, self._world, room, say, ticket=ticket, rank=Rank.ANSWER)
             event.finish(state)
 
     async def hint_undecryptable(self) -> dt.timedelta | None:
@@ -213,7 +246,8 @@ class Worker:
                     continue
                 room = await unit.rooms.by_room_id(event.room_id)
                 if room is not None and event.sender in self._house.agents:
-                    say = Say(_HINT, reply_to=event.event_id, mentions=(event.sender,))
+                    said = event.edits or event.event_id
+                    say = Say(_HINT, thread=event.thread_root, reply_to=said, mentions=(event.sender,))
                     await say_in(unit, self._world, room, say, rank=Rank.ANSWER)
                 # It is asked for again, so these words must not count once their key is here.
                 await unit.journal.take_place(event, waits_for(event.content or "")[1])
@@ -224,6 +258,12 @@ class Worker:
         waited = self._world.now() - event.heard_at
         # It seems to come from the future where the clock was set back.
         return dt.timedelta() if waited < dt.timedelta() else max(dt.timedelta(), HINT_AFTER - waited)
+
+
+async def _ticket_at(unit: Unit, event_id: str | None) -> Ticket | None:
+    """The ticket in whose thread an event stands, so that an answer to our answer finds it too."""
+    thread = await threads.of_message(unit, event_id) if event_id is not None else None
+    return thread.ticket if thread is not None else None
 
 
 _TOO_OLD = (

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!attach` and `!detach`: files that leave with an answer."""
 
+from commands.captions import attach_file
 from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import Words
 from desk import attaching
-from desk.attaching import Wish
-from desk.world import Refusal
 from storage.models import Ticket
 
 family = Commands()
@@ -16,16 +15,15 @@ family = Commands()
 async def attach(context: Context, ticket: Ticket) -> None:
     """Let a file leave with the held answer, or else with the next one.
 
-    Put the file into the ticket's thread first. Then say this there: as a reply to the file, or by itself for
-    the newest file of yours in the thread; once for each file. It leaves as it is, with all that is in it (a
-    picture may tell where and when it was taken), and as protected as the answer. The preview lists it.
+    Put the file into the ticket's thread first. Then say this there: as a reply to the file, as its
+    caption, or by itself for the newest file of yours in the thread; once for each file. It leaves as it is,
+    with all that is in it (a picture may tell where and when it was taken), and as protected as the answer.
+    The preview lists it.
 
     !attach
     """
-    if context.thread is None or ticket.event_id != context.thread:
-        raise Refusal(f"Say it in the thread of ticket {ticket.id}, where the file has to be.")
-    wish = Wish(context.agent, context.event_id, context.thread, context.reply_to)
-    await attaching.ask(context.unit, context.world, context.house, ticket, context.room, wish)
+    file = context.event_id if context.is_file else context.reply_to
+    await attach_file(context, ticket, file)
 
 
 @family.command("detach")

@@ -33,6 +33,8 @@ class Context:
     """The message that says it."""
     reply_to: str | None = None
     """The event that the message answers, where a person chose it."""
+    is_file: bool = False
+    """The message is a file, and what was written to it is the command."""
     pills: tuple[str, ...] = ()
     """Matrix user ids that the message links to, while its text shows display names only."""
     thread_ended: bool = False

@@ -83,7 +83,7 @@ async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> Reply 
     !key ask
     !key ask You can reach us at the next meeting, too.
     """
-    answer = Answer(context.agent, text, context.said_at)
+    answer = Answer(context.agent, text, context.said_at, asked_by=context.event_id)
     await key_decisions.ask(
         context.unit, context.world, context.house, ticket, answer, verified=context.verified
     )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!reply`, `!send`, `!cancel`: answers to users."""
 
+from commands.captions import attach_own_file
 from commands.context import Context, Reply, preview_elsewhere
 from commands.declare import Commands
 from commands.words import Remaining, Rest
@@ -47,7 +48,15 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> Reply | None:
         raise Refusal("Something is missing: your words, after --quote.")
     command = "!reply" if context.is_in_thread_of(ticket) else f"!reply #{ticket.id}"
     filled = await templates.expand(context.unit, context.house, ticket, words, command)
-    answer = replies.Answer(context.agent, filled, context.said_at, quotes=quotes, takes_files=True)
+    answer = replies.Answer(
+        context.agent,
+        filled,
+        context.said_at,
+        quotes=quotes,
+        takes_files=True,
+        asked_by=context.event_id,
+    )
+    await attach_own_file(context, ticket)
     await replies.begin(context.unit, context.world, context.house, ticket, answer)
     return preview_elsewhere(context, ticket)
 
@@ -71,7 +80,15 @@ async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
         raise Refusal("Something is missing: your words, after --plain.")
     if await templates.expand(context.unit, context.house, ticket, text) != text:
         raise Refusal("With --plain only your own words can leave, no template.")
-    answer = replies.Answer(context.agent, text, context.said_at, Path.PLAIN, takes_files=True)
+    answer = replies.Answer(
+        context.agent,
+        text,
+        context.said_at,
+        Path.PLAIN,
+        takes_files=True,
+        asked_by=context.event_id,
+    )
+    await attach_own_file(context, ticket)
     await replies.begin(context.unit, context.world, context.house, ticket, answer)
 
 

@@ -9,6 +9,7 @@ import structlog
 
 from commands.context import Context, Reply
 from commands.declare import Command
+from commands.spelling import command_in
 from commands.words import Remaining, brief
 from desk.stopwatch import Stopwatch
 from desk.world import Refusal
@@ -16,16 +17,9 @@ from storage.states import RoomPurpose
 
 log = structlog.get_logger()
 
-PREFIX = "!"
 # No database takes all of these (PostgreSQL no NUL, no encoding a lone surrogate), and no word holds them.
 _UNSAYABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _IN_DISPOSABLE_ROOMS = frozenset({"room close", "help"})
-
-
-def is_command(text: str) -> bool:
-    """Tell whether a text, or its first word, has the looks of a command."""
-    word, _ = Remaining(text).word()
-    return word.startswith(PREFIX) and word[1:2].isalpha()
 
 
 class Runner:
@@ -39,10 +33,10 @@ class Runner:
 
         Raises Refusal with a sentence for the speaker.
         """
-        said, after = Remaining(_UNSAYABLE.sub("", line)).word()
-        if not is_command(said) or context.agent not in context.house.agents:
+        said = command_in(_UNSAYABLE.sub("", line))
+        if said is None or context.agent not in context.house.agents:
             return None
-        word = said.removeprefix(PREFIX)
+        word, after = Remaining(said).word()
         command, rest = self._find(word.casefold(), after)
         if context.room.purpose is RoomPurpose.DISPOSABLE and command.name not in _IN_DISPOSABLE_ROOMS:
             raise Refusal("In this room only `!room close` and `!help` work: guests read what is said here.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NewType
 
 from commands.context import Context
+from desk.languages import is_language
 from desk.quarantine import seen_from
 from desk.world import Refusal
 from storage.models import Letter, Ticket
@@ -43,10 +44,11 @@ _ISSUE_PAGE = re.compile(r"/issues/([1-9][0-9]{0,8})(?:/|/edit|\.json)?")
 _DURATION = re.compile(r"([0-9]{1,4})(m|h|d)")
 _LINK_TO_USER = "https://matrix.to/#/"
 # Zero-width and direction marks: they come along with what is copied, and nobody sees them.
-_INVISIBLE = "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
-_BLANKS = re.compile(rf"[\s{_INVISIBLE}]*")
+INVISIBLE = "\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+BLANKS = rf"[\s{INVISIBLE}]*"
+_BLANKS = re.compile(BLANKS)
 _WORD = re.compile(r"\S*")
-_TRAILING = re.compile(rf"[{_INVISIBLE}]+$")
+_TRAILING = re.compile(rf"[{INVISIBLE}]+$")
 _SHOWN = 60
 _UNITS = {"m": dt.timedelta(minutes=1), "h": dt.timedelta(hours=1), "d": dt.timedelta(days=1)}
 
@@ -160,7 +162,7 @@ def issue_at(address: str, tracker: str) -> int | None:
 
 async def _language(_context: Context, remaining: Remaining) -> tuple[str, Remaining]:
     word, after = remaining.word()
-    if not _LANGUAGE.fullmatch(word.casefold()):
+    if not _LANGUAGE.fullmatch(word.casefold()) or not is_language(word.casefold()):
         raise Unfit(f"“{brief(word)}” is not a language code such as “fr” or “pt-br”.")
     return word.casefold(), after
 

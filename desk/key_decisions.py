@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from desk import replies, templates
 from desk.house import House
@@ -133,7 +133,7 @@ async def ask(
     fingerprint = (asked_about.fingerprint or "") if asked_about is not None else "-"
     line = f"{ASK_TEMPLATE} fingerprint={fingerprint}\n{answer.text}"
     text = await templates.expand(unit, house, ticket, line)
-    await replies.begin(unit, world, house, ticket, Answer(answer.agent, text, answer.said_at))
+    await replies.begin(unit, world, house, ticket, replace(answer, text=text))
 
 
 async def _ask_in_clear(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> None:
@@ -149,7 +149,7 @@ async def _ask_in_clear(unit: Unit, world: World, house: House, ticket: Ticket, 
             f"This leaves in clear, with words that are the same for everybody. Write them once: "
             f"`!template add {CLEAR_TEMPLATE} {ticket.language} …`; {{role}} in it is the desk's name."
         )
-    request = Answer(answer.agent, text, answer.said_at, Path.KEY_REQUEST)
+    request = replace(answer, text=text, path=Path.KEY_REQUEST)
     await replies.begin(unit, world, house, ticket, request)
 
 

@@ -42,6 +42,8 @@ class Answer:
     """The user's last message stands above, quoted."""
     takes_files: bool = False
     """The files that wait in the ticket leave with it."""
+    asked_by: str = ""
+    """The Matrix event that asks for it."""
 
 
 async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> Message:
@@ -86,6 +88,7 @@ async def _draft(unit: Unit, world: World, house: House, ticket: Ticket, answer:
         kind=MessageKind.OUT,
         at=world.now(),
         author=answer.agent,
+        asked_by=answer.asked_by or None,
         state=ReplyState.HELD,
     )
     above = await quotes.of_newest(unit, house, ticket) if answer.quotes else ""
@@ -215,6 +218,20 @@ async def cancel(unit: Unit, world: World, draft: Message, agent: str) -> None:
     draft.state = ReplyState.CANCELLED
     await enclosures.forget(unit, draft)
     await previews.show_state(unit, world, draft, why=f"taken back by {agent}")
+
+
+async def give_way(unit: Unit, world: World, draft: Message, agent: str) -> None:
+    """End a held answer whose words its author has changed; its files wait for the next one."""
+    draft.state = ReplyState.CANCELLED
+    for file in await unit.enclosures.of(draft):
+        file.message_id = None
+    await previews.show_state(unit, world, draft, why=f"{agent} has changed the words")
+    await unit.flush()
+
+
+def how_it_stands(draft: Message) -> str:
+    """Return in a few words what became of an answer that is not held any more."""
+    return _WORDS[draft.state]
 
 
 def begin_hold(unit: Unit, world: World, draft: Message) -> None:

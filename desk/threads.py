@@ -11,12 +11,17 @@ from desk.world import Refusal, World
 from storage.models import Outbox, Ticket
 from storage.unit import Unit
 
+_LONGEST_CHAIN = 20
+"""Answers to answers are followed so far."""
+
 
 @dataclass(frozen=True)
 class Thread:
     """A ticket by one of its threads."""
 
     ticket: Ticket
+    root: str
+    """The announcement's event."""
     goes_on: bool
     """False when the ticket was announced anew since, in another room or again in this one."""
     elsewhere: str = ""
@@ -27,14 +32,34 @@ async def of_event(unit: Unit, event_id: str) -> Thread | None:
     """Return the thread that this event roots; None when it is no announcement."""
     ticket = await unit.tickets.by_event(event_id)
     if ticket is not None:
-        return Thread(ticket, goes_on=True)
+        return Thread(ticket, event_id, goes_on=True)
     row = await unit.outbox.by_event(event_id)
     if row is None or row.kind != "announce":
         return None
     ticket = await unit.tickets.get(row.ticket_id or 0)
     if ticket is None:
         return None
-    return Thread(ticket, goes_on=False, elsewhere=link_to(await home_of(unit, ticket), ticket.event_id))
+    return Thread(
+        ticket, event_id, goes_on=False, elsewhere=link_to(await home_of(unit, ticket), ticket.event_id)
+    )
+
+
+async def of_message(unit: Unit, event_id: str) -> Thread | None:
+    """Return the thread that a message roots or stands in, or that the message it answers stands in."""
+    for _ in range(_LONGEST_CHAIN):
+        thread = await of_event(unit, event_id)
+        if thread is not None:
+            return thread
+        row = await unit.outbox.by_event(event_id)
+        if row is not None:
+            root = await root_event_of(unit, row)
+            return await of_event(unit, root) if root is not None else None
+        heard = await unit.journal.by_event(event_id)
+        answers = heard is not None and (heard.thread_root or heard.target)
+        if not answers:
+            return None
+        event_id = answers
+    return None
 
 
 def refuse_ended(ticket: Ticket, elsewhere: str = "", *, by_number: bool = True) -> Refusal:

@@ -32,12 +32,14 @@ class Journal:
         )
         if known is None:
             event.ref = self._vault.tag("event", event.event_id)
+            event.sender_tag = self._sender_tag(sender)
             event.take_new_key(self._vault)
             event.sender, event.content = sender, content
             self._session.add(event)
         elif known.state is EventState.UNDECRYPTABLE and event.state is EventState.NEW:
             known.content = content
             known.state = EventState.NEW
+            known.take_place_of(event)
         else:
             # A key that came after the sender was asked to send again tells the place all the same.
             known.place_tag = known.place_tag or self._tag(place)
@@ -45,6 +47,22 @@ class Journal:
         (known or event).place_tag = self._tag(place)
         self.added = True
         return True
+
+    async def note(self, event: Event, *, sender: str, place: str = "") -> None:
+        """Journal that something was said that nobody has to act on: where and by whom, but no word of it."""
+        known = await self._session.scalar(
+            select(Event).where(Event.event_id == event.event_id).with_for_update()
+        )
+        if known is None:
+            event.ref = self._vault.tag("event", event.event_id)
+            event.sender_tag = self._sender_tag(sender)
+            event.place_tag = self._tag(place)
+            event.finish(EventState.DONE)
+            self._session.add(event)
+        elif known.state is EventState.UNDECRYPTABLE:
+            known.take_place_of(event)
+            known.place_tag = self._tag(place)
+            known.finish(EventState.DONE)
 
     async def is_replay(self, event_id: str, place: str) -> bool:
         """Whether another event with these very words was journalled; this one then waits for nothing."""
@@ -61,6 +79,9 @@ class Journal:
         if place and not await self.is_replay(event.event_id, place):
             event.place_tag = self._tag(place)
 
+    def _sender_tag(self, sender: str) -> str:
+        return self._vault.tag("sender", sender)
+
     def _tag(self, place: str) -> str | None:
         return self._vault.tag("place", place) if place else None
 
@@ -68,6 +89,13 @@ class Journal:
         """Return which of these events are journalled."""
         query = select(Event.event_id).where(Event.event_id.in_(event_ids))
         return frozenset((await self._session.execute(query)).scalars())
+
+    async def by_event(self, event_id: str, *, lock: bool = False) -> Event | None:
+        """Return the journalled event of this id; with `lock` no other unit can change it meanwhile."""
+        query = select(Event).where(Event.event_id == event_id)
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        return (await self._session.execute(query)).scalar_one_or_none()
 
     async def next_new(self) -> Event | None:
         """Return the oldest event that nobody has acted on."""

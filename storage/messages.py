@@ -114,6 +114,12 @@ class Messages:
             query = _locked(query)
         return (await self._session.execute(query)).unique().scalar_one_or_none()
 
+    async def asked_by(self, event_id: str) -> Message | None:
+        """Return the newest answer that this Matrix event asked for, in whichever version of its words."""
+        query = select(Message).where(Message.asked_by == event_id).options(_WITH_TICKET)
+        query = query.order_by(Message.id.desc()).limit(1)
+        return (await self._session.execute(query)).unique().scalar_one_or_none()
+
     async def due_replies(self, now: dt.datetime) -> Sequence[int]:
         """Return the ids of answers whose hold has ended."""
         query = (

@@ -86,6 +86,18 @@ class EventState(StrEnum):
     HINTED = "hinted"
 
 
+class Came(StrEnum):
+    """What came of something that was said or pressed, as far as a later change of it has to know."""
+
+    NOTHING = "nothing"
+    """It was no command, or was refused."""
+    ACTED = "acted"
+    CLAIMED = "claimed"
+    """By a reaction; taking it away releases the ticket."""
+    REMOVED = "removed"
+    """Its author has taken it back; no edit of it counts any more."""
+
+
 class RoomPurpose(StrEnum):
     """What a room is for."""
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
 from storage.sealed import OwnKey, Sealed
-from storage.states import EventState
+from storage.states import Came, EventState
 
 
 class Event(OwnKey, Base):
@@ -23,14 +23,33 @@ class Event(OwnKey, Base):
     heard_at: Mapped[dt.datetime]
     place_tag: Mapped[str | None] = mapped_column(String(32), unique=True)
     """Of the place of its words in the sender's stream of keys; kept for ever, since a key opens for ever."""
+    sender_tag: Mapped[str | None] = mapped_column(String(32))
+    """Of the Matrix user id: only who said something may change it or take it back."""
+    thread_root: Mapped[str | None] = mapped_column(String(255))
+    target: Mapped[str | None] = mapped_column(String(255))
+    """The event replied to, or reacted to."""
+    edits: Mapped[str | None] = mapped_column(String(255))
+    """The event whose words it replaces."""
+    came: Mapped[Came | None]
+    """What came of it; None until somebody has acted on it, and of what older versions acted on."""
     sender_sealed: Mapped[bytes | None]
     content_sealed: Mapped[bytes | None]
     sender = Sealed("sender_sealed")
     """A Matrix user id; None once somebody has acted on the event."""
     content = Sealed("content_sealed")
 
-    def finish(self, state: EventState) -> None:
-        """What was said, and by whom, is not kept once it was acted on."""
+    def take_place_of(self, other: "Event") -> None:
+        """Know of itself what could only be read later."""
+        self.thread_root, self.target, self.edits = other.thread_root, other.target, other.edits
+
+    def is_change_of(self, other: "Event") -> bool:
+        """Whether it may change what the other one said: only its author may, where it was said."""
+        same_sender = self.sender_tag is not None and self.sender_tag == other.sender_tag
+        return same_sender and self.room_id == other.room_id
+
+    def finish(self, state: EventState, came: Came = Came.NOTHING) -> None:
+        """What was said, and by whom, is not kept once it was acted on; only what came of it."""
         self.state = state
+        self.came = came
         self.content_sealed = self.sender_sealed = None
         self.wrapped_key = None

@@ -31,6 +31,8 @@ class Message(Base):
     hold_until: Mapped[dt.datetime | None]
     encryption: Mapped[str | None] = mapped_column(String(24))
     """How the letter it came in was encrypted."""
+    asked_by: Mapped[str | None] = mapped_column(String(255), index=True)
+    """The Matrix event of the command that made this answer, of whichever version of its words."""
     base_id: Mapped[int | None]
     """The newest message from the user that the writer of this answer knew of."""
     text_sealed: Mapped[bytes | None]

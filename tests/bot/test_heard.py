@@ -68,3 +68,49 @@ THREAD = {"rel_type": "m.thread", "event_id": "$root", **REPLY}
 )
 def test_the_quote_of_a_reply_is_nobodys_command(body: object, relation: dict[str, Any], own: str) -> None:
     assert _read({"body": body, "m.relates_to": relation}).body == own
+
+
+def _edit(new: object, old: str = "* !claim") -> dict[str, Any]:
+    relation = {"rel_type": "m.replace", "event_id": "$first"}
+    return {"body": old, "m.new_content": new, "m.relates_to": relation}
+
+
+def test_an_edit_says_its_new_words_and_what_they_replace() -> None:
+    heard = _read(_edit({"msgtype": "m.text", "body": f"{QUOTE}\n\n!claim", "formatted_body": PILL}))
+    assert (heard.body, heard.edits, heard.thread_root) == ("!claim", "$first", None)
+    assert heard.pills == ("@ben:helproom.test",)
+
+
+@pytest.mark.parametrize("new", [None, "words", {"msgtype": "m.notice", "body": "!claim"}])
+def test_an_edit_without_new_words_of_a_person_is_none(new: object) -> None:
+    source = {
+        "type": "m.room.message",
+        "event_id": "$said",
+        "sender": "@ana:helproom.test",
+        "content": {"msgtype": "m.text", **_edit(new)},
+    }
+    assert read_event(source, "!room:helproom.test", decrypted=True, verified=True) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"body": "!attach", "filename": "a.png"}, "!attach"),
+        ({"body": "!attach", "filename": "!attach"}, ""),
+        ({"body": "!attach"}, ""),
+        ({"body": f"{QUOTE}\n\n!attach", "filename": "a.png", "m.relates_to": REPLY}, "!attach"),
+    ],
+)
+def test_a_files_words_are_its_caption_not_its_name(content: dict[str, Any], words: str) -> None:
+    heard = _read({"msgtype": "m.file", **content})
+    assert (heard.body, heard.is_file) == (words, True)
+
+
+@pytest.mark.parametrize("event_id", ["$" + "x" * 255, "$a\x00b", "$\ud800", "words", "", {"a": 1}, None])
+def test_what_can_be_no_event_is_not_referred_to(event_id: object) -> None:
+    for relation in (
+        {"m.in_reply_to": {"event_id": event_id}},
+        {"rel_type": "m.thread", "event_id": event_id},
+    ):
+        heard = _read({"body": "!claim", "m.relates_to": relation})
+        assert (heard.thread_root, heard.relates_to, heard.edits) == (None, None, None)

@@ -177,15 +177,16 @@ async def test_what_was_said_before_we_joined_is_not_for_us(bot: Bot, enter: Ent
     assert bot.journal.undecryptable == {}
 
 
-async def test_own_words_edits_and_notices_are_not_heard(bot: Bot, enter: Enter, gather: Gather) -> None:
+async def test_own_words_and_notices_are_not_heard_edits_are(bot: Bot, enter: Enter, gather: Gather) -> None:
     ana = await enter("ana")
     room_id = await gather(bot, ana)
     said = await ana.say(room_id, "first")
     await ana.say(room_id, "!close 1", msgtype="m.notice")
-    await ana.say(room_id, "* !close 2", **contents.edit({"body": "!close 2"}, said))
+    await ana.say(room_id, "* !close 2", **contents.edit({"body": "!close 2", "msgtype": "m.text"}, said))
     await bot.sender.send_event(room_id, contents.notice(plain("!close 3")), "r1")
     await ana.say(room_id, "last")
-    await hear(bot, "first", "last")
+    await hear(bot, "first", "!close 2", "last")
+    assert [each.edits for each in bot.journal.heard.values()] == [None, said, None]
 
 
 async def test_threads_replies_mentions_reactions_and_redactions_are_told(

@@ -97,7 +97,7 @@ async def test_nobody_but_agents_is_answered(desk: Desk, said: str):
     assert (await desk.look(1)).owner is None
 
 
-@pytest.mark.parametrize("said", ["claim 1", "", "!", "! claim 1", "!!", "!1", "!?", "hello !claim 1"])
+@pytest.mark.parametrize("said", ["claim 1", "", "!", "!\nclaim 1", "!!", "!1", "!?", "hello !claim 1"])
 async def test_what_is_no_command_is_not_answered(desk: Desk, said: str):
     await desk.ticket()
     assert await desk.say(said) == ""

@@ -36,6 +36,10 @@ async def make_desk(tmp_path: Path) -> AsyncIterator[Desk]:
         f"!claim{ZERO_WIDTH} 1{ZERO_WIDTH}",
         f"!claim {LEFT_TO_RIGHT}#1{LEFT_TO_RIGHT}",
         "!claim\x00 1",
+        "! claim 1",
+        "\uff01claim 1",
+        "```\n!claim 1\n```",
+        "~~~text\n! claim 1\n~~~\n",
     ],
 )
 async def test_blanks_digits_and_invisible_characters_of_all_keyboards_are_understood(desk: Desk, said: str):
@@ -43,7 +47,7 @@ async def test_blanks_digits_and_invisible_characters_of_all_keyboards_are_under
     assert await desk.say(said) == "Ticket 1 is yours."
 
 
-@pytest.mark.parametrize("said", ["> !claim 1", "`!claim 1`", "```\n!claim 1\n```", "please !claim 1"])
+@pytest.mark.parametrize("said", ["> !claim 1", "`!claim 1`", "See:\n```\n!claim 1\n```", "please !claim 1"])
 async def test_a_command_that_is_quoted_is_no_command(desk: Desk, said: str):
     await desk.ticket()
     assert await desk.say(said) == ""
@@ -152,8 +156,9 @@ async def test_in_a_thread_a_bare_number_is_no_text(desk: Desk, line: str):
 
 async def test_a_language_without_a_room_of_its_own_goes_to_that_of_its_base_or_stays(desk: Desk):
     await desk.ticket()
-    assert await desk.say("!lang xx", ticket=1) == (
-        "Ticket 1 is in “xx”. There is no room for that language, so it stays here."
+    assert "“xx” is not a language" in await desk.say("!lang xx", ticket=1)
+    assert await desk.say("!lang de", ticket=1) == (
+        "Ticket 1 is in “de”. There is no room for that language, so it stays here."
     )
     assert await desk.say("!lang en", ticket=1) == "Ticket 1 is in “en”."
     assert (await desk.say("!lang fr-CA", ticket=1)).count("goes on in the room of “fr”.")
