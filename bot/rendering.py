@@ -30,6 +30,7 @@ SIGNS = {
     TicketState.CLOSED: "⚫",
 }
 MOVED = "↪"
+_ADDRESS = re.compile(r"[^\s<>@,;:\"'()/]{1,64}@(?:[^\s<>@,;:\"'()/.]{1,63}\.){1,8}[^\s<>@,;:\"'()/.]{2,63}")
 STATES = {
     TicketState.NEW: "new",
     TicketState.CLAIMED: "claimed",
@@ -69,14 +70,16 @@ def one_line(text: str, limit: int = TOPIC_CHARS) -> str:
 
 def plain(text: str) -> Said:
     """Our own words, line breaks kept."""
-    return Said(clean(text))
+    words = clean(text)
+    return Said(words, _escaped(words)) if _ADDRESS.search(words) else Said(words)
 
 
 def quoting(text: str, quote: str) -> Said:
     """Our own words above somebody else's, which are marked as quoted in both forms."""
     words, theirs = clean(text), clean(quote).strip("\n")
     marked = "\n".join(f"> {line}" for line in theirs.split("\n"))
-    shown = f"<blockquote><pre>{html.escape(theirs)}</pre></blockquote>"
+    # Not <pre>, whose lines do not wrap: on a phone they would be cut off.
+    shown = f"<blockquote>{_escaped(theirs)}</blockquote>"
     if not words:
         return Said(marked, shown)
     return Said(f"{words}\n\n{marked}", f"{_escaped(words)}{shown}")
@@ -158,7 +161,7 @@ def _state(of: Announcement) -> str:
     words = STATES[of.state]
     by = {TicketState.CLAIMED: of.agent, TicketState.CLOSED: of.closed_by}.get(of.state, "")
     who = f" by {one_line(by)}" if by else ""
-    whose = f", with {one_line(of.agent)}" if of.agent != by else ""
+    whose = f", with {one_line(of.agent)}" if of.agent and of.agent != by else ""
     return f"{words}{who}{whose}" + (" · ✓ answer sent" if of.sent else "")
 
 
@@ -170,4 +173,9 @@ def _is_shown(char: str) -> bool:
 
 
 def _escaped(words: str) -> str:
-    return html.escape(words).replace("\n", "<br>")
+    """Words as HTML that wraps. Addresses are set as code: clients make links of others, to write to them."""
+    pieces, at = [], 0
+    for found in _ADDRESS.finditer(words):
+        pieces += [html.escape(words[at : found.start()]), f"<code>{html.escape(found[0])}</code>"]
+        at = found.end()
+    return "".join([*pieces, html.escape(words[at:])]).replace("\n", "<br>")

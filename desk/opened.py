@@ -79,6 +79,8 @@ class Headers:
     """Names of headers whose protected and outer values differ, apart from a subject hidden outside."""
     names_sender: bool = False
     """What is protected says from whom it comes, and outside stands the same."""
+    recipients: tuple[str, ...] = field(default=(), repr=False)
+    """Addresses of To, lower case."""
     copies: tuple[str, ...] = field(default=(), repr=False)
     """Addresses of Cc, lower case: others who got it, to whom no answer goes."""
 

@@ -15,7 +15,7 @@ from desk.quoting import fold
 from desk.verdicts import details_of
 from desk.world import Refusal
 from storage.models import Message, Ticket
-from storage.states import MessageKind
+from storage.states import MessageKind, ReplyState
 from storage.unit import Unit
 
 _KEY_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
@@ -25,6 +25,8 @@ _ARMOR_LINE = re.compile(r"[> ]*(?:[A-Za-z0-9+/=]{0,80}|(?:Version|Comment|Chars
 _LONGEST_FIELD = 300
 _LONGEST_NAME = 100
 _MOST_FILES = 10
+_OLDER = "\nThe newest words are below; all of them are in the file."
+_SYSTEMS_LINES = "--- The whole report, with the lines of the program that wrote it: ---"
 _FOLDED = "\nQuotes and signatures are folded; `!show all` shows them."
 
 
@@ -48,12 +50,30 @@ async def show(unit: Unit, ticket: Ticket, *, whole: bool) -> Shown:
         raise Refusal(f"There is nothing to read in ticket {ticket.id} (any more).")
     newest = incoming[-1]
     wanted = said if whole else [each for each in incoming if each.id > ticket.read_up_to] or [newest]
-    words = "\n\n".join(_entry(message, folded=not whole) for message in wanted)
-    if wanted == [newest]:
-        words = _words(newest.text, read_details(newest), folded=not whole)
     ticket.read_up_to = max(ticket.read_up_to, newest.id)
-    is_folded = not whole and any(fold(message.text or "").text != message.text for message in wanted)
+    if whole:
+        alone = [_words(newest.text, read_details(newest), folded=False)]
+        entries = alone if list(said) == [newest] else [_entry(message, folded=False) for message in said]
+        return _newest_of(entries, _head(ticket, newest), ticket)
+    words = "\n\n".join(_entry(message, folded=True) for message in wanted)
+    if wanted == [newest]:
+        words = _words(newest.text, read_details(newest), folded=True)
+    is_folded = any(fold(message.text or "").text != message.text for message in wanted)
     return _shown(_head(ticket, newest) + (_FOLDED if is_folded else ""), words, ticket)
+
+
+def _newest_of(entries: Sequence[str], text: str, ticket: Ticket) -> Shown:
+    """Show so many of the newest entries as fit into a message; all of them are in the file then."""
+    shown = entries[-1]
+    for older in reversed(entries[:-1]):
+        if head_of(f"{older}\n\n{shown}", "").file is not None:
+            break
+        shown = f"{older}\n\n{shown}"
+    name, everything = f"ticket-{ticket.id}.txt", "\n\n".join(entries)
+    head = head_of(shown, name)
+    if head.words == everything:
+        return Shown(text, everything, None)
+    return Shown(f"{text}{_OLDER}", head.words, File(name, everything))
 
 
 def show_letter(opened: Opened, file_name: str, heading: str) -> Shown:
@@ -77,10 +97,15 @@ def _shown(text: str, words: str, ticket: Ticket) -> Shown:
 
 
 def _head(ticket: Ticket, message: Message) -> str:
+    details = read_details(message)
+    sender = details.get("sender", "")
     lines = [
         f"From: {_field(ticket.contact or 'nobody: the user left no address')}",
+        *([f"Sent by: {_field(sender)}"] if sender and sender != ticket.contact else []),
+        f"Date: {message.at:%Y-%m-%d %H:%M} UTC",
+        *_named("To", details.get("to", [])),
         f"Subject: {_field(message.subject or '(none)')}",
-        *_worth(read_details(message)),
+        *_worth(details),
     ]
     return "\n".join(lines)
 
@@ -106,12 +131,16 @@ def _worth(details: dict[str, Any]) -> list[str]:
     ]
 
 
-def _copies(addresses: Sequence[str]) -> list[str]:
+def _named(what: str, addresses: Sequence[str]) -> list[str]:
     if not addresses:
         return []
     named = ", ".join(_field(address, _LONGEST_NAME) for address in addresses[:_MOST_FILES])
     more = f", … and {len(addresses) - _MOST_FILES} more" if len(addresses) > _MOST_FILES else ""
-    return [f"Cc: {named}{more} (an answer goes to the user alone)"]
+    return [f"{what}: {named}{more}"]
+
+
+def _copies(addresses: Sequence[str]) -> list[str]:
+    return [f"{line} (an answer goes to the user alone)" for line in _named("Cc", addresses)]
 
 
 def _files(attachments: Sequence[dict[str, Any]]) -> list[str]:
@@ -134,8 +163,10 @@ def _file(attachment: dict[str, Any]) -> str:
 
 def _words(text: str | None, details: dict[str, Any], *, folded: bool) -> str:
     unprotected = details.get("unprotected_text", "")
-    said = text or "(no text)"
+    said, own = text or "(no text)", details.get("user_text", "")
     shown = without_keys(fold(said).text if folded else said)
+    if own.strip():
+        shown = f"{without_keys(own.strip())}\n\n{_SYSTEMS_LINES}\n{shown}"
     if not unprotected:
         return shown
     theirs = _marked("| ", unprotected)
@@ -152,6 +183,8 @@ def _entry(message: Message, *, folded: bool) -> str:
     }[message.kind]
     worth = _worth(read_details(message)) if message.kind is MessageKind.IN else []
     heading = f"=== {who}, {message.at:%Y-%m-%d %H:%M} UTC ==="
+    if message.state is ReplyState.CANCELLED:
+        return f"{heading}\n  (folded: it never left)"
     return "\n".join(
         (heading, *worth, _marked("  ", _words(message.text, read_details(message), folded=folded)))
     )

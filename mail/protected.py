@@ -94,6 +94,7 @@ def _headers(
     outer_subject = outer.one("subject")
     message_id = next(iter(outer.message_ids("message-id")), "")
     inner_id = next(iter(counted.message_ids("message-id")), "")
+    addressed = (counted if counted.raw("to") else outer).addresses("to")
     copied = (counted if counted.raw("cc") else outer).addresses("cc")
     return Headers(
         subject=counted.one("subject") if counted.raw("subject") else outer_subject,
@@ -107,6 +108,7 @@ def _headers(
         references=counted.message_ids("references") or outer.message_ids("references"),
         protected=mismatch is not None,
         mismatch=mismatch or (),
+        recipients=tuple(dict.fromkeys(address for _, address in addressed)),
         copies=tuple(dict.fromkeys(address for _, address in copied)),
     )
 

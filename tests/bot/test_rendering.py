@@ -47,6 +47,7 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append(tag)
+        self.words += "\n" if tag == "br" else ""
         assert not attrs
 
     def handle_data(self, data: str) -> None:
@@ -59,7 +60,7 @@ def test_no_mail_makes_a_tag_a_mention_or_an_invisible_character(text: str, quot
     tags = Tags()
     tags.feed(said.formatted_body)
     tags.close()
-    assert set(tags.found) <= {"blockquote", "pre", "br"}
+    assert set(tags.found) <= {"blockquote", "br", "code"}
     content = contents.notice(said)
     assert (content["m.mentions"], content["msgtype"]) == ({}, "m.notice")
     for shown in (said.body, said.formatted_body):
@@ -218,3 +219,13 @@ def test_odd_content_makes_a_poor_event_but_no_error(content: contents.Json) -> 
 @given(st.integers() | st.text() | st.none() | st.floats())
 def test_any_claimed_time_is_a_time(stamp: object) -> None:
     assert moment({"origin_server_ts": stamp}).tzinfo is dt.UTC
+
+
+def test_addresses_are_no_links_and_quotes_wrap() -> None:
+    said = rendering.quoting("From: kim@user.example, by @ana:desk.example", "Ask max@other.example\nor me")
+    assert said.formatted_body == (
+        "From: <code>kim@user.example</code>, by @ana:desk.example"
+        "<blockquote>Ask <code>max@other.example</code><br>or me</blockquote>"
+    )
+    assert rendering.plain("by @ana:desk.example").formatted_body == ""
+    assert rendering.plain("To: kim@user.example").formatted_body == "To: <code>kim@user.example</code>"

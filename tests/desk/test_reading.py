@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from desk.details import add_details
 from storage.sealed import to_json
 from storage.states import Side
 from tests.desks import ANA, Desk, desk_at
@@ -139,3 +140,36 @@ async def test_an_empty_letter_is_shown_as_such(desk: Desk):
 async def test_a_ticket_without_address_says_so(desk: Desk):
     await desk.ticket(contact=None)
     assert "From: nobody: the user left no address" in (await desk.said("!show", ticket=1)).text
+
+
+async def test_of_all_that_was_said_the_newest_is_in_the_message_and_the_rest_in_the_file(desk: Desk):
+    await desk.ticket("First. " + "\n".join(f"old {line}" for line in range(60)))
+    await desk.user_writes(1, "The newest words.")
+    shown = await desk.said("!show all", ticket=1)
+    assert "The newest words." in shown.quote
+    assert "old 1" not in shown.quote
+    assert "First." in shown.file.text
+    assert "The newest words." in shown.file.text
+    assert "all of them are in the file" in shown.text
+
+
+async def test_a_cancelled_answer_is_folded(desk: Desk):
+    await desk.ticket("Hello.")
+    await desk.say("!reply Words that never left.", ticket=1)
+    await desk.say("!cancel", ticket=1)
+    shown = (await desk.said("!show all", ticket=1)).quote
+    assert "(cancelled)" in shown
+    assert "(folded: it never left)" in shown
+    assert "Words that never left" not in shown
+
+
+async def test_a_report_begins_with_what_the_user_wrote(desk: Desk):
+    report = "Subject: x\nTails-Version: 7.1\n\nWhat happened?\nThe wifi is gone.\n"
+    await desk.ticket(report)
+    async with desk.units() as unit:
+        [message] = await unit.messages.of(await unit.tickets.get(1))
+        add_details(message, user_text="The wifi is gone.", to=["help@helproom.test"], sender="x@y.example")
+    shown = await desk.said("!show", ticket=1)
+    assert shown.quote.startswith("The wifi is gone.\n\n--- The whole report")
+    assert shown.quote.endswith(report)
+    assert "\nSent by: x@y.example\nDate: 2026-03-02 12:00 UTC\nTo: help@helproom.test\n" in shown.text
