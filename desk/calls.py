@@ -35,7 +35,12 @@ def responsible(house: House, ticket: Ticket, now: dt.datetime) -> tuple[str, ..
     """Return whom a ticket waits for: its owner, else whoever is on duty, else the queue's fallback."""
     if ticket.owner in house.agents:
         return (ticket.owner,)
-    return on_duty(house.shifts, ticket.queue, now) or house.queue(ticket.queue).fallback
+    return on_duty(house.shifts, ticket.queue, now) or _fallback(house, ticket.queue)
+
+
+def _fallback(house: House, name: str) -> tuple[str, ...]:
+    """The queue of an old ticket may have gone from the config."""
+    return next((queue.fallback for queue in house.queues if queue.name == name), ())
 
 
 async def call(unit: Unit, world: World, ticket: Ticket, text: str, *, rank: Rank = Rank.USUAL) -> None:
@@ -62,6 +67,8 @@ async def tell_new(unit: Unit, world: World, house: House, ticket: Ticket) -> No
     What comes soon after another ping of the room waits, and is told together.
     """
     room = await home_of(unit, ticket)
+    # Of two letters that come at once, one would else take the other's ticket out of the ping.
+    await unit.rooms.lock(room)
     now = world.now()
     last = await unit.outbox.newest(PING, room.id)
     if last is not None and _can_grow(last, now):
@@ -83,7 +90,7 @@ def _can_grow(row: Outbox, now: dt.datetime) -> bool:
 
 def _ping(house: House, queue: str, numbers: tuple[int, ...], now: dt.datetime) -> Say:
     on_shift = on_duty(house.shifts, queue, now)
-    called = on_shift or house.queue(queue).fallback
+    called = on_shift or _fallback(house, queue)
     news = _news(numbers)
     if on_shift:
         text = f"{news}, you are on duty."

@@ -48,6 +48,10 @@ class Rooms:
             self._of_queue[queue] = found
         return self._of_queue[queue]
 
+    async def lock(self, room: Room) -> None:
+        """Let nobody else decide meanwhile what is said in this room."""
+        await self._session.execute(select(Room.id).where(Room.id == room.id).with_for_update(key_share=True))
+
     async def of_operators(self, *, lock: bool = False) -> Room | None:
         """Return the operators' room, locked where nobody else may decide meanwhile what is said there."""
         query = select(Room).where(Room.purpose == RoomPurpose.OPERATORS)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Who is called by name: new tickets together, a ticket's owner or whoever is on duty, and nobody else."""
 
+import asyncio
 import datetime as dt
 from dataclasses import replace
 
@@ -72,6 +73,13 @@ async def test_many_new_tickets_are_counted_and_what_may_be_on_its_way_does_not_
         tuple(range(2, 10)),
         (10,),
     ]
+
+
+async def test_of_tickets_that_come_at_once_none_is_left_out(desk: Desk):
+    await asyncio.gather(*(new_ticket(desk, number) for number in range(1, 7)))
+    told = [say_from_json(row.payload or "").tickets for row in await desk.rows("ping")]
+    assert len(told) == 2
+    assert sorted(sum(told, ())) == [1, 2, 3, 4, 5, 6]
 
 
 async def test_a_clock_set_back_keeps_no_ping_for_long(desk: Desk):

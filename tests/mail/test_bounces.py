@@ -80,6 +80,13 @@ async def bounce(office: Office, raw: bytes, *, token: str | None = None) -> tup
     return await office.letter(letter_id), (await said(office))[before:]
 
 
+async def called(office: Office) -> list[bool]:
+    """Tell of all that is said whether it calls whoever is responsible."""
+    async with office.units() as unit:
+        rows = await unit.outbox.in_state(OutboxState.PENDING)
+        return [say_from_json(row.payload or "").calls for row in rows if row.kind == "say"]
+
+
 async def said(office: Office) -> list[str]:
     async with office.units() as unit:
         rows = await unit.outbox.in_state(OutboxState.PENDING)
@@ -106,6 +113,7 @@ async def test_a_failed_delivery_is_told_in_words_of_ours_and_the_ticket_is_left
     assert (answer.state, ticket.last_public) == (ReplyState.BOUNCED, Side.USER)
     async with office.units() as unit:
         assert await unit.tickets.left_in(None)
+    assert (await called(office))[-1]
 
 
 async def test_a_delay_is_told_as_one_and_changes_nothing(office: Office) -> None:
@@ -292,6 +300,7 @@ async def test_a_complaint_is_told_as_one_and_is_no_bounce(office: Office) -> No
     letter, told = await bounce(office, complaint())
     assert (letter.state, letter.ticket_id, letter.reason) == (LetterState.FOLLOW_UP, 1, "complaint")
     assert told == ["The answer was reported as unwanted mail, as by a button in somebody's mail program."]
+    assert not any(await called(office))
     ticket, answer = await look(office)
     assert (answer.state, ticket.last_public) == (ReplyState.SENT, Side.DESK)
 

@@ -60,7 +60,9 @@ async def test_what_the_user_wrote_meanwhile_is_read_first(tmp_path: Path, synap
             "It is a Broadcom.", Message_ID="<2@example.org>", In_Reply_To=str(answer["Message-ID"])
         )
         await desk.deliver(follow_up, recipient=str(answer["Reply-To"]))
-        await desk.hears("The user wrote again", thread=thread)
+        again = await desk.hears("The user wrote again", thread=thread)
+        assert again.mentions == (desk.ana.user_id,)
+        assert again.body.startswith(f"{desk.ana.user_id}: ")
         await desk.ana.say(room, "!send", thread=thread)
         await desk.hears("Read it first", thread=thread)
         assert len(desk.catcher.caught) == 1

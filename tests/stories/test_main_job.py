@@ -15,7 +15,11 @@ async def do_the_main_job(desk: Office) -> None:
     assert "alice" not in announcement.body
     room, thread = announcement.room_id, announcement.event_id
     ping = await desk.hears("you are on duty", thread=thread)
-    assert ping.mentions == (desk.ana.user_id,)
+    ana = desk.ana.user_id
+    assert ping.mentions == (ana,)
+    assert ping.body == f"{ana}: ticket 1 is new, you are on duty."
+    assert ping.html == f'<a href="https://matrix.to/#/{ana}">{ana}</a>: ticket 1 is new, you are on duty.'
+    assert announcement.mentions == ()
     await desk.ana.react(room, thread, "👀")
     await desk.edited(announcement, "claimed by")
     await desk.ana.say(room, "!show", thread=thread)
