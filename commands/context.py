@@ -65,9 +65,10 @@ class Reply:
     """There is nothing to read in it: a reaction to the command says as much."""
 
 
-def preview_elsewhere(context: Context, ticket: Ticket) -> Reply | None:
-    """Return where the preview of an answer stands; None in the thread, where it is seen."""
+async def told_elsewhere(context: Context, ticket: Ticket, what: str) -> Reply | None:
+    """Return where something stands that a command has said in a ticket's thread; None where it is seen."""
     if context.is_in_thread_of(ticket):
         return None
-    link = link_to(context.room, ticket.event_id) if ticket.event_id is not None else ""
-    return Reply(f"The preview is in the thread of #{ticket.id}" + (f": {link}" if link else "."))
+    home = await context.unit.rooms.of_queue(ticket.queue)
+    link = link_to(home, ticket.event_id) if home is not None and ticket.event_id is not None else ""
+    return Reply(f"{what} in the thread of #{ticket.id}" + (f": {link}" if link else "."))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!files` and `!file`: what users sent along."""
 
-from commands.context import Context, Reply
+from commands.context import Context, Reply, told_elsewhere
 from commands.declare import Commands
 from commands.words import Unfit, Words, brief, number_in
 from desk import received
@@ -27,7 +27,7 @@ async def files(context: Context, ticket: Ticket) -> Reply:
 
 
 @family.command("file")
-async def file(context: Context, ticket: Ticket, numbers: Words) -> None:
+async def file(context: Context, ticket: Ticket, numbers: Words) -> Reply | None:
     """Show files that the user sent, by their numbers in `!files`, encrypted in the ticket's thread.
 
     Pictures are shown as pictures, short texts as text, all else as a file. What may harm whoever opens it
@@ -48,6 +48,7 @@ async def file(context: Context, ticket: Ticket, numbers: Words) -> None:
         tuple(dict.fromkeys(wanted)),
         dangerous=len(words) < len(numbers),
     )
+    return await told_elsewhere(context, ticket, "What you asked for is shown")
 
 
 def _number(word: str) -> int:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!key` and `!recheck`: the public keys of a ticket's user, and what they open."""
 
-from commands.context import Context, Reply, preview_elsewhere
+from commands.context import Context, Reply, told_elsewhere
 from commands.declare import Commands, Who
 from commands.words import Rest, Words
 from desk import key_decisions, key_listing, rechecking
@@ -87,7 +87,7 @@ async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> Reply 
     await key_decisions.ask(
         context.unit, context.world, context.house, ticket, answer, verified=context.verified
     )
-    return preview_elsewhere(context, ticket)
+    return await told_elsewhere(context, ticket, "The preview is")
 
 
 @family.command("recheck")

@@ -2,7 +2,7 @@
 """`!reply`, `!send`, `!cancel`: answers to users."""
 
 from commands.captions import attach_own_file
-from commands.context import Context, Reply, preview_elsewhere
+from commands.context import Context, Reply, told_elsewhere
 from commands.declare import Commands
 from commands.words import Remaining, Rest
 from desk import replies, templates
@@ -40,7 +40,7 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> Reply | None:
     option, after = Remaining(text).word()
     if option in _PLAIN:
         await _reply_in_clear(context, ticket, after.rest())
-        return preview_elsewhere(context, ticket)
+        return await told_elsewhere(context, ticket, "The preview is")
     quotes = option in _QUOTE
     words = after.rest() if quotes else text
     _refuse_option(words)
@@ -58,7 +58,7 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> Reply | None:
     )
     await attach_own_file(context, ticket)
     await replies.begin(context.unit, context.world, context.house, ticket, answer)
-    return preview_elsewhere(context, ticket)
+    return await told_elsewhere(context, ticket, "The preview is")
 
 
 def _refuse_option(words: str) -> None:
