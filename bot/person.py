@@ -93,9 +93,17 @@ class Person:
     async def say(
         self, room_id: str, text: str, *, thread: str | None = None, reply_to: str | None = None
     ) -> str:
-        """Say something, encrypted, in a thread or outside, there as a reply or not; return the event id."""
+        """Say something, encrypted, in a thread or outside, as a reply or not; return the event id."""
         content = contents.text(rendering.plain(text))
-        placed = contents.in_thread(content, thread, reply_to=reply_to) if thread else content
+        if thread:
+            return await self._send(room_id, contents.in_thread(content, thread, reply_to=reply_to))
+        return await self._send(room_id, contents.in_reply(content, reply_to) if reply_to else content)
+
+    async def edit(self, room_id: str, event_id: str, text: str) -> str:
+        """Replace the words of an event of one's own; return the edit's event id."""
+        return await self._send(room_id, contents.edit(contents.text(rendering.plain(text)), event_id))
+
+    async def _send(self, room_id: str, placed: contents.Json) -> str:
         answer = await self._client.room_send(
             room_id, "m.room.message", placed, ignore_unverified_devices=True
         )
@@ -108,11 +116,7 @@ class Person:
         sealed, opening = encrypt_attachment(data)
         stored = await request(self._client, "POST", "/_matrix/media/v3/upload", sealed)
         content = contents.file(StoredFile(name, media_type, len(data), str(stored["content_uri"]), opening))
-        placed = contents.in_thread(content, thread) if thread else content
-        answer = await self._client.room_send(
-            room_id, "m.room.message", placed, ignore_unverified_devices=True
-        )
-        return _event_id(answer)
+        return await self._send(room_id, contents.in_thread(content, thread) if thread else content)
 
     async def redact(self, room_id: str, event_id: str) -> None:
         """Remove an event from a room."""

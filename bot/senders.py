@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Carries outbox rows to rooms: what is said, announcements and their edits, reactions, files."""
 
+import contextlib
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -99,6 +100,7 @@ class RoomSenders:
             "announce.edit": self._edit,
             previews.EDIT: self._edit_preview,
             REACT: self._react,
+            previews.UNREACT: self._unreact,
         }
         return {kind: guarded(paced(carry)) for kind, carry in kinds.items()}
 
@@ -167,6 +169,18 @@ class RoomSenders:
         event_id, key = reaction_of(parcel.payload)
         place = await self._place(parcel, None)
         return Delivered(await self._sender.react(place.room_id, event_id, key, parcel.ref))
+
+    async def _unreact(self, parcel: Parcel) -> Outcome:
+        """Remove our reactions to a preview; they stood before this in the same lane."""
+        async with self._units() as unit:
+            offered = await unit.outbox.of_message(REACT, parcel.message or 0)
+            event_ids = [row.event_id for row in offered if row.event_id]
+        place = await self._place(parcel, None)
+        for number, event_id in enumerate(event_ids):
+            # Where it cannot be removed, it is in nobody's way: pressing it is answered.
+            with contextlib.suppress(Rejected):
+                await self._sender.redact(place.room_id, event_id, f"{parcel.ref}.{number}")
+        return Delivered()
 
     async def _send(self, parcel: Parcel, room_id: str, content: contents.Json) -> Outcome:
         look_first = parcel.age > FORGOTTEN_AFTER

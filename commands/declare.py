@@ -76,13 +76,24 @@ class Command:
         try:
             return await self.body(context, *await self._arguments(context, text))
         except Unfit as unfit:
-            raise Refusal(f"{unfit}\nUsage: {self.usage}\nExample: {self._example(context)}") from None
+            lines = (str(unfit), f"Usage: {self.usage}", *self._example(context, text))
+            raise Refusal("\n".join(lines)) from None
 
-    def _example(self, context: Context) -> str:
-        example = self.examples[0]
-        if not self._is_for_words or context.ticket_in_thread is not None:
-            return example
-        return f"!{self.name} {EXAMPLE_TICKET}{example.removeprefix(f'!{self.name}')}"
+    def _example(self, context: Context, text: str) -> Sequence[str]:
+        """An example that is another line than the one that was just refused, if there is one."""
+        refused = f"!{self.name} {text}".split()
+        others = [each for each in self._examples_in(context) if each.split() != refused]
+        return [f"Example: {each}" for each in others[:1]]
+
+    def _examples_in(self, context: Context) -> Sequence[str]:
+        """The examples as they can be said here; where no ticket is meant by itself, with one at the end."""
+        begin = f"!{self.name}"
+        if context.ticket_in_thread is not None:
+            return self.examples
+        if self._is_for_words:
+            return [f"{begin} {EXAMPLE_TICKET}{each.removeprefix(begin)}" for each in self.examples]
+        needed = [each.type for each in self.parameters if not each.optional]
+        return [*self.examples, f"{begin} {EXAMPLE_TICKET}"] if needed == [Ticket] else self.examples
 
     @property
     def _is_for_words(self) -> bool:

@@ -20,12 +20,14 @@ from desk.posting import (
 )
 from desk.turns import Rank
 from desk.world import World
-from storage.models import Message, Outbox
+from storage.models import Message, Outbox, Room
 from storage.states import OPEN_REPLY, OutboxState, ReplyState
 from storage.unit import Unit
 
 PREVIEW = "preview"
 EDIT = "preview.edit"
+UNREACT = "unreact"
+"""The kind of outbox row that takes away what was offered to be pressed."""
 
 
 async def show(unit: Unit, world: World, draft: Message, facts: str) -> None:
@@ -57,13 +59,24 @@ async def show_state(unit: Unit, world: World, draft: Message, *, why: str = "")
     if room is None:
         return
     add_details(draft, why=why)
-    # One edit that waits is enough, and buttons that nobody has seen are not needed any more at the end.
-    kinds = (EDIT,) if draft.state in OPEN_REPLY else (EDIT, REACT)
-    for kind in kinds:
-        for row in await unit.outbox.pending(kind, message=draft.id):
-            finish(world, row, OutboxState.DROPPED)
+    # One edit that waits is enough.
+    for row in await unit.outbox.pending(EDIT, message=draft.id):
+        finish(world, row, OutboxState.DROPPED)
+    if draft.state not in OPEN_REPLY:
+        await _take_buttons_away(unit, world, draft, room)
     lane = lane_of(room, Rank.ANSWER)
     await put(unit, world, Slot(EDIT, lane, room=room.id, ticket=draft.ticket_id, message=draft.id))
+
+
+async def _take_buttons_away(unit: Unit, world: World, draft: Message, room: Room) -> None:
+    """Let nobody press what does nothing any more; one that leaves at this moment is found then."""
+    offered = await unit.outbox.of_message(REACT, draft.id)
+    for row in offered:
+        if row.state is OutboxState.PENDING:
+            finish(world, row, OutboxState.DROPPED)
+    if offered and not await unit.outbox.of_message(UNREACT, draft.id):
+        slot = Slot(UNREACT, lane_of(room, Rank.EDIT), room=room.id, message=draft.id)
+        await put(unit, world, slot)
 
 
 def event_of(draft: Message) -> str | None:

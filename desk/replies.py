@@ -60,7 +60,9 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
     files = await unit.enclosures.waiting(ticket) if answer.takes_files else ()
     load = Load(quote=answer.quotes, files=bool(files))
     protection = await protection_of(unit, ticket, world.now(), answer.path, load)
-    if answer.path in IN_CLEAR:
+    if answer.path is Path.PLAIN:
+        await refuse_repeating(unit, ticket, answer.text)
+    if protection.overridden:
         await _tell_override(unit, world, ticket, answer)
     draft = await _draft(unit, world, house, ticket, answer)
     draft.base_id = newest
@@ -127,11 +129,8 @@ async def _check(unit: Unit, ticket: Ticket) -> None:
 
 
 async def _tell_override(unit: Unit, world: World, ticket: Ticket, answer: Answer) -> None:
-    """Let everybody know who sends what in clear; raises Refusal when it is not only new words."""
-    asked_with = "!key ask"
-    if answer.path is Path.PLAIN:
-        asked_with = "!reply --plain"
-        await refuse_repeating(unit, ticket, answer.text)
+    """Let everybody know who sends in clear what the desk would not."""
+    asked_with = "!reply --plain" if answer.path is Path.PLAIN else "!key ask"
     log.warning("reply.in-clear", ticket=ticket.id, agent=answer.agent, path=answer.path.value)
     told = f"{answer.agent} asked to answer ticket {ticket.id} IN CLEAR (`{asked_with}`)"
     await answer_in_thread(unit, world, ticket, f"{told}: only the words below, with no word of the user's.")

@@ -106,6 +106,11 @@ class OutboxRows:
         query = query.where(*(column == value for column, value in wanted if value is not None))
         return (await self._session.scalars(query.order_by(Outbox.id))).all()
 
+    async def of_message(self, kind: str, message: int) -> Sequence[Outbox]:
+        """Return the rows of a kind for a message, whatever became of them."""
+        query = select(Outbox).where(Outbox.kind == kind, Outbox.message_id == message)
+        return (await self._session.scalars(query.order_by(Outbox.id))).all()
+
     async def in_state(self, *states: OutboxState) -> Sequence[Outbox]:
         """Return the rows in these states, oldest first."""
         query = select(Outbox).where(Outbox.state.in_(states)).order_by(Outbox.id)

@@ -12,7 +12,7 @@ import pytest
 from bot.disposable import DisposableRooms
 from bot.senders import RoomSenders
 from bot.session import Account
-from desk import disposable
+from desk import disposable, previews
 from desk.calls import call
 from desk.delivery import REFUSALS_BEFORE_PARKING, Delivery
 from desk.posting import announce, say_from_json, say_in_thread
@@ -245,3 +245,21 @@ async def test_where_nobody_is_responsible_nobody_is_mentioned(
     await called(scene, None)
     said = spoken[-1]
     assert (said["msgtype"], said["body"], said["m.mentions"]) == ("m.notice", "The user wrote <again>.", {})
+
+
+async def test_the_button_of_a_preview_goes_when_its_answer_is_over(scene: Scene) -> None:
+    await scene.desk.ticket()
+    await scene.desk.say("!reply Hello", ticket=1)
+    await scene.delivery.drain()
+    (button,) = scene.server.sent(ROOM, "m.reaction")
+    assert scene.server.sent(ROOM, "m.room.redaction") == []
+    await scene.desk.say("!cancel", ticket=1)
+    await scene.delivery.drain()
+    (gone,) = scene.server.sent(ROOM, "m.room.redaction")
+    assert gone["redacts"] == button["event_id"]
+    async with scene.desk.units() as unit:
+        draft = await unit.messages.get(2)
+        assert draft is not None
+        await previews.show_state(unit, scene.desk.world, draft)
+    await scene.delivery.drain()
+    assert len(scene.server.sent(ROOM, "m.room.redaction")) == 1

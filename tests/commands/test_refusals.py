@@ -90,6 +90,23 @@ async def test_what_cannot_be_done_in_a_thread_is_refused(desk: Desk, said: str,
     assert not await desk.rows()
 
 
+@pytest.mark.parametrize(
+    ("said", "ticket", "example"),
+    [
+        ("!claim", None, "!claim #12"),
+        ("! claim ", None, "!claim #12"),
+        ("!send", None, "!send #12"),
+        ("!detach", None, "!detach screenshot.png"),
+        ("!claim now", 1, "!claim"),
+    ],
+)
+async def test_an_example_is_not_the_line_just_refused(
+    desk: Desk, said: str, ticket: int | None, example: str
+):
+    await desk.ticket()
+    assert (await desk.say(said, ticket=ticket)).splitlines()[-1] == f"Example: {example}"
+
+
 @pytest.mark.parametrize("said", ["!claim 1", "!nonsense", "!help", "!parked"])
 async def test_nobody_but_agents_is_answered(desk: Desk, said: str):
     await desk.ticket()

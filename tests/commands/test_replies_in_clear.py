@@ -26,6 +26,13 @@ async def test_in_clear_only_new_words_leave_and_everybody_is_told(desk: Desk):
     assert len(await desk.rows("mail")) == 1
 
 
+async def test_where_the_answer_is_in_clear_anyhow_nobody_is_alarmed(desk: Desk):
+    await desk.ticket()
+    assert await _in_clear(desk) == ""
+    assert len(await desk.rows("preview")) == 1
+    assert await desk.rows("say") == []
+
+
 def test_words_that_anybody_writes_are_no_quote():
     assert not repeats("Mit freundlichen Grüßen, das Team", "Danke! Mit freundlichen Grüßen, Jo")
     assert repeats("Du schreibst: „ich wohne jetzt bei meiner Tante“", "Ich wohne jetzt bei meiner TANTE!")
