@@ -189,7 +189,7 @@ def event(kind: str = "m.room.message", sender: str = "@ana:x", **content: Any) 
         (event(msgtype="m.emote", body="!claim"), True),
         (event(msgtype="m.notice", body="!claim"), False),
         (event(sender="@bot:x", msgtype="m.text", body="!claim"), False),
-        (event(msgtype="m.text", body="*", **EDIT), False),
+        (event(msgtype="m.text", body="*", **EDIT), True),
         (event(), False),
         (event(kind="m.reaction"), True),
         (event(kind="m.room.topic"), False),
