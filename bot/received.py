@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import imagesize
 
 from bot import contents, rendering
+from bot.errors import Rejected
 from bot.senders import Carrier, RoomSenders, guarded, paced
 from bot.sending import Sender
 from desk.delivery import Delivered, Later, Outcome, Parcel
@@ -44,12 +45,20 @@ class FileShower:
         if isinstance(found, Later):
             return found
         if isinstance(found, str):
-            async with self._units() as unit:
-                row = await unit.outbox.get(parcel.id)
-                if row is not None:
-                    await cannot_show(unit, self._world, row, found)
-            return Delivered()
-        return await self._senders.post(parcel, await self._content(found))
+            return await self._tell(parcel, found)
+        try:
+            content = await self._content(found)
+        except Rejected as trouble:
+            return await self._tell(parcel, str(trouble))
+        return await self._senders.post(parcel, content)
+
+    async def _tell(self, parcel: Parcel, why: str) -> Outcome:
+        """Say in the thread why the file is not there."""
+        async with self._units() as unit:
+            row = await unit.outbox.get(parcel.id)
+            if row is not None:
+                await cannot_show(unit, self._world, row, why)
+        return Delivered()
 
     async def _content(self, file: Attachment) -> contents.Json:
         text = _short_text(file)

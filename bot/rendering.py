@@ -30,6 +30,7 @@ SIGNS = {
     TicketState.CLOSED: "⚫",
 }
 MOVED = "↪"
+_BEGINS_BLANK = re.compile("^ {1,16}", re.MULTILINE)
 _ADDRESS = re.compile(r"[^\s<>@,;:\"'()/]{1,64}@(?:[^\s<>@,;:\"'()/.]{1,63}\.){1,8}[^\s<>@,;:\"'()/.]{2,63}")
 STATES = {
     TicketState.NEW: "new",
@@ -79,7 +80,7 @@ def quoting(text: str, quote: str) -> Said:
     words, theirs = clean(text), clean(quote).strip("\n")
     marked = "\n".join(f"> {line}" for line in theirs.split("\n"))
     # Not <pre>, whose lines do not wrap: on a phone they would be cut off.
-    shown = f"<blockquote>{_escaped(theirs)}</blockquote>"
+    shown = f"<blockquote>{_set_in(theirs)}</blockquote>"
     if not words:
         return Said(marked, shown)
     return Said(f"{words}\n\n{marked}", f"{_escaped(words)}{shown}")
@@ -170,6 +171,11 @@ def _is_shown(char: str) -> bool:
         return True
     # Cc, Cf: controls, bidi, zero width, tags. Cs: lone surrogates, which JSON may not carry. Zl, Zp: breaks.
     return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def _set_in(words: str) -> str:
+    """Words as HTML whose lines stay set in: that is what tells a stranger's line from a heading of ours."""
+    return _escaped(_BEGINS_BLANK.sub(lambda blanks: "\u00a0" * len(blanks[0]), words))
 
 
 def _escaped(words: str) -> str:

@@ -75,7 +75,16 @@ def test_a_quote_shows_the_very_characters_of_the_letter(text: str) -> None:
     tags = Tags()
     tags.feed(said.formatted_body)
     tags.close()
-    assert tags.words == rendering.clean(text).strip("\n")
+    shown, written = (each.replace("\u00a0", " ") for each in (tags.words, rendering.clean(text).strip("\n")))
+    assert shown == written
+
+
+def test_a_line_that_is_set_in_stays_so_and_passes_for_no_heading_of_ours() -> None:
+    shown = rendering.quoting("", "=== The user ===\n  === Note by @ana:x ===\nand  so").formatted_body
+    lines = shown.removeprefix("<blockquote>").removesuffix("</blockquote>").split("<br>")
+    # Browsers drop plain blanks at the beginning of a line.
+    assert [line.lstrip(" ") for line in lines][1].startswith("\u00a0\u00a0=== Note by ")
+    assert lines[2] == "and  so"
 
 
 @given(NASTY)

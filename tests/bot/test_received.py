@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A user's file that the homeserver does not take: whoever asked for it hears so in the thread."""
+
+from pathlib import Path
+
+from bot.received import FileShower
+from bot.senders import RoomSenders
+from bot.session import Account
+from desk.delivery import Delivered, Delivery, Outcome, Parcel
+from desk.opened import Attachment
+from desk.posting import Slot, put, say_from_json
+from desk.received import SHOW_FILE, Wanted
+from storage.sealed import to_json
+from tests.bot.people import Memory, running
+from tests.desks import desk_at
+from tests.faults.fakehs import FakeHomeserver, Fault
+
+
+async def _film(_: Wanted) -> Attachment:
+    return Attachment("film.mkv", "video/x-matroska", 4, b"film")
+
+
+async def test_a_refused_upload_is_told_in_the_thread_once(tmp_path: Path) -> None:
+    async with (
+        FakeHomeserver() as server,
+        desk_at(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}") as desk,
+        running(Memory(Account(server.url, "bot", tmp_path / "session"))) as bot,
+    ):
+        number = await desk.ticket()
+        wanted = to_json({"letter": 1, "index": 0, "name": "film.mkv", "size": 4})
+        async with desk.units() as unit:
+            await put(unit, desk.world, Slot(SHOW_FILE, "films", room=1, ticket=number), wanted)
+        server.script(Fault.FORBIDDEN, "POST", "/media/v3/upload", times=1)
+        senders = RoomSenders(desk.units, desk.world, desk.house, bot.sender)
+        shower = FileShower(desk.units, desk.world, bot.sender, senders, _film)
+        told: list[str] = []
+
+        async def hear(parcel: Parcel) -> Outcome:
+            told.append(say_from_json(parcel.payload).text)
+            return Delivered()
+
+        await Delivery(desk.units, desk.world, {**shower.table(), "say": hear}).drain()
+    assert [text.partition(":")[0] for text in told] == ["The file film.mkv is not shown"]
