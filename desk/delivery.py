@@ -142,11 +142,13 @@ class Delivery:
         async with asyncio.TaskGroup() as together:
             while True:
                 bell.clear()
-                for lane in await insist(self._due_lanes):
+                looked_at = self._world.now()
+                for lane in await insist(partial(self._due_lanes, looked_at)):
                     if lane not in self._busy and not self._closing:
                         self._busy.add(lane)
                         together.create_task(self._work_lane(lane))
-                pause = await insist(partial(self._until_next, poll))
+                # From that moment on: a row that fell due since would else be left until the next look.
+                pause = min(poll, await insist(partial(self._until_next, looked_at, poll)))
                 # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the bell.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
@@ -160,20 +162,18 @@ class Delivery:
             # A row may have come to the lane after its last look and before this line.
             self._units.bells.outbox.set()
 
-    async def _until_next(self, poll: float) -> float:
+    async def _until_next(self, looked_at: dt.datetime, otherwise: float) -> float:
         async with self._units() as unit:
-            due = await unit.outbox.next_due(self._world.now())
-        if due is None:
-            return poll
-        return min(poll, max(0.0, (due - self._world.now()).total_seconds()))
+            due = await unit.outbox.next_due(looked_at)
+        return otherwise if due is None else max(0.0, (due - self._world.now()).total_seconds())
 
-    async def _due_lanes(self) -> list[str]:
+    async def _due_lanes(self, now: dt.datetime) -> list[str]:
         async with self._units() as unit:
-            return [row.lane for row in await unit.outbox.heads(self._world.now())]
+            return [row.lane for row in await unit.outbox.heads(now)]
 
     async def drain(self) -> None:
         """Deliver all that is due now, lanes side by side."""
-        while lanes := await self._due_lanes():
+        while lanes := await self._due_lanes(self._world.now()):
             async with asyncio.TaskGroup() as together:
                 for lane in lanes:
                     together.create_task(self._drain_lane(lane))

@@ -54,6 +54,8 @@ class Wanted:
     index: int
     name: str
     size: int
+    dangerous: bool = False
+    """Whether it is wanted though it may harm whoever opens it."""
 
 
 async def files_of(unit: Unit, ticket: Ticket) -> Sequence[ReceivedFile]:
@@ -89,7 +91,7 @@ async def ask(
     wanted = [_chosen(known, number, dangerous=dangerous) for number in numbers]
     room = await home_of(unit, ticket)
     for file in wanted:
-        payload = to_json(asdict(Wanted(file.letter or 0, file.index, file.name, file.size)))
+        payload = to_json(asdict(Wanted(file.letter or 0, file.index, file.name, file.size, dangerous)))
         slot = Slot(SHOW_FILE, lane_of(room, Rank.ANSWER), room=room.id, ticket=ticket.id)
         await put(unit, world, slot, payload)
 

@@ -40,4 +40,6 @@ class FileReader:
         found = opened.attachments[wanted.index : wanted.index + 1]
         if not found or (found[0].name, found[0].size) != (wanted.name, wanted.size):
             return _OTHER
+        if found[0].danger and not wanted.dangerous:
+            return f"It is dangerous ({found[0].danger}); only `!file … --dangerous` shows it."
         return found[0]

@@ -307,3 +307,23 @@ async def test_an_operators_room_that_takes_nothing_is_not_told_of_itself(desk: 
         await Delivery(desk.units, desk.world, {"say": refuse}).drain()
     async with desk.units() as unit:
         assert len(await unit.outbox.in_state(OutboxState.PARKED)) == 1
+
+
+async def test_what_falls_due_while_lanes_are_looked_at_does_not_wait_for_the_next_look(desk: Desk):
+    class SlowToLook(Delivery):
+        async def _due_lanes(self, now: dt.datetime) -> list[str]:
+            lanes = await super()._due_lanes(now)
+            desk.clock.pass_by(seconds=2)
+            return lanes
+
+    carrier = Carrier(p=[Later("not yet", dt.timedelta(seconds=1))])
+    await post(desk, "p")
+    running = asyncio.create_task(SlowToLook(desk.units, desk.world, {"say": carrier}).run(poll=3600))
+    try:
+        async with asyncio.timeout(20):
+            while len(carrier.carried) < 2:  # noqa: ASYNC110  (a carrier has no event for it)
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
