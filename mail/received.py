@@ -2,7 +2,7 @@
 """Takes a file out of a kept letter, which is opened for it once more."""
 
 from desk.delivery import Later
-from desk.opened import Attachment, Unopenable
+from desk.opened import Attachment, Opened, Unopenable
 from desk.received import Wanted
 from mail.letter_opener import LetterOpener
 from mail.openpgp import KeyringUnusable
@@ -37,9 +37,13 @@ class FileReader:
             return "The master key here does not open the letter."
         except KeyringUnusable as why:
             return Later(str(why))
-        found = opened.attachments[wanted.index : wanted.index + 1]
-        if not found or (found[0].name, found[0].size) != (wanted.name, wanted.size):
-            return _OTHER
-        if found[0].danger and not wanted.dangerous:
-            return f"It is dangerous ({found[0].danger}); only `!file … --dangerous` shows it."
-        return found[0]
+        return _found(opened, wanted)
+
+
+def _found(opened: Opened, wanted: Wanted) -> Attachment | str:
+    found = opened.attachments[wanted.index : wanted.index + 1]
+    if not found or (found[0].name, found[0].size) != (wanted.name, wanted.size):
+        return _OTHER
+    if found[0].danger and not wanted.dangerous:
+        return f"It is dangerous ({found[0].danger}); only `!file … --dangerous` shows it."
+    return found[0]
