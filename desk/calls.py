@@ -84,8 +84,10 @@ async def tell_new(unit: Unit, world: World, house: House, ticket: Ticket) -> No
 
 
 def _can_grow(row: Outbox, now: dt.datetime) -> bool:
+    """One that was tried may have arrived: tried again, the homeserver answers that it has it already."""
     waits = row.due_at - now
-    return row.state is OutboxState.PENDING and _LAST_MOMENT < waits <= BETWEEN_PINGS
+    is_untried = row.state is OutboxState.PENDING and row.tries == 0
+    return is_untried and _LAST_MOMENT < waits <= BETWEEN_PINGS
 
 
 def _ping(house: House, queue: str, numbers: tuple[int, ...], now: dt.datetime) -> Say:

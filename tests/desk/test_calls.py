@@ -82,6 +82,16 @@ async def test_of_tickets_that_come_at_once_none_is_left_out(desk: Desk):
     assert sorted(sum(told, ())) == [1, 2, 3, 4, 5, 6]
 
 
+async def test_a_ping_that_was_tried_may_have_arrived_and_does_not_grow(desk: Desk):
+    await new_ticket(desk, 1)
+    async with desk.units() as unit:
+        [ping] = [row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "ping"]
+        ping.tries, ping.due_at = 1, desk.clock.now + dt.timedelta(seconds=30)
+    await new_ticket(desk, 2)
+    told = [say_from_json(row.payload or "").tickets for row in await desk.rows("ping")]
+    assert told == [(1,), (2,)]
+
+
 async def test_a_clock_set_back_keeps_no_ping_for_long(desk: Desk):
     await new_ticket(desk, 1)
     await new_ticket(desk, 2)
