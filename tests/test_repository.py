@@ -73,8 +73,10 @@ def test_no_file_names_a_registry_or_a_developers_machine() -> None:
     assert {name: hits for name, hits in found.items() if hits} == {}
 
 
-def test_the_node_lock_records_no_download_addresses() -> None:
-    assert '"resolved"' not in (ROOT / "tests/services/jsclient/package-lock.json").read_text()
+def test_the_node_locks_record_no_download_addresses() -> None:
+    locks = list((ROOT / "tests/services").glob("*/package-lock.json"))
+    assert len(locks) == 2
+    assert not [lock for lock in locks if '"resolved"' in lock.read_text()]
 
 
 def test_every_python_file_begins_with_its_licence_and_a_docstring() -> None:
