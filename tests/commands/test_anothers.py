@@ -3,9 +3,10 @@
 
 import pytest
 
+from bot.senders import facts_of
 from desk import previews, receipts, replies
 from desk.posting import Say, say_from_json
-from storage.states import OutboxState, ReplyState
+from storage.states import OutboxState, ReplyState, TicketState
 from tests.desks import ANA, BEN, Desk
 
 FR = "https://matrix.to/#/!fr:helproom.test?via=helproom.test"
@@ -129,3 +130,11 @@ async def test_the_thread_hears_why_a_ticket_was_closed_and_its_row_by_whom(desk
     assert (await desk.look(1)).closed_by == ANA
     await desk.say("!reopen", ticket=1)
     assert (await desk.look(1)).closed_by is None
+
+
+async def test_the_announcement_names_who_closed_it(desk: Desk):
+    await desk.ticket()
+    await desk.say("!close", ticket=1, by=BEN)
+    async with desk.units() as unit:
+        facts = facts_of(await unit.tickets.get(1), sent=False)
+    assert (facts.state, facts.closed_by) == (TicketState.CLOSED, BEN)
