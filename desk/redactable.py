@@ -164,7 +164,9 @@ def _rule(
 
 _KEYS = (
     # An armored key holds its owner's address.
-    _rule("key", r"-----BEGIN PGP [A-Z ]{1,30}-----(?:[^-]|-(?!----))*+(?:-----END PGP [A-Z ]{1,30}-----)?"),
+    _rule(
+        "key", r"-----BEGIN PGP [A-Z ]{1,30}-----[^-]*(?:-(?!----)[^-]*)*(?:-----END PGP [A-Z ]{1,30}-----)?"
+    ),
     _rule("fingerprint", rf"(?<!\w){_H}{{4}}(?: {{1,2}}{_H}{{4}}){{9}}(?!\w)"),
     _rule("fingerprint", rf"^OpenPGP-Key: (?P<secret>(?:0x)?{_H}{{8,40}})$"),
 )

@@ -44,7 +44,7 @@ _CUT_OFF = re.compile(
 _SOME_DATA = re.compile(rb"[A-Za-z0-9+/]{40}")
 """Marks without this between them are words about an encrypted message, not one."""
 _MANGLED = re.compile(
-    rb"^([^\n>|]{0,200}?)-----BEGIN PGP MESSAGE-----((?:[^-]|-(?!----))*+)-----END PGP MESSAGE-----",
+    rb"^([^\n>|]{0,200}?)-----BEGIN PGP MESSAGE-----([^-]*(?:-(?!----)[^-]*)*)-----END PGP MESSAGE-----",
     re.MULTILINE,
 )
 """A message that does not begin its line, or has lost its lines; not one that is quoted."""

@@ -30,11 +30,11 @@ _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,200}@[^\s@<>()\[\],;:\\\"]{1,255
 _NEEDLESS_QUOTES = re.compile(r"\A\"([^\s@<>()\[\],;:\\\"]{1,200})\"(?=@)")
 _QUOTED_ADDRESS = re.compile(r"\"(?:[^@<>\"\\]|\\[^@<>]){1,200}\"@[^\s@<>()\[\],;:\\\"]{1,255}")
 _AMONG_WORDS = re.compile(
-    r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|\([^()]*\)|<[^<>]*>?|[^\"<>,;:()]++(?=<)|([^\"<>,;:()]++)"
+    r"\"[^\"\\]*(?:\\.[^\"\\]*)*(?:\"|\\?\Z)|\([^()]*\)|<[^<>]*>?|[^\"<>,;:()]++(?=<)|([^\"<>,;:()]++)"
 )
 """Quoted strings, comments, angled addresses and their names stay; else words, perhaps with an address."""
 _ADDRESS_AS_NAME = re.compile(
-    r"\"(?:[^\"\\]|\\.)*+(?:\"|\\?\Z)|\([^()]*\)"
+    r"\"[^\"\\]*(?:\\.[^\"\\]*)*(?:\"|\\?\Z)|\([^()]*\)"
     r"|(?:^|(?<=,))\s*([^\"<>,;:()]{0,200}@[^\"<>,;:()]{0,200}?)\s*(?=<[^<>@]{1,200}@[^<>]{1,300}>)"
 )
 """Quoted strings, closed or not, and comments stay; else a name with an at sign in it, before an address."""

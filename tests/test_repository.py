@@ -130,3 +130,12 @@ def test_the_packages_lie_side_by_side_and_every_tool_knows_them() -> None:
     assert sorted(tools["coverage"]["run"]["source"]) == packages
     assert set(tools["mypy"]["packages"]) >= set(packages)
     assert [package for package in packages if not (ROOT / package / "py.typed").exists()] == []
+
+
+def test_no_pattern_needs_what_the_regular_expressions_of_debian_12_get_wrong() -> None:
+    """A possessive repeat of a group, or an atomic one, fails to match in Python 3.11.2 (gh-106052)."""
+    odd = re.compile(r"\)(?:[*+?]|\{[0-9,]+\})\+|" + re.escape("(?" + ">"))
+    patterns = [
+        path for path in list_files("*.py") if path.parts[-2] not in ASIDE and "tests" not in path.parts
+    ]
+    assert [path.name for path in patterns if odd.search(path.read_text())] == []
