@@ -55,6 +55,9 @@ class Doorkeeper:
             await self._pause.wait(trouble.after if isinstance(trouble, TryLater) else None)
         except MatrixError as trouble:
             log.warning("door.refused", reason=str(trouble))
+        except Exception:
+            # What a homeserver says may be of any shape: it must not end the desk, now and at each start.
+            log.exception("door.surprise", room=change.room_id)
         else:
             self._pause.succeeded()
 

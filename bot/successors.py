@@ -43,8 +43,8 @@ class Successors:
             except Rejected:
                 log.warning("successors.not-invited", room=old)
                 words = (
-                    f"{{room}} was replaced by {new}, and I cannot go there: please invite me there. Until "
-                    "then nothing is said there; it waits."
+                    f"was replaced by {new}, and I cannot go there: please invite me there. Until then "
+                    "nothing is said there; it waits."
                 )
                 await self._tell_once(old, new, words)
                 return
@@ -65,8 +65,11 @@ class Successors:
     async def _settle(self, old: str, new: str) -> None:
         if await self._rooms.predecessor(new) != old:
             log.warning("successors.not-its-successor", room=old)
-            await self._rooms.leave(new)
-            words = f"{{room}} names {new} as its successor, but that room does not say so. I stay out of it."
+            words = f"names {new} as its successor, but that room does not say so."
+            # One that is ours by itself must not be lost by what another room says of it.
+            if not await self._is_ours(new):
+                await self._rooms.leave(new)
+                words += " I stay out of it."
             await self._tell_once(old, new, words)
             return
         lacks = await self._rooms.missing_rights(new)
@@ -108,6 +111,10 @@ class Successors:
         is_lasting = room is not None and room.purpose is not RoomPurpose.DISPOSABLE
         return room if is_lasting else None
 
+    async def _is_ours(self, room_id: str) -> bool:
+        async with self._units() as unit:
+            return await unit.rooms.by_room_id(room_id) is not None
+
     async def _stop_speaking(self, old: str) -> None:
         """What is said in a dead room reaches nobody: it waits for the successor."""
         async with self._units() as unit:
@@ -122,7 +129,7 @@ class Successors:
         async with self._units() as unit:
             room = await unit.rooms.by_room_id(old)
             if room is not None:
-                await tell_operators(unit, self._world, words.format(room=_capital(name_of(room))))
+                await tell_operators(unit, self._world, f"{_capital(name_of(room))} {words}")
 
 
 def _capital(words: str) -> str:

@@ -31,6 +31,8 @@ EARLY_FOR = dt.timedelta(minutes=5)
 """How long an event may wait for the announcement that it seems to belong to."""
 LOOK_AGAIN = 30.0
 """Seconds after which to look without a bell."""
+_LONGEST_CHAIN = 20
+"""Answers to answers are followed so far."""
 
 
 class Worker:
@@ -97,7 +99,7 @@ class Worker:
         heard = read(event.content or "")
         root = heard.thread or heard.target
         # What is removed is a file, or nothing of ours: it never waits for an announcement.
-        if root is None or heard.kind is Kind.REDACTION or await threads.of_event(unit, root) is not None:
+        if root is None or heard.kind is Kind.REDACTION or await _is_known(unit, root):
             return False
         room = await unit.rooms.by_room_id(event.room_id)
         waiting = await unit.outbox.in_state(OutboxState.PENDING)
@@ -258,6 +260,21 @@ class Worker:
         waited = self._world.now() - event.heard_at
         # It seems to come from the future where the clock was set back.
         return dt.timedelta() if waited < dt.timedelta() else max(dt.timedelta(), HINT_AFTER - waited)
+
+
+async def _is_known(unit: Unit, event_id: str) -> bool:
+    """Whether we know where this stands: then it hangs on no announcement whose id we have yet to learn."""
+    for _ in range(_LONGEST_CHAIN):
+        if await threads.of_event(unit, event_id) or await unit.outbox.by_event(event_id):
+            return True
+        heard = await unit.journal.by_event(event_id)
+        if heard is None:
+            return False
+        answers = heard.thread_root or heard.target
+        if answers is None:
+            return True
+        event_id = answers
+    return True
 
 
 async def _ticket_at(unit: Unit, event_id: str | None) -> Ticket | None:

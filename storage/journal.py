@@ -66,8 +66,10 @@ class Journal:
 
     async def is_replay(self, event_id: str, place: str) -> bool:
         """Whether another event with these very words was journalled; this one then waits for nothing."""
+        if not place:
+            return False
         holder = await self._session.scalar(select(Event.event_id).where(Event.place_tag == self._tag(place)))
-        if not place or holder in (None, event_id):
+        if holder in (None, event_id):
             return False
         known = await self._session.scalar(select(Event).where(Event.event_id == event_id).with_for_update())
         if known is not None and known.state is EventState.UNDECRYPTABLE:

@@ -10,8 +10,9 @@ import pytest
 from bot.heard import Batch, Heard, Kind, Undecryptable
 from bot.journal import Journal
 from bot.worker import HINT_AFTER, Worker
-from desk.posting import announce, say_from_json
-from storage.models import Enclosure
+from desk.posting import Say, announce, finish, say_from_json, say_in
+from desk.receipts import CANCEL_KEY
+from storage.models import Enclosure, Event
 from storage.states import EventState, OutboxState
 from tests.desks import ANA, BEN, Desk
 
@@ -213,6 +214,36 @@ async def test_what_is_removed_waits_for_no_announcement(desk: Desk) -> None:
     assert await Worker(desk.units, desk.world, desk.house).step()
     async with desk.units() as unit:
         assert await unit.enclosures.get(1) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "waits"), [("$said-by-us", False), ("$talk", False), ("$answer", True), ("$unknown", True)]
+)
+async def test_only_what_may_hang_on_an_unknown_announcement_waits_for_it(
+    desk: Desk, target: str, *, waits: bool
+) -> None:
+    await desk.ticket()
+    async with desk.units() as unit:
+        ticket, room = await unit.tickets.get(1), await unit.rooms.of_queue("en")
+        assert ticket is not None
+        assert room is not None
+        await say_in(unit, desk.world, room, Say("A preview, say."))
+        await unit.flush()
+        (preview,) = await unit.outbox.in_state(OutboxState.PENDING)
+        finish(desk.world, preview, OutboxState.SENT)
+        preview.event_id = "$said-by-us"
+        for event_id, thread in (("$talk", None), ("$answer", "$unknown")):
+            event = Event(
+                event_id=event_id,
+                room_id=room.room_id or "",
+                state=EventState.DONE,
+                heard_at=desk.clock.now,
+                thread_root=thread,
+            )
+            await unit.journal.note(event, sender=ANA, place=event_id)
+        await announce(unit, desk.world, ticket)
+    await hear(desk, verified=True, kind=Kind.REACTION, relates_to=target, key=CANCEL_KEY)
+    assert await Worker(desk.units, desk.world, desk.house).step() is not waits
 
 
 @pytest.mark.parametrize("before", ["command", "file", "nothing"])
