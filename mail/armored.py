@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from desk.opened import Encryption, EncryptionState, SignatureState
+from mail.bare_data import may_hold_data, with_marked_data
 from mail.html import CUT_OFF
 from mail.layers import (
     NOT_ENCRYPTED,
@@ -34,6 +35,10 @@ _MARKS: dict[Armored, tuple[bytes, bytes]] = {
     "clearsigned": (SIGNED_BEGIN, SIGNATURE_END),
 }
 _TEXTS = frozenset({"text/plain", "application/pgp", "text/html"})
+_NO_WORDS = frozenset(
+    {"text/calendar", "text/vcard", "text/x-vcard", "text/directory", "text/rfc822-headers"}
+)
+_WIDE = ("utf-16", "utf16", "utf-32", "utf32", "ucs-2", "unicode")
 _ENCODED = frozenset({BASE64, *UUENCODED})
 _CHARSET = re.compile(rb"(?im)\A[^\n]*\n(?:[A-Za-z]+:[^\n]*\n)*?Charset:[ \t]*([A-Za-z0-9_.:-]{1,40})")
 _CUT_OFF = re.compile(
@@ -49,33 +54,45 @@ _MANGLED = re.compile(
 )
 """A message that does not begin its line, or has lost its lines; not one that is quoted."""
 _WIDE_BLANK = re.compile(rb"\xc2?\xa0")
-_HTML_LINE_END = re.compile(r"<(?:br|/?p|/?div|/?body|/?pre)\b[^<>]{0,2000}>", re.IGNORECASE)
+_HTML_LINE_END = re.compile(r"<(?:br|/?(?:p|div|body|pre|li|tr|h[1-6]))\b[^<>]{0,2000}>", re.IGNORECASE)
 _HTML_TAG = re.compile(r"<[^<>]{0,2000}>")
 _OTHERS = "The letter holds several OpenPGP messages in one text; only the first was opened."
 
 
 def armored_kind(part: Part) -> Armored | None:
     """Say what armored message begins a line of a text part, if any."""
-    if part.type not in _TEXTS or part.is_attached:
-        return None
-    if not _may_hold_armor(part):
+    if not _is_text(part) or not _may_hold_armor(part):
         return None
     found = _first(_content(part))
     return found[0] if found else None
 
 
+def _is_text(part: Part) -> bool:
+    """Tell words of any kind; of those that few programs write, only what has no name of a file."""
+    is_rare = part.type.startswith("text/") and part.type not in _NO_WORDS and not part.name
+    return (part.type in _TEXTS or is_rare) and not part.is_attached
+
+
 def _may_hold_armor(part: Part) -> bool:
     """Look before anything is decoded."""
     encoding = part.headers.token("content-transfer-encoding")
-    return encoding in _ENCODED or encoding == QUOTED or names_pgp(part.body)
+    return encoding in _ENCODED or encoding == QUOTED or _is_wide(part) or _names_armor(part.body)
+
+
+def _names_armor(text: bytes) -> bool:
+    return names_pgp(text) or may_hold_data(text)
+
+
+def _is_wide(part: Part) -> bool:
+    """Tell a text in whose charset armor is no ASCII."""
+    return part.params.get("charset", "").lower().startswith(_WIDE)
 
 
 def _content(part: Part) -> bytes:
     """Return the bytes of a text; of an HTML page its words in UTF-8, with the line ends that armor needs."""
-    content = part.content()
     if part.type != "text/html":
-        return _with_lines(content)
-    if not names_pgp(content):
+        return _with_lines(safe_text(part)[0].encode() if _is_wide(part) else part.content())
+    if not _is_wide(part) and not _names_armor(part.content()):
         return b""
     page = safe_text(part)[0]
     lines = _HTML_TAG.sub("", _HTML_LINE_END.sub("\n", page[:HTML_CHARS]))
@@ -85,12 +102,12 @@ def _content(part: Part) -> bytes:
 
 def _with_lines(content: bytes) -> bytes:
     """Give a message back its lines where it was indented, or pasted behind words or as one line."""
-    if not names_pgp(content) or _first(content):
+    if not _names_armor(content) or _first(content):
         return content
     content = with_marks(content)
-    if MESSAGE_BEGIN not in content or _first(content):
-        return content
-    return _MANGLED.sub(_on_lines, content, count=1)
+    if MESSAGE_BEGIN in content and not _first(content):
+        content = _MANGLED.sub(_on_lines, content, count=1)
+    return content if _first(content) else with_marked_data(content)
 
 
 def _on_lines(mangled: re.Match[bytes]) -> bytes:
@@ -116,7 +133,8 @@ def take_off_armor(part: Part, opener: Opener) -> Layers:
     """Open the first armored message of a text part; words beside it stand outside."""
     content = _content(part)
     kind, begin, end = _first(content) or ("inline encrypted", 0, 0)
-    charset = "utf-8" if part.type == "text/html" else part.params.get("charset", "")
+    is_utf8 = part.type == "text/html" or _is_wide(part)
+    charset = "utf-8" if is_utf8 else part.params.get("charset", "")
     around = b"\n\n".join(piece for piece in (content[:begin].strip(), content[end:].strip()) if piece)
     block = content[begin:end] + b"\n"
     named = _CHARSET.match(block)
@@ -157,7 +175,7 @@ def _unread(kind: Armored, block: str) -> Layers:
 def _open_inner(layers: Layers, opener: Opener) -> Layers:
     """Open a message inside the message, as when somebody signs a text and encrypts what comes out."""
     text = join_texts(layers.inside).encode()
-    if _first(text) is None:
+    if _first(_with_lines(text)) is None:
         return layers
     part = read_parts(b"Content-Type: text/plain; charset=utf-8\r\n\r\n" + text)
     return within(layers, take_off_armor(part, opener))

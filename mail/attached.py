@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 
 from desk.opened import EncryptionState, Signature, SignatureState
 from mail.attachments import as_file
+from mail.bare_data import with_marked_data
 from mail.layers import Layers, Opener, as_partial, not_as_said, not_opened, sessions_of
 from mail.mime import Content, as_attachment
+from mail.odd_armor import with_marks
 from mail.openpgp import Decrypted
 from mail.parts import Part
-from mail.pgp_packets import SIGNED_BEGIN
+from mail.pgp_packets import MESSAGE_BEGIN, SIGNED_BEGIN
 from mail.pgp_status import UNREAD
 
 _SIGNATURE_NAME = re.compile(r"\.(?:asc|pgp|sig|sign)\Z", re.IGNORECASE)
@@ -75,7 +77,7 @@ def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
 
 def open_file(part: Part, opener: Opener) -> tuple[Layers, bytes | None]:
     """Decrypt a file; the bytes are a whole MIME entity that was attached as one file, still to be read."""
-    content = part.content()
+    content = _with_marks(part.content())
     opened = opener.decrypt(content)
     if content.lstrip().startswith(SIGNED_BEGIN):
         return _signed_text(part, opened), None
@@ -89,6 +91,13 @@ def open_file(part: Part, opener: Opener) -> tuple[Layers, bytes | None]:
     if _MIME_ENTITY.match(opened.data):
         return layers, opened.data
     return _with_file(layers, part, opened), None
+
+
+def _with_marks(content: bytes) -> bytes:
+    """Give armor its marks back where they were changed."""
+    marked = with_marks(content)
+    has_marks = MESSAGE_BEGIN in marked or SIGNED_BEGIN in marked
+    return marked if has_marks else with_marked_data(marked)
 
 
 def _signed_or_open(part: Part, opened: Decrypted) -> Layers:

@@ -5,7 +5,9 @@ import re
 from typing import Literal
 
 from mail.armored import Armored, armored_kind
+from mail.bare_data import begins_with_data, names_encrypted
 from mail.html import html_to_text
+from mail.odd_armor import with_marks
 from mail.parts import Part
 from mail.pgp_packets import MESSAGE_BEGIN, SIGNED_BEGIN
 from mail.smime import SMime, smime_kind
@@ -18,11 +20,6 @@ _ENCRYPTED_TYPES = frozenset({"application/pgp", "application/pgp-encrypted"})
 _MARKS = (MESSAGE_BEGIN, SIGNED_BEGIN)
 _SESSION_KEY_TAGS = frozenset({1, 3})
 """Packets that an encrypted message begins with (RFC 9580, 10.3)."""
-_ENCRYPTED_PIECE = re.compile(
-    rb"multipart/encrypted|application/(?:x-)?pkcs7-mime|application/pgp-encrypted|BEGIN PGP MESSAGE",
-    re.IGNORECASE,
-)
-_PIECE_HEAD = 64 * 1024
 _HEAD = 256
 _EMPTY_PAGE = 4096
 """An HTML page without words is shorter than this."""
@@ -40,8 +37,8 @@ def protection(part: Part) -> Kind | None:
 
 
 def _is_encrypted_piece(part: Part) -> bool:
-    """Tell a piece of a letter (RFC 2046, 5.2.2) whose beginning says that it is encrypted."""
-    return part.type == "message/partial" and bool(_ENCRYPTED_PIECE.search(part.body, 0, _PIECE_HEAD))
+    """Tell a piece of a letter (RFC 2046, 5.2.2) that shows that the letter is encrypted."""
+    return part.type == "message/partial" and (names_encrypted(part.body) or begins_with_data(part.body))
 
 
 def _is_signed(part: Part) -> bool:
@@ -75,7 +72,8 @@ def _is_openpgp_file(part: Part) -> bool:
         return False
     head = _head_of(part)
     is_said = part.type in _ENCRYPTED_TYPES or bool(_ENCRYPTED_NAME.search(part.name))
-    return head.startswith(_MARKS) or (is_said and _tag(head) in _SESSION_KEY_TAGS)
+    is_armor = with_marks(head).lstrip().startswith(_MARKS) or begins_with_data(head)
+    return is_armor or (is_said and _tag(head) in _SESSION_KEY_TAGS)
 
 
 def _head_of(part: Part) -> bytes:

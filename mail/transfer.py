@@ -7,6 +7,11 @@ import re
 BASE64, QUOTED = "base64", "quoted-printable"
 UUENCODED = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 _WORDS = re.compile(rb"[^ \t\r\n]+[ \t]+[^ \t\r\n]")
+_WORDS_IN_FRONT = re.compile(
+    rb"(?:[^ \t\r\n]+[ \t][^\r\n]*\r?\n){1,4}\r?\n(?=[A-Za-z0-9+/]{16,76}={0,2}(?!\S))"
+)
+"""Header lines that lost their colon, behind the last field."""
+_ODD_ARMOR = re.compile(rb"[^\n]{0,80}?begin\W{0,12}pgp", re.IGNORECASE)
 _SAMPLE = 2000
 """Bytes by which words are told from base64."""
 
@@ -14,11 +19,19 @@ _SAMPLE = 2000
 def decode_transfer(body: bytes, encoding: str) -> bytes:
     """Decode a body by its encoding in lower case; one that is broken gives what can be had of it."""
     if encoding == BASE64:
-        is_armor = body[:_SAMPLE].lstrip().startswith(b"-----BEGIN ")
-        return body if is_armor or not _is_base64(body) else _from_base64(body)
+        head = body[:_SAMPLE].lstrip()
+        is_armor = head.startswith(b"-----BEGIN ") or _ODD_ARMOR.match(head)
+        return body if is_armor else _from_said_base64(body)
     if encoding == QUOTED:
         return binascii.a2b_qp(body)
     return _from_uuencode(body) if encoding in UUENCODED else body
+
+
+def _from_said_base64(body: bytes) -> bytes:
+    stray = _WORDS_IN_FRONT.match(body, 0, _SAMPLE)
+    if stray and not _WORDS.search(body, stray.end(), _SAMPLE):
+        body = body[stray.end() :]
+    return _from_base64(body) if _is_base64(body) else body
 
 
 def _is_base64(body: bytes) -> bool:
