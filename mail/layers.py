@@ -63,6 +63,8 @@ class Layers:
     sessions: tuple[str, ...] = ()
     """Digests of the session keys of what was decrypted."""
     problems: tuple[str, ...] = ()
+    unproved: Part | None = None
+    """The payload where nothing protects its header fields: what programs mark in it counts all the same."""
 
 
 def sessions_of(opened: Decrypted) -> tuple[str, ...]:

@@ -65,7 +65,13 @@ _PIECE = (
     "put together."
 )
 _STATUS_WORDS = "The letter's only words stand in a report of a mail server; they are shown as they came."
-_STATUS_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
+_STATUS_TYPES = frozenset(
+    {
+        *("message/delivery-status", "message/global-delivery-status", "message/xdelivery-status"),
+        *("message/disposition-notification", "message/global-disposition-notification"),
+        "message/feedback-report",
+    }
+)
 _TNEF_TYPES = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _TORN = "The letter's winmail.dat cannot be unpacked; it is listed as it is."
 _OUTLOOK = "The letter's words are in Outlook's own form (winmail.dat); what is shown is their text."

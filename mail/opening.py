@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Opening a letter: bytes in, a frozen `Opened` out; pure apart from the runs of GnuPG."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from desk.house import Relay
 from desk.opened import Automatic, Bounce, Opened, WhisperBack
@@ -130,20 +130,33 @@ def _unmarked(letter: Part, layers: Layers) -> str:
 
 def _why_automatic(letter: Part, layers: Layers, mail_from: str | None) -> Automatic | None:
     """Judge the letter as it came, then what was under its protection."""
-    within = _within(letter, layers)
-    return why_automatic(letter, mail_from) or (None if within is None else why_automatic_within(within))
+    whys = map(why_automatic_within, _wrapped(letter, layers))
+    return why_automatic(letter, mail_from) or next(filter(None, whys), None)
 
 
 def _within(letter: Part, layers: Layers) -> Part | None:
     """Return what is under the protection, as what it says of itself counts, too."""
-    return None if layers.payload is letter else layers.payload
+    reports = [part for part in _wrapped(letter, layers) if part.type == "multipart/report"]
+    return next(iter(reports), None)
+
+
+def _wrapped(letter: Part, layers: Layers) -> Iterator[Part]:
+    """Yield what is under the protection, and the one part that only wrappers stand around."""
+    part = layers.payload or layers.unproved or letter
+    if part is not letter:
+        yield part
+    elif letter.type != "multipart/signed":
+        return
+    while len(part.children) == 1 or (part.children and part.type == "multipart/signed"):
+        part = part.children[0]
+        yield part
 
 
 def _bounce(
     letter: Part, within: Part | None, automatic: Automatic | None, mail_from: str | None
 ) -> Bounce | None:
     """Read a report where it stands: as the letter, or under its protection."""
-    report = within if within is not None and within.type == "multipart/report" else letter
+    report = letter if within is None else within
     is_one = automatic is Automatic.BOUNCE or (automatic is not None and is_complaint(report))
     return read_bounce(report, mail_from) if is_one else None
 
@@ -157,12 +170,13 @@ def _automatic(why: Automatic | None, told: Relayed, report: WhisperBack | None)
 
 def _odd_form(letter: Part, layers: Layers, told: Relayed) -> tuple[str, ...]:
     """Say what is odd about header fields and about the time of a signature."""
-    subject = _unmarked(letter, layers)
+    subject, inner = _unmarked(letter, layers), protected_fields(layers.payload)
+    dates = (letter.headers,) if inner is None else (letter.headers, inner)
     return (
-        *((_STRAYS,) if letter.headers.has_strays else ()),
+        *((_STRAYS,) if any(part.headers.has_strays for part in letter.walk()) else ()),
         *((_GUESSED_SUBJECT,) if letter.headers.is_guessed("subject") else ()),
         *((_UNMARKED.format(subject=subject),) if subject else ()),
-        *((_OLD_SIGNATURE,) if is_signed_long_before(letter.headers, told.signatures) else ()),
+        *((_OLD_SIGNATURE,) if any(is_signed_long_before(each, told.signatures) for each in dates) else ()),
     )
 
 

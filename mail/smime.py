@@ -5,15 +5,24 @@ from dataclasses import replace
 from typing import Literal
 
 from desk.opened import Encryption, EncryptionState
+from mail.bare_data import names_encrypted
 from mail.cms import SIGNED_DATA, signed_words
 from mail.layers import NOT_ENCRYPTED, Layers
 from mail.mime import Content, as_attachment
 from mail.parts import Part, read_parts
+from mail.transfer import decode_transfer
 
 SMime = Literal["s/mime encrypted", "s/mime signed"]
 
 _TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_HEAD = 64
+_SEALED = tuple(
+    map(bytes.fromhex, ("06092a864886f70d010703", "06092a864886f70d010706", "060b2a864886f70d0109100117"))
+)
+"""The object identifiers that encrypted data begins with (RFC 5652, 6.1 and 8; RFC 5083)."""
+_SEQUENCE = b"\x30"
+_HEAD = 24
+"""Bytes in which the identifier of a whole message stands, and none of what it holds."""
+_CODED_HEAD = 256
 _ASK = "Ask the user to write with OpenPGP, to the desk's published key."
 _SHUT = Encryption(
     EncryptionState.UNDECRYPTABLE, f"It is encrypted with S/MIME, which the desk does not read. {_ASK}"
@@ -30,14 +39,23 @@ def is_signed_text(part: Part) -> bool:
 
 
 def smime_kind(part: Part) -> SMime | None:
-    """Say which kind of S/MIME a part without parts is, if any, by its type or its first bytes."""
-    if part.type not in _TYPES and not part.name.lower().endswith(".p7m"):
+    """Say which kind of S/MIME a part without parts is, if any; its first bytes count before its type."""
+    is_said = part.type in _TYPES or part.name.lower().endswith(".p7m")
+    head = _head_of(part) if is_said or part.type.startswith("application/") else b""
+    if head.startswith(_SEQUENCE) and any(one in head for one in _SEALED):
+        return "s/mime encrypted"
+    is_signed = head.startswith(_SEQUENCE) and SIGNED_DATA in head
+    if not is_said:
+        return "s/mime signed" if is_signed and signed_words(part.content()) is not None else None
+    says = part.params.get("smime-type", "").lower()
+    if says == "certs-only":
         return None
-    said = part.params.get("smime-type", "").lower()
-    if said == "certs-only":
-        return None
-    is_signed = said == "signed-data" or (not said and SIGNED_DATA in part.content()[:_HEAD])
-    return "s/mime signed" if is_signed else "s/mime encrypted"
+    return "s/mime signed" if is_signed or says == "signed-data" else "s/mime encrypted"
+
+
+def _head_of(part: Part) -> bytes:
+    coded = part.source[part.body_begin : min(part.end, part.body_begin + _CODED_HEAD)]
+    return decode_transfer(coded, part.headers.token("content-transfer-encoding"))[:_HEAD]
 
 
 def tell_encrypted(part: Part) -> Layers:
@@ -55,12 +73,16 @@ def tell_signed(part: Part, packed: Layers | None) -> Layers:
     """Tell a signed part by what is packed into it; the signature is not checked, so it protects nothing."""
     form = "s/mime signed"
     if packed is None:
-        return Layers(form, NOT_ENCRYPTED, outside=(_file(part),), problems=(_PACKED,))
+        content = part.content()
+        is_sealed = names_encrypted(content) or any(one in content for one in _SEALED)
+        encryption = _SHUT if is_sealed else NOT_ENCRYPTED
+        return Layers(form, encryption, outside=(_file(part),), problems=(_PACKED,))
     is_plain = packed.encryption.state is EncryptionState.NONE and not packed.signatures
     return replace(
         packed,
         form=form if packed.form == "plain" else f"{form}, {packed.form}",
         payload=None if is_plain else packed.payload,
+        unproved=packed.payload or packed.unproved,
         outside=(*packed.outside, _file(part)),
         problems=(SIGNED_TEXT, *packed.problems),
     )

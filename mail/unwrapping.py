@@ -116,7 +116,9 @@ def _without_claims(
         and layers.payload is not None
         and layers.payload.source is not signed.source
     )
-    return layers if is_good or is_within or is_below else replace(layers, payload=None)
+    if is_good or is_within or is_below:
+        return layers
+    return replace(layers, payload=None, unproved=layers.payload)
 
 
 def _take_off_below(part: Part, opener: Opener, depth: int) -> Layers:

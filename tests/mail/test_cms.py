@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from desk.opened import Automatic, EncryptionState
 from mail.cms import signed_words
 from mail.opening import open_letter
 from tests.mail.people import Desk, entity, headers, multipart
@@ -93,3 +94,48 @@ def test_words_in_a_signature_are_read_and_the_signature_is_not_checked(desk: De
     assert (opened.form, opened.text, opened.signatures) == ("s/mime signed", "words", ())
     assert [one.name for one in opened.attachments] == ["a.png", "smime.p7m"]
     assert opened.problems == ("The letter has an S/MIME signature, which is not checked.",)
+
+
+def packed(
+    folder: Path, inner: bytes, type_: str = "application/pkcs7-mime; smime-type=signed-data"
+) -> bytes:
+    coded = base64.encodebytes(sign(folder, inner, "-nodetach"))
+    return f"Content-Type: {type_}\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode() + coded
+
+
+def sealed(folder: Path, type_: str) -> bytes:
+    der = openssl(folder, "cms", "-encrypt", "-outform", "DER", "cert.pem", data=b"Secret words.")
+    head = f"Content-Type: {type_}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    return head.encode() + base64.encodebytes(der)
+
+
+@pytest.mark.parametrize(
+    "type_",
+    ["application/pkcs7-mime; smime-type=signed-data", "application/octet-stream", "application/x-unknown"],
+)
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_whatever_it_says_encrypted_bytes_are_encrypted(
+    desk: Desk, signer: Path, type_: str, turns: int
+) -> None:
+    letter = sealed(signer, type_)
+    for _ in range(turns):
+        letter = packed(signer, letter, "application/octet-stream")
+    opened = open_letter(headers("kim@user.example") + letter, desk.keyring)
+    assert opened.encryption.state is EncryptionState.UNDECRYPTABLE
+
+
+def test_a_signed_message_that_is_cut_off_is_not_plain_where_it_names_what_is_encrypted(
+    desk: Desk, signer: Path
+) -> None:
+    whole = packed(signer, sealed(signer, "application/pkcs7-mime; smime-type=enveloped-data"))
+    letter = headers("kim@user.example") + whole[: len(whole) * 6 // 10]
+    assert open_letter(letter, desk.keyring).encryption.state is EncryptionState.UNDECRYPTABLE
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_what_a_program_marks_under_a_signature_counts(desk: Desk, signer: Path, turns: int) -> None:
+    letter = b"Auto-Submitted: auto-replied\r\nContent-Type: text/plain\r\n\r\nI am away.\r\n"
+    for _ in range(turns):
+        letter = packed(signer, letter)
+    opened = open_letter(headers("kim@user.example") + letter, desk.keyring)
+    assert (opened.automatic, opened.text.strip()) == (Automatic.AUTO_REPLY, "I am away.")

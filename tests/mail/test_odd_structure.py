@@ -230,3 +230,30 @@ def test_the_words_of_a_report_without_text_are_shown(desk: Desk) -> None:
     opened = open_letter(report, desk.keyring)
     assert "550 no such user" in opened.text
     assert any("report of a mail server" in problem for problem in opened.problems)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("disposition-notification", "message/disposition-notification"),
+        ("feedback-report", "message/feedback-report"),
+        ("delivery-status", "message/xdelivery-status"),
+    ],
+)
+def test_a_report_of_any_kind_shows_its_words_where_it_has_no_text(
+    desk: Desk, kind: str, status: str
+) -> None:
+    report = (
+        f"From: kim@user.example\r\nContent-Type: multipart/report; report-type={kind}; boundary=b\r\n\r\n"
+        f"--b\r\nContent-Type: text/plain\r\n\r\n\r\n--b\r\nContent-Type: {status}\r\n\r\n"
+        "Reason: the words of the report\r\n--b--\r\n"
+    )
+    assert "the words of the report" in open_letter(report.encode(), desk.keyring).text
+
+
+def test_the_last_piece_of_an_encrypted_letter_is_no_letter_in_clear(desk: Desk) -> None:
+    head = b'From: a@user.example\r\nContent-Type: message/partial; id="x"; number=2; total=2\r\n\r\n'
+    data = b"A" * 64 + b"\r\n=abcd\r\n-----END PGP MESSAGE-----\r\n"
+    assert open_letter(head + data, desk.keyring).encryption.state is not EncryptionState.NONE
+    words = b"It ends with\r\n-----END PGP MESSAGE-----\r\n"
+    assert open_letter(head + words, desk.keyring).encryption.state is EncryptionState.NONE
