@@ -25,6 +25,7 @@ _DECEIVING = re.compile(
 _LOST_FOLD = re.compile(rb";[ \t]{0,20}\r?\n(?=[A-Za-z][A-Za-z0-9*-]{0,40}[ \t]{0,20}=)")
 """A header broken before a parameter, without the blank that folds it."""
 _STRAY_LINE = re.compile(rb"\r?\n(?![!-9;-~]*:|[ \t]|\r?\n|\Z)")
+_STRAYS_IN_FRONT = re.compile(rb"\A(?:(?![!-9;-~]*:|[ \t])[^\n]+\n)+(?=[!-9;-~]+:)")
 _ANGLED = re.compile(r"<[^<>\s]{1,900}>")
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,200}@[^\s@<>()\[\],;:\\\"]{1,255}")
 _NEEDLESS_QUOTES = re.compile(r"\A\"([^\s@<>()\[\],;:\\\"]{1,200})\"(?=@)")
@@ -106,9 +107,10 @@ class HeaderBlock:
     def __init__(self, raw: bytes) -> None:
         """Read `raw`, the header lines without the empty line that ends them."""
         unfolded = _LOST_FOLD.sub(b"; ", _MBOX_LINES.sub(b"", raw, count=1))
+        unfolded, in_front = _STRAYS_IN_FRONT.subn(b"", unfolded)
         unfolded, strays = _STRAY_LINE.subn(b" ", unfolded)
-        self.has_strays = bool(strays)
-        """Whether lines without a colon stood among the fields; they count to the line before."""
+        self.has_strays = bool(strays or in_front)
+        """Whether lines without a colon stood among the fields; they count to the line before, if any."""
         message = BytesHeaderParser(policy=compat32).parsebytes(unfolded)
         self._fields: dict[str, list[str]] = {}
         self._params: dict[str, dict[str, str]] = {}
@@ -149,8 +151,9 @@ class HeaderBlock:
         return next(iter(self.all(name)), "")
 
     def token(self, name: str) -> str:
-        """Return the first word of a field in lower case, without parameters."""
-        return self.one(name).partition(";")[0].strip().lower()
+        """Return what a field says before its parameters, in lower case; of those of MIME one word."""
+        said = self.one(name).partition(";")[0].strip().lower()
+        return said.partition(" ")[0] if name.startswith("content-") else said
 
     def addresses(self, name: str) -> list[tuple[str, str]]:
         """Return (display name, address in lower case) of the first 100 mailboxes of a field.
@@ -245,6 +248,8 @@ def _readable(value: str) -> str:
     if "=?" in text and "@" not in _ENCODED_WORDS.sub("", text):
         # Some programs encode the whole field, address and brackets included (RFC 2047, 5, forbids it).
         text = _CONTROLS.sub(" ", _decoded(text, "utf-8")[0])
+    # A name that is encoded right up to the address is none of its letters.
+    text = _ENCODED_WORD.sub(r"\g<0> ", text)
     if text.count(",") > ADDRESSES:
         text = ",".join(text.split(",")[:ADDRESSES])
     # A name that looks like an address must not be taken for one (RFC 5322, 3.4, wants it in quotes).
