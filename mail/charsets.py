@@ -45,9 +45,12 @@ _ALIASES = {
     "x-mac-cyrillic": "mac_cyrillic",
     "unicode-1-1-utf-7": "utf-7",
     "utf8mb4": "utf-8",
+    "ansi": "cp1252",
+    **dict.fromkeys(("x-mac-ce", "mac-ce", "x-mac-centraleurroman", "mac-centraleurope"), "mac_latin2"),
 }
 _ASCII = "ascii"
 _PAGE = re.compile(r"(?:x-)?(?:cp|ibm|dos|win|windows|ms)[-_ ]?(\d{3,5})")
+_ISO = re.compile(r"(?:x-)?(?:(?:cp|windows)[-_ ]?2859|(?:iso[-_ ]?)?8859[-_ ]?)(\d{1,2})")
 _MAC = re.compile(r"(?:x-)?mac(?:intosh)?[-_ ]?([a-z]*)")
 """Spellings of code pages by programs that follow no registry."""
 _WIDE = ("utf-16", "utf-32")
@@ -165,6 +168,8 @@ def _spellings(label: str) -> Iterator[str]:
         yield by_whatwg.codec_info.name
     if page := _PAGE.fullmatch(label):
         yield f"cp{page[1]}"
+    if iso := _ISO.fullmatch(label):
+        yield f"iso8859-{iso[1]}"
     if mac := _MAC.fullmatch(label):
         yield f"mac_{mac[1] or 'roman'}"
     yield label.removeprefix("x-")

@@ -270,3 +270,21 @@ def test_of_long_references_the_last_count() -> None:
     found = HeaderBlock(f"References: {' '.join(ids)}".encode()).message_ids("references")
     assert found[-1] == ids[-1]
     assert ids[0] not in found
+
+
+@pytest.mark.parametrize(
+    ("label", "codec"),
+    [
+        ("cp28591", "iso8859-1"),
+        ("windows-28592", "iso8859-2"),
+        ("8859_1", "iso8859-1"),
+        ("ansi", "cp1252"),
+        ("x-mac-ce", "mac_latin2"),
+        ("x-mac-centraleurroman", "mac_latin2"),
+    ],
+)
+def test_names_that_programs_gave_charsets_of_their_own_are_known(label: str, codec: str) -> None:
+    assert decode("šé á".encode(codec, "ignore"), label) == (
+        "šé á".encode(codec, "ignore").decode(codec),
+        False,
+    )
