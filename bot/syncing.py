@@ -84,6 +84,11 @@ class Syncer:
         """Seconds since a sync was last complete, for a watchdog."""
         return time.monotonic() - self._last_good
 
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether all that was said before this process began has been heard."""
+        return not self._new
+
     async def run(self) -> None:
         """Sync until cancelled; raises SessionGone when the homeserver has signed the bot out."""
         while True:

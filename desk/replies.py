@@ -269,6 +269,7 @@ async def end_hold(unit: Unit, world: World, message_id: int) -> None:
         return
     try:
         _refuse_anothers(draft)
+        await _refuse_unread_edit(unit, draft)
         await send(unit, world, draft)
     except Refusal as why:
         draft.state = ReplyState.STALE
@@ -281,6 +282,16 @@ def _refuse_anothers(draft: Message) -> None:
         raise Refusal(
             f"Not sent: the ticket is {draft.ticket.owner}'s by now. `!send` sends the answer of "
             f"{draft.author} all the same, `!cancel` takes it back."
+        )
+
+
+async def _refuse_unread_edit(unit: Unit, draft: Message) -> None:
+    """That it is an edit, and whose, is told in clear; so it can do no more than hold back."""
+    if draft.asked_by is not None and await unit.journal.is_edit_unread(draft.asked_by):
+        raise Refusal(
+            f"Not sent: {draft.author} has edited the command, and I cannot read the new words: their key "
+            "has not reached me. Edit it once more; `!send` sends the answer as the preview shows it, "
+            "`!cancel` takes it back."
         )
 
 

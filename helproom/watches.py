@@ -5,7 +5,7 @@ What the jobs work on lies in the database, so that a restart loses nothing.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.worker import Worker
 from desk import disposable, replies
@@ -21,20 +21,33 @@ _LOOK_ANYHOW = 20.0
 """Seconds after which a job that sleeps until something is due looks whatever it expects: the clock may have
 been set forwards, or the machine suspended."""
 
+_SOON = dt.timedelta(seconds=1)
+"""For the time in which what was said is still to be heard, or acted on."""
+
 
 class Watches:
     """The jobs that end what has an end."""
 
-    def __init__(self, units: Units, world: World, house: House) -> None:
-        """Nothing is looked at yet."""
+    def __init__(
+        self, units: Units, world: World, house: House, *, has_caught_up: Callable[[], bool] = lambda: True
+    ) -> None:
+        """`has_caught_up` tells whether what was said in the rooms before this process began was heard."""
         self._units = units
         self._world = world
         self._house = house
+        self._has_caught_up = has_caught_up
 
     async def end_holds(self) -> dt.timedelta | None:
-        """Send the answers whose hold has ended; return when the next one's ends."""
+        """Send the answers whose hold has ended; return when the next one's ends.
+
+        What was said before may take an answer back, or change its words: that is acted on first.
+        """
+        if not self._has_caught_up():
+            return _SOON
         async with self._units() as unit:
             due = await unit.messages.due_replies(self._world.now())
+            if due and await unit.journal.next_new() is not None:
+                return _SOON
         for message_id in due:
             async with self._units() as unit:
                 await replies.end_hold(unit, self._world, message_id)

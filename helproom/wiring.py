@@ -121,7 +121,9 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
         stack.push_async_callback(session.close)
         matrix = await _open_matrix(desk, session)
         mailboxes = open_mailboxes(settings, desk.units, desk.world)
-        watches = Watches(desk.units, desk.world, desk.house)
+        watches = Watches(
+            desk.units, desk.world, desk.house, has_caught_up=lambda: matrix.syncer.has_caught_up
+        )
         calendar = await stack.enter_async_context(keep_calendar(desk.world.now, daily_jobs(watches)))
         keys = KeyWatch(desk.units, desk.world, desk.house, desk.keyring, desk.workshop)
         jobs = (calendar, *waiting_jobs(watches, matrix.worker, mailboxes, keys, desk.units))

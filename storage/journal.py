@@ -99,6 +99,22 @@ class Journal:
             query = query.with_for_update().execution_options(populate_existing=True)
         return (await self._session.execute(query)).scalar_one_or_none()
 
+    async def is_edit_unread(self, event_id: str) -> bool:
+        """Whether the newest edit of an event by its author is one that cannot be read."""
+        original = await self.by_event(event_id)
+        unread = (EventState.UNDECRYPTABLE, EventState.HINTED)
+        # First those of a state, of which there are few.
+        closed = await self._session.scalars(
+            select(Event).where(Event.state.in_(unread), Event.edits == event_id).order_by(Event.id)
+        )
+        theirs = [each.id for each in closed if original is not None and each.is_change_of(original)]
+        if original is None or not theirs:
+            return False
+        newer = select(Event.id).where(
+            Event.id > theirs[-1], Event.edits == event_id, Event.sender_tag == original.sender_tag
+        )
+        return await self._session.scalar(newer.limit(1)) is None
+
     async def next_new(self) -> Event | None:
         """Return the oldest event that nobody has acted on."""
         query = select(Event).where(Event.state == EventState.NEW).order_by(Event.id).limit(1)

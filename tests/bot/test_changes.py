@@ -9,7 +9,8 @@ import pytest
 
 from bot.heard import Batch, Heard, Kind, Undecryptable
 from bot.journal import Journal
-from bot.worker import Worker
+from bot.worker import HINT_AFTER, Worker
+from desk import receipts, replies
 from desk.posting import DONE_KEY, Say, say_from_json
 from desk.receipts import reaction_of
 from storage.models import Enclosure
@@ -197,6 +198,56 @@ async def test_words_that_could_not_be_read_do_nothing_after_their_edit(room: Ro
     await room.hears("!reply Two.", edits="$closed")
     await room.hears("!reply One.", event_id="$closed")
     assert await room.drafts() == [("Two.", HELD)]
+
+
+async def end_hold(room: Room) -> None:
+    """Show the preview of the held answer, and let its hold end."""
+    async with room.desk.units() as unit:
+        for row in await unit.outbox.in_state(OutboxState.PENDING):
+            if row.kind == "preview":
+                row.state = OutboxState.SENT
+                await receipts.delivered(unit, room.desk.world, row)
+        due = await unit.messages.next_hold()
+        assert due is not None
+        room.desk.clock.now = due
+        for message_id in await unit.messages.due_replies(due):
+            await replies.end_hold(unit, room.desk.world, message_id)
+
+
+@pytest.mark.parametrize("event_id", ["$closed", "$again"])
+async def test_an_answer_stays_whose_edit_cannot_be_read(room: Room, event_id: str) -> None:
+    """Until its key comes or, after that was asked for, until it is edited once more."""
+    asked = await room.hears("!reply One.")
+    closed = Undecryptable("$closed", ROOM, ANA, "session", room.desk.clock.now, edits=asked)
+    await room.keep(Batch("s", undecryptable=(closed,)))
+    if event_id == "$again":
+        room.desk.clock.now += HINT_AFTER
+        await Worker(room.desk.units, room.desk.world, room.desk.house).hint_undecryptable()
+        await room.answers()
+    await end_hold(room)
+    assert await room.drafts() == [("One.", ReplyState.STALE)]
+    (answer,) = await room.answers()
+    assert "I cannot read the new words" in answer.text
+    await room.hears("!reply Two.", event_id=event_id, edits=asked)
+    await end_hold(room)
+    assert await room.drafts() == [("One.", CANCELLED), ("Two.", ReplyState.LEAVING)]
+
+
+async def test_an_unreadable_edit_counts_no_more_after_a_newer_one(room: Room) -> None:
+    asked = await room.hears("!reply One.")
+    closed = Undecryptable("$closed", ROOM, ANA, "session", room.desk.clock.now, edits=asked)
+    await room.keep(Batch("s", undecryptable=(closed,)))
+    await room.hears("!reply Two.", edits=asked)
+    await end_hold(room)
+    assert await room.drafts() == [("One.", CANCELLED), ("Two.", ReplyState.LEAVING)]
+
+
+async def test_somebody_elses_unreadable_edit_holds_nothing_back(room: Room) -> None:
+    asked = await room.hears("!reply One.")
+    closed = Undecryptable("$closed", ROOM, BEN, "session", room.desk.clock.now, edits=asked)
+    await room.keep(Batch("s", undecryptable=(closed,)))
+    await end_hold(room)
+    assert await room.drafts() == [("One.", ReplyState.LEAVING)]
 
 
 async def test_taking_eyes_away_releases_what_they_claimed(room: Room) -> None:

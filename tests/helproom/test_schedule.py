@@ -12,10 +12,11 @@ from apscheduler.schedulers import base
 
 from helproom.schedule import Job, keep_calendar, repeat
 from helproom.watches import Watches
-from storage.states import ReplyState, RoomState
+from storage.models import Event
+from storage.states import EventState, ReplyState, RoomState
 from storage.unit import StorageTrouble
 from tests.commands.test_replies import _show_previews
-from tests.desks import Clock, Desk
+from tests.desks import ANA, Clock, Desk
 
 
 @contextlib.asynccontextmanager
@@ -108,6 +109,27 @@ async def test_a_job_sleeps_until_the_bell_and_then_until_the_next_hold_ends(des
 
         await until(left)
     assert len(looks) <= 4
+
+
+async def test_a_hold_ends_only_when_all_that_was_said_before_was_acted_on(desk: Desk):
+    await _held(desk)
+    desk.clock.now += desk.house.hold
+    caught_up: list[bool] = []
+    watches = Watches(desk.units, desk.world, desk.house, has_caught_up=lambda: bool(caught_up))
+    await watches.end_holds()
+    assert await _state(desk) is ReplyState.HELD
+    caught_up.append(True)
+    async with desk.units() as unit:
+        said = Event(
+            event_id="$said", room_id="!en:helproom.test", state=EventState.NEW, heard_at=desk.clock.now
+        )
+        await unit.journal.add(said, "{}", sender=ANA)
+    await watches.end_holds()
+    assert await _state(desk) is ReplyState.HELD
+    async with desk.units() as unit:
+        (await unit.journal.by_event("$said")).finish(EventState.DONE)
+    await watches.end_holds()
+    assert await _state(desk) is ReplyState.LEAVING
 
 
 async def test_a_hold_that_the_clock_made_longer_begins_anew(desk: Desk):

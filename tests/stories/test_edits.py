@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.services.synapse import Homeserver
 from tests.stories.office import Plan, office
+from tests.stories.test_restart import end_all_holds
 
 LETTER = b"""From: Kim <kim@user.example>\r
 To: support@desk.example\r
@@ -36,3 +37,28 @@ async def test_an_edited_answer_leaves_with_its_last_words(tmp_path: Path, synap
         await desk.hears("has left with the old words", thread=thread)
         await desk.ana.redact(room, eyes)
         await desk.hears("is free again", thread=thread)
+
+
+async def test_words_that_change_while_the_desk_is_away_count_though_the_hold_is_over(
+    tmp_path: Path, synapse: Homeserver
+) -> None:
+    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+        await desk.deliver(LETTER)
+        announcement = await desk.announced(1)
+        room, thread = announcement.room_id, announcement.event_id
+        asked = await desk.ana.say(room, "!reply Old words.", thread=thread)
+        old = await desk.hears("Old words.", thread=thread)
+        await desk.ana.wait_for_reaction(old.event_id, "❌")
+        await desk.stop()
+        await end_all_holds(desk)
+        await desk.ana.edit(room, asked, "!reply New words.")
+        await desk.start()
+        await desk.edited(old, "has changed the words")
+        new = await desk.hears("New words.", thread=thread)
+        await desk.ana.wait_for_reaction(new.event_id, "❌")
+        await desk.stop()
+        await end_all_holds(desk)
+        await desk.ana.redact(room, asked)
+        await desk.start()
+        await desk.hears("Taken back", thread=thread)
+        assert not desk.catcher.caught
