@@ -15,10 +15,10 @@ from benchmarks.post import ADDRESS, Post, encrypted_mail, plain_mail, post, wor
 from desk.house import House, Queue
 from helproom.keeping import keeper
 from helproom.world import real_world
-from mail.arrival import Arrival
-from mail.letter_opener import LetterOpener
-from mail.openpgp import Workshop
-from mail.worker import LetterWorker
+from mail.inbound.incoming import Arrival
+from mail.openpgp.keyring import Workshop
+from mail.workers.letters import LetterWorker
+from mail.workers.opener import LetterOpener
 from storage.migrating import migrate
 from storage.models import Room
 from storage.sealing import Vault

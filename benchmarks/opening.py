@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, median_ratio
 from benchmarks.post import encrypted_mail, post, words
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
 
 SIZES = (5_000, 300_000)
 PAIRS = 60

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mail.openpgp import Keyring
+from mail.openpgp.keyring import Keyring
 
 PASSPHRASE = "benchmark-only-0123456789"
 ADDRESS = "help@desk.example"

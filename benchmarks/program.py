@@ -13,7 +13,7 @@ import psutil
 
 from helproom.handover import open_units
 from helproom.settings import Settings, read_settings
-from mail.catcher import Catcher
+from mail.testing.smtp_server import Catcher
 from storage.unit import Units
 from tests.services.synapse import Homeserver
 from tests.stories.office import PASSWORD, Plan, write_desk

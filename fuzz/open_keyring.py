@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from desk.opened import Encryption, EncryptionState, Signature, SignatureState
-from mail.openpgp import Decrypted, KeyRefused, Keyring, PublicKey
+from mail.openpgp.keyring import Decrypted, KeyRefused, Keyring, PublicKey
 
 FINGERPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 _BEGIN, _END = b"-----BEGIN PGP ", b"-----END PGP "

@@ -9,16 +9,16 @@ from desk.quoting import fold, own_words, split
 from desk.redacting import redact
 from fuzz.open_keyring import OpenKeyring
 from helproom.inspecting import describe as describe_opened
-from mail.charsets import decode
-from mail.flowed import unflow
-from mail.html import charset_of, html_to_text
-from mail.invitations import describe
-from mail.opening import open_letter
-from mail.pgp_packets import Malformed, dearmor, is_newer, packets, recipients
-from mail.readable import readable
-from mail.rtf import decompress_rtf, rtf_to_text
-from mail.tnef import unpack
-from mail.whisperback import odd_fields, read_report
+from mail.files.calendar import describe
+from mail.files.rtf import decompress_rtf, rtf_to_text
+from mail.files.tnef import unpack
+from mail.openpgp.packets import Malformed, dearmor, is_newer, packets, recipients
+from mail.reading.open_letter import open_letter
+from mail.text.charsets import decode
+from mail.text.flowed import unflow
+from mail.text.html import charset_of, html_to_text
+from mail.text.printable import readable
+from mail.whisperback.report import odd_fields, read_report
 
 Target = Callable[[bytes], object]
 PUMPED = 64 * 1024

@@ -12,8 +12,8 @@ from helproom.keeping import keeper
 from helproom.masterkey import refuse_other_master_key
 from helproom.settings import Settings, find_config, read_settings
 from helproom.world import real_world
-from mail import pipe
 from mail.addresses import queues_by_address
+from mail.inbound import pipe
 
 
 def deliver(asked: argparse.Namespace) -> int:

@@ -16,9 +16,9 @@ from helproom.sections import Log
 from helproom.settings import Settings, read_settings
 from helproom.wiring import Running, serving
 from helproom.world import real_world
-from mail.catcher import Catcher
-from mail.handing import hand_over
-from mail.openpgp import Keyring
+from mail.openpgp.keyring import Keyring
+from mail.testing.lmtp_client import hand_over
+from mail.testing.smtp_server import Catcher
 from storage.sealing import new_master_key
 
 ENGLISH = "help@desk.example"

@@ -11,7 +11,7 @@ from importlib import resources
 from desk.opened import Signature
 from helproom.demo_house import ENGLISH, USER, Stage
 from helproom.world import real_world
-from mail.reporting import write_report
+from mail.testing.whisperback_writer import write_report
 
 FRENCH_USER = "luc.exemple@example.net"
 SUBJECT = "Wi-Fi is gone since the last update"

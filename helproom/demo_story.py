@@ -23,7 +23,7 @@ from helproom.demo_letters import (
     plain_letter,
 )
 from helproom.demo_telling import Narrator, head_of
-from mail.catcher import Caught
+from mail.testing.smtp_server import Caught
 
 RASH_ANSWER = "Buy another laptop."
 _THREAD = "in the ticket's thread"

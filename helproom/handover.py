@@ -10,7 +10,7 @@ from helproom import databases
 from helproom.credentials import SecretUnusable, read_master_key
 from helproom.sections import QueueSection, RateSection, SchleuderSection, ShiftSection
 from helproom.settings import Settings
-from mail.whisperback import NOBODIES
+from mail.whisperback.report import NOBODIES
 from storage.sealing import MASTER_KEY_BYTES, Vault
 from storage.unit import Units, open_engine
 

@@ -14,7 +14,7 @@ from helproom.answers import Answers, gather
 from helproom.firstconfig import write_config_text
 from helproom.settings import read_settings
 from helproom.terminal import say
-from mail.openpgp import Keyring
+from mail.openpgp.keyring import Keyring
 from storage.sealing import new_master_key
 
 KEY_DAYS = 730

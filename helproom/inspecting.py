@@ -14,9 +14,9 @@ from desk.world import Refusal
 from helproom import logs, telling
 from helproom.credentials import SecretUnusable
 from helproom.sections import Log
-from mail.borrowing import borrow
 from mail.limits import LETTER_BYTES
-from mail.opening import open_letter
+from mail.openpgp.borrowed import borrow
+from mail.reading.open_letter import open_letter
 
 _NOT_LOOKED_AT = "Nothing in it was looked at."
 

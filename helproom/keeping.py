@@ -5,7 +5,7 @@ import structlog
 
 from desk.stopwatch import Stopwatch
 from desk.world import World
-from mail.lmtp import Arrival, Keep
+from mail.inbound.lmtp import Arrival, Keep
 from storage.letters import NewLetter
 from storage.unit import Units
 

@@ -20,10 +20,10 @@ from helproom.sections import LARGEST_LETTER
 from helproom.settings import Settings, find_config, read_settings
 from helproom.terminal import complain, say
 from helproom.world import real_world
-from mail.offers import offered
-from mail.openpgp import SecretKey, read_public_key
-from mail.pgp_merging import merged_offer
-from mail.pgp_packets import holds_secrets
+from mail.openpgp.keyring import SecretKey, read_public_key
+from mail.openpgp.merging import merged_offer
+from mail.openpgp.packets import holds_secrets
+from mail.reading.offered_keys import offered
 from storage.migrating import migrate
 from storage.sealing import address_tag
 from storage.unit import StorageTrouble, Units

@@ -6,7 +6,7 @@ import structlog
 from desk.house import House
 from desk.key_expiry import warn_of_expiry
 from desk.world import World
-from mail.openpgp import Keyring, KeyringUnusable, Workshop
+from mail.openpgp.keyring import Keyring, KeyringUnusable, Workshop
 from storage.unit import Units
 
 log = structlog.get_logger()

@@ -15,11 +15,11 @@ from helproom.outside import imap_account
 from helproom.sections import MaildirSection
 from helproom.settings import Settings
 from mail.addresses import queues_by_address
-from mail.arrival import Arrival
-from mail.envelope import Addressing
-from mail.fetching import Doing, Fetcher
-from mail.mailbox import Mailbox
-from mail.maildir import Maildir, MaildirPlace
+from mail.inbound.envelope import Addressing
+from mail.inbound.fetcher import Doing, Fetcher
+from mail.inbound.incoming import Arrival
+from mail.inbound.mailbox import Mailbox
+from mail.inbound.maildir import Maildir, MaildirPlace
 from storage.outside import Lying, likeness
 from storage.unit import Units
 
@@ -65,7 +65,7 @@ def _mailboxes(settings: Settings) -> Iterator[tuple[Mailbox, str, str, str | No
     """Give each mailbox with the name of its door in the database, its own name and its queue."""
     for imap in settings.mail.imap:
         # Not at the top, as in `imap_account`.
-        from mail.imap import ImapMailbox  # noqa: PLC0415
+        from mail.inbound.imap import ImapMailbox  # noqa: PLC0415
 
         yield ImapMailbox(imap_account(imap)), "imap", imap.name, imap.queue
     for maildir in settings.mail.maildirs:

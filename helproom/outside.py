@@ -9,11 +9,11 @@ from bot.trust import Policy
 from helproom.handover import session_folder
 from helproom.sections import ImapSection, QueueSection
 from helproom.settings import Settings
-from mail.openpgp import Keyring
-from mail.submission import SubmissionSettings
+from mail.openpgp.keyring import Keyring
+from mail.outbound.submission import SubmissionSettings
 
 if TYPE_CHECKING:
-    from mail.imap import ImapAccount
+    from mail.inbound.imap import ImapAccount
     from trackers.redmine import Redmine
 
 
@@ -91,7 +91,7 @@ def submission_settings(settings: Settings) -> SubmissionSettings:
 def imap_account(section: ImapSection) -> "ImapAccount":
     """Return how a mailbox is reached. Raises SecretUnusable."""
     # Not at the top: a desk without such a mailbox has no use for what IMAP's library takes.
-    from mail.imap import ImapAccount  # noqa: PLC0415
+    from mail.inbound.imap import ImapAccount  # noqa: PLC0415
 
     return ImapAccount(
         section.host,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from helproom.credentials import SecretUnusable
 from helproom.sections import QueueSection
 from helproom.settings import Settings
-from mail.openpgp import Keyring, SealRefused
+from mail.openpgp.keyring import Keyring, SealRefused
 
 _SAMPLE = b"Helproom tries its key.\n"
 

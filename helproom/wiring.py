@@ -50,15 +50,15 @@ from helproom.settings import Settings
 from helproom.watches import Watches, daily_jobs, waiting_jobs
 from helproom.world import real_jitter, real_world
 from mail.addresses import queues_by_address
-from mail.letter_opener import LetterOpener
-from mail.lmtp import LmtpDoor
-from mail.openpgp import Keyring, Workshop
-from mail.outgoing import MailSender, learn_server
-from mail.passing_homes import sweep
-from mail.quarantine import QuarantineReader
-from mail.received import FileReader
-from mail.rechecking import Rechecker
-from mail.worker import LetterWorker
+from mail.inbound.lmtp import LmtpDoor
+from mail.openpgp.ephemeral_homes import sweep
+from mail.openpgp.keyring import Keyring, Workshop
+from mail.outbound.sender import MailSender, learn_server
+from mail.workers.letters import LetterWorker
+from mail.workers.opener import LetterOpener
+from mail.workers.quarantine import QuarantineReader
+from mail.workers.received_files import FileReader
+from mail.workers.recheck import Rechecker
 from storage.migrating import migrate
 from storage.sole_use import SoleUse, take_sole_use, watch
 from storage.unit import Units

@@ -9,8 +9,8 @@ from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.outside import imap_account
 from helproom.sections import ImapSection, MaildirSection
 from helproom.settings import Settings
-from mail.imap import Abilities, connected
-from mail.mailbox import LoginRefused, MailboxTrouble
+from mail.inbound.imap import Abilities, connected
+from mail.inbound.mailbox import LoginRefused, MailboxTrouble
 
 
 async def check_mailboxes(settings: Settings) -> AsyncIterator[Finding]:

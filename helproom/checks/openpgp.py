@@ -12,7 +12,7 @@ from helproom.outside import open_keyring
 from helproom.sections import QueueSection
 from helproom.settings import Settings
 from helproom.world import real_world
-from mail.openpgp import KeyRefused, Keyring, KeyringUnusable, SealRefused, SecretKey
+from mail.openpgp.keyring import KeyRefused, Keyring, KeyringUnusable, SealRefused, SecretKey
 
 _SOON = dt.timedelta(days=60)
 _SAMPLE = b"Helproom tries its key.\n"

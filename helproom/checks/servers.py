@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from helproom.checks.findings import Finding, ok, problem
 from helproom.outside import open_tracker, submission_settings
 from helproom.settings import Settings
-from mail.submission import NotSubmitted, knock
+from mail.outbound.submission import NotSubmitted, knock
 from trackers.tracker import TrackerTrouble
 
 

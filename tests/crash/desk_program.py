@@ -28,8 +28,8 @@ from helproom import schedule, wiring
 from helproom.__main__ import main
 from helproom.keeping import keeper
 from helproom.world import real_world
-from mail.lmtp import Arrival, Keep
-from mail.worker import LetterWorker
+from mail.inbound.lmtp import Arrival, Keep
+from mail.workers.letters import LetterWorker
 
 HASTE = 60
 """So many seconds pass in the desk while one passes outside: pauses of minutes are over soon."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.person import Person
 from helproom.homeserver import free_port
-from mail.openpgp import Keyring
+from mail.openpgp.keyring import Keyring
 from tests.crash.desk_program import Plan
 from tests.crash.tracing import Nursery
 from tests.faults.fakehs import FakeHomeserver

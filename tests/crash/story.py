@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.person import Person, Seen
 from desk.posting import DONE_KEY
-from mail.catcher import Catcher
+from mail.testing.smtp_server import Catcher
 from tests.crash.desk_program import Plan
 from tests.crash.model import ADDRESS, ANA, BOT, BOTS_TOKEN, ROOMS, SAMPLES, Model, log_in, until
 from tests.crash.tracing import Life, Nursery

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from helproom import demo
-from mail.borrowing import borrow
-from mail.openpgp import Keyring
-from mail.pgp_packets import dearmor
+from mail.openpgp.borrowed import borrow
+from mail.openpgp.keyring import Keyring
+from mail.openpgp.packets import dearmor
 from tests.mail.people import Person, encrypted, entity, headers, multipart, person, signed
 
 PASSPHRASE = "correct-horse-battery-staple-0123456789"

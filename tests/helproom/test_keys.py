@@ -17,7 +17,7 @@ from helproom.checks.database import check_database
 from helproom.checks.findings import State
 from helproom.settings import read_settings
 from helproom.world import real_world
-from mail.openpgp import read_public_key
+from mail.openpgp.keyring import read_public_key
 from storage.sealing import address_tag
 from storage.states import KeyState
 from tests.helproom.rooms import make_operators_room

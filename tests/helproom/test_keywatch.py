@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 from desk.key_expiry import words_if_over
 from helproom.keywatch import KeyWatch
-from mail.openpgp import Keyring, KeyringUnusable
+from mail.openpgp.keyring import Keyring, KeyringUnusable
 from storage.states import OutboxState
 from tests.mail.office import Office, open_office
 from tests.mail.people import desk

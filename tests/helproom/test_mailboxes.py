@@ -14,7 +14,7 @@ from helproom.checks.findings import Finding, State
 from helproom.checks.mailboxes import check_mailboxes
 from helproom.mailboxes import Mailboxes, open_mailboxes
 from helproom.settings import Settings, read_settings
-from mail.mailbox import MailboxTrouble, Outcome, Waiting
+from mail.inbound.mailbox import MailboxTrouble, Outcome, Waiting
 from storage.models import Letter
 from storage.states import LetterState
 from tests.desks import Desk, desk_at

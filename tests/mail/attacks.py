@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mail.pgp_packets import dearmor
+from mail.openpgp.packets import dearmor
 from tests.mail.packets import armored, version_6
 from tests.mail.people import Person
 

@@ -15,11 +15,11 @@ from desk.mailwatch import Pulse
 from desk.outside import Refused
 from desk.world import World
 from mail.addresses import queues_by_address
-from mail.arrival import Arrival
-from mail.envelope import Addressing
-from mail.fetching import Doing, Fetcher
-from mail.imap import ImapAccount
-from mail.mailbox import Mailbox
+from mail.inbound.envelope import Addressing
+from mail.inbound.fetcher import Doing, Fetcher
+from mail.inbound.imap import ImapAccount
+from mail.inbound.incoming import Arrival
+from mail.inbound.mailbox import Mailbox
 from tests.services.mailhost import PASSWORD, USER, Dovecot
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from desk.house import House, Queue
 from desk.world import World
-from mail.letter_opener import LetterOpener
-from mail.openpgp import Keyring, Workshop
-from mail.worker import LetterWorker
+from mail.openpgp.keyring import Keyring, Workshop
+from mail.workers.letters import LetterWorker
+from mail.workers.opener import LetterOpener
 from storage.letters import NewLetter
 from storage.models import Letter, Room
 from storage.sealing import Vault

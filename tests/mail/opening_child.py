@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from desk.opened import Unopenable
-from mail.borrowing import borrow
-from mail.opening import open_letter
-from mail.openpgp import Keyring
+from mail.openpgp.borrowed import borrow
+from mail.openpgp.keyring import Keyring
+from mail.reading.open_letter import open_letter
 
 
 def peak() -> int:

@@ -6,8 +6,8 @@ import os
 
 from cryptography.hazmat.primitives.ciphers.aead import AESOCB3
 
-from mail.openpgp import Keyring
-from mail.pgp_packets import dearmor, packets
+from mail.openpgp.keyring import Keyring
+from mail.openpgp.packets import dearmor, packets
 
 _AES256, _OCB, _CHUNK_OCTET = 9, 2, 16
 

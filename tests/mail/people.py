@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mail.openpgp import Keyring
+from mail.openpgp.keyring import Keyring
 
 CRLF = "\r\n"
 

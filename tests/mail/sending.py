@@ -5,9 +5,9 @@ from desk import replies
 from desk.delivery import Delivery
 from desk.policy import Path
 from desk.replies import Answer
-from mail.catcher import Catcher
-from mail.outgoing import MailSender
-from mail.submission import SubmissionSettings
+from mail.outbound.sender import MailSender
+from mail.outbound.submission import SubmissionSettings
+from mail.testing.smtp_server import Catcher
 from storage.models import Outbox
 from storage.states import OutboxState
 from tests.mail.office import AGENT, Office

@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from mail.addresses import queues_by_address
-from mail.arrival import Arrival
+from mail.inbound.incoming import Arrival
 
 QUEUES = queues_by_address({"help-en@desk.example": "en", "Help-FR@desk.example": "fr"})
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from desk.recipients import addr_spec
 from desk.world import Refusal
-from mail.catcher import Catcher
-from mail.headers import read_addresses
-from mail.outgoing import learn_server
-from mail.submission import SubmissionSettings
+from mail.outbound.sender import learn_server
+from mail.outbound.submission import SubmissionSettings
+from mail.testing.smtp_server import Catcher
+from mail.text.headers import read_addresses
 from storage.sealing import address_tag
 from storage.states import KeyState, OutboxState
 from tests.mail.office import Office

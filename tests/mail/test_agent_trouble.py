@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from mail import pgp_process
-from mail.openpgp import GpgLimits, Keyring, KeyringUnusable
-from mail.pgp_process import GuardedGpg, Run
-from mail.pgp_status import StatusLine
+from mail.openpgp import process
+from mail.openpgp.keyring import GpgLimits, Keyring, KeyringUnusable
+from mail.openpgp.process import GuardedGpg, Run
+from mail.openpgp.status import StatusLine
 
 SAMPLES = Path(__file__).parent.parent / "mails" / "whisperback"
 SECRET_KEY = (SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes()
@@ -188,7 +188,7 @@ def test_a_limit_that_is_lower_already_stays_and_prevents_no_start(desk: Desk) -
     with subprocess.Popen(["sleep", "60"]) as child:
         try:
             resource.prlimit(child.pid, resource.RLIMIT_AS, (lower, lower))
-            pgp_process._confine(child.pid, GpgLimits())
+            process._confine(child.pid, GpgLimits())
             assert resource.prlimit(child.pid, resource.RLIMIT_AS) == (lower, lower)
         finally:
             child.kill()

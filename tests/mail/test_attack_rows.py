@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from desk.opened import EncryptionState, Opened, SignatureState
-from mail.opening import open_letter
-from mail.pgp_packets import dearmor
+from mail.openpgp.packets import dearmor
+from mail.reading.open_letter import open_letter
 from tests.mail import attacks
 from tests.mail.attacks import LONG_AGO, SECRET, Build, Scene
 from tests.mail.packets import armored

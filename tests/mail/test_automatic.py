@@ -4,8 +4,8 @@
 import pytest
 
 from desk.opened import Automatic
-from mail.automatic import is_unanswerable, loop_marks, why_automatic
-from mail.parts import Part, read_parts
+from mail.mime.parts import Part, read_parts
+from mail.origin.automatic import is_unanswerable, loop_marks, why_automatic
 
 REPLY, BOUNCE, LIST = Automatic.AUTO_REPLY, Automatic.BOUNCE, Automatic.LIST
 SENDER = "kim@example.org"

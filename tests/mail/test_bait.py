@@ -8,7 +8,7 @@ import pytest
 
 from desk.letter_facts import writer_of
 from desk.opened import EncryptionState, Opened, Signature, SignatureState
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, person, signed
 
 STRANGER = "stranger@elsewhere.example"

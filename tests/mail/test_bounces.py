@@ -7,8 +7,8 @@ import pytest
 
 from desk.bounces import words_of
 from desk.posting import say_from_json
-from mail.bounces import read_bounce
-from mail.parts import read_parts
+from mail.mime.parts import read_parts
+from mail.origin.delivery_reports import read_bounce
 from storage.models import Letter, Message, Ticket
 from storage.states import LetterState, MessageKind, OutboxState, ReplyState, Side
 from tests.mail.office import AGENT, Office, open_office

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from helproom.inspecting import describe
-from mail.opening import open_letter
-from mail.openpgp import Keyring
+from mail.openpgp.keyring import Keyring
+from mail.reading.open_letter import open_letter
 
 CASES = Path(__file__).parent.parent / "mails" / "cases"
 KEYS = CASES / "TEST-ONLY-keys-secret.asc"

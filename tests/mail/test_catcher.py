@@ -8,7 +8,7 @@ from pathlib import Path
 import aiosmtplib
 import pytest
 
-from mail.catcher import Account, Catcher
+from mail.testing.smtp_server import Account, Catcher
 from tests.services.mailserver import Certificate, MailServer, Oddity, make_certificate
 
 LETTER = b"Subject: hello\r\n\r\n.a dot\r\n"

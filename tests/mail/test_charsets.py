@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.charsets import decode, guessing_for_one_letter
-from mail.flowed import unflow
-from mail.headers import HeaderBlock, safe_header
-from mail.readable import readable
+from mail.text.charsets import decode, guessing_for_one_letter
+from mail.text.flowed import unflow
+from mail.text.headers import HeaderBlock, safe_header
+from mail.text.printable import readable
 
 SENTENCES = {
     "cp1251": "Здравствуйте, после обновления у меня не работает вай-фай.",

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desk.opened import Automatic, EncryptionState
-from mail.cms import signed_words
-from mail.opening import open_letter
+from mail.protection.cms import signed_words
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, entity, headers, multipart
 
 SIGNED = bytes.fromhex("06092a864886f70d010702")
@@ -66,7 +66,7 @@ def test_elements_nested_without_end_are_no_message(desk: Desk, turns: int) -> N
 
 
 def test_elements_are_counted_over_all_depths(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mail.cms._MOST", 50)
+    monkeypatch.setattr("mail.protection.cms._MOST", 50)
     pieces = b"\x24\x80" + b"\x04\x01x" * 10 + b"\x00\x00"
     for count, words in ((3, b"x"), (6, None)):
         octets = b"\x24\x80" + pieces * count + b"\x04\x01x" + b"\x00\x00"

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 import pytest
 
-from mail.composing import Encrypting, OutgoingLetter, Signing, Uncomposable, compose
-from mail.openpgp import Keyring, SealRefused
-from mail.pgp_packets import dearmor, packets
+from mail.openpgp.keyring import Keyring, SealRefused
+from mail.openpgp.packets import dearmor, packets
+from mail.outbound.compose import Encrypting, OutgoingLetter, Signing, Uncomposable, compose
 from tests.mail.people import Desk, Person, person
 
 WORDS = "Grüße,\n.a dot\nFrom the desk\ntrailing  \n"

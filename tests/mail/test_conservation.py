@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from desk.conservation import _WORDS, check_yesterday
-from mail.openpgp import Keyring
+from mail.openpgp.keyring import Keyring
 from storage.states import LetterState, OutboxState
 from tests.mail.office import Office, open_office
 from tests.mail.people import entity, headers

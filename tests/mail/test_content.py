@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from desk.opened import Automatic, Opened, Unopenable
-from mail.opening import open_letter
-from mail.pgp_packets import dearmor
+from mail.openpgp.packets import dearmor
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, entity, headers, multipart, person, signed
 
 HTML = "text/html; charset=utf-8"

@@ -15,9 +15,9 @@ from pysequoia import Cert, Tsk, decrypt
 
 from desk import replies
 from desk.replies import Answer
-from mail.composing import Encrypting, OutgoingLetter, compose
-from mail.enclosing import EnclosedFile, file_part
-from mail.opening import open_letter
+from mail.outbound.attach import EnclosedFile, file_part
+from mail.outbound.compose import Encrypting, OutgoingLetter, compose
+from mail.reading.open_letter import open_letter
 from storage.models import Enclosure
 from storage.states import OutboxState
 from tests.mail.office import AGENT, Office

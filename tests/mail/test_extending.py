@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mail.openpgp import KeyRefused, Keyring, read_public_key
+from mail.openpgp.keyring import KeyRefused, Keyring, read_public_key
 from tests.mail.people import Person
 
 PASSPHRASE = "correct-horse-battery-staple-0123456789"

@@ -10,11 +10,11 @@ import pytest
 
 from desk.mailwatch import Pulse
 from desk.world import World
-from mail.envelope import Addressing
-from mail.fetching import Doing, Fetcher
-from mail.fulfilling import read_whole
+from mail.inbound.envelope import Addressing
+from mail.inbound.fetcher import Doing, Fetcher
+from mail.inbound.mailbox import LoginRefused, MailboxTrouble, Outcome, Waiting
+from mail.inbound.retrieval import read_whole
 from mail.limits import LETTER_BYTES
-from mail.mailbox import LoginRefused, MailboxTrouble, Outcome, Waiting
 from tests.mail.mailboxes import NOON, QUEUES, Shelf
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.attachments import as_file, safe_file_name
-from mail.invitations import describe
-from mail.mime import read_content
-from mail.parts import read_parts
-from mail.rtf import decompress_rtf, rtf_to_text
-from mail.tnef import unpack
+from mail.files.attachments import as_file, safe_file_name
+from mail.files.calendar import describe
+from mail.files.rtf import decompress_rtf, rtf_to_text
+from mail.files.tnef import unpack
+from mail.mime.content import read_content
+from mail.mime.parts import read_parts
 
 ZIP, EXE, OLE = b"PK\x03\x04", b"MZ\x90\x00", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mail.pgp_packets import Malformed, dearmor, is_newer, packets, recipients
+from mail.openpgp.packets import Malformed, dearmor, is_newer, packets, recipients
 from tests.mail.floods import FLOODS, Flood
 
 SIZE = 32 * 1024

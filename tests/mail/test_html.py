@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.html import html_to_text
 from mail.limits import HTML_CHARS
-from mail.mime import read_content
-from mail.parts import read_parts
+from mail.mime.content import read_content
+from mail.mime.parts import read_parts
+from mail.text.html import html_to_text
 
 PAGE = b"Content-Type: text/html%s\r\n\r\n<html><head><meta %s></head><body>%s"
 

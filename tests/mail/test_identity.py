@@ -3,7 +3,7 @@
 
 import pytest
 
-from mail.identity import identity
+from mail.mime.same_mail import identity
 
 HEAD = "From: kim@example.org\r\nTo: help@desk.example, aide@desk.example\r\nSubject: Hi\r\n"
 RAW = f"{HEAD}\r\nHello.\r\n\r\nKim\r\n".encode()

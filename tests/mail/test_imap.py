@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import pytest
 from imapclient import DELETED, SEEN
 
-from mail.arrival import Arrival
-from mail.envelope import Addressing
-from mail.imap import ImapAccount, ImapMailbox, connected
+from mail.inbound.envelope import Addressing
+from mail.inbound.imap import ImapAccount, ImapMailbox, connected
+from mail.inbound.incoming import Arrival
+from mail.inbound.mailbox import LoginRefused, MailboxTrouble, Outcome, Waiting
 from mail.limits import LETTER_BYTES
-from mail.mailbox import LoginRefused, MailboxTrouble, Outcome, Waiting
 from storage.unit import StorageTrouble
 from tests.mail.mailboxes import NOON, QUEUES, Shelf, account, another_client, fetching, letter, lies_in
 from tests.services.mailhost import USER, Dovecot

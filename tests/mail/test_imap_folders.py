@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mail.imap import ImapMailbox, _uid, connected
-from mail.mailbox import Outcome, Waiting
+from mail.inbound.imap import ImapMailbox, _uid, connected
+from mail.inbound.mailbox import Outcome, Waiting
 from tests.mail.mailboxes import account, fetching, letter, lies_in
 from tests.mail.test_imap import post
 from tests.services.mailhost import Dovecot

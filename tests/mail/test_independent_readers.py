@@ -15,8 +15,8 @@ import pytest
 from pysequoia import Cert, Sig, Tsk, decrypt, verify
 
 from desk.opened import EncryptionState, SignatureState
-from mail.catcher import Catcher
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
+from mail.testing.smtp_server import Catcher
 from tests.mail.mutt import read_with_mutt
 from tests.mail.office import Office
 from tests.mail.people import CRLF, Desk, Person, encrypted, entity, headers, multipart

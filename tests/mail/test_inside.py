@@ -4,7 +4,7 @@
 import pytest
 
 from desk.opened import Automatic
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, headers, multipart
 
 AWAY = b"Auto-Submitted: auto-replied\r\nContent-Type: text/plain\r\n\r\nI am away.\r\n"

@@ -10,8 +10,8 @@ import pytest
 
 from desk.policy import protection_of
 from desk.world import Refusal
-from mail.openpgp import read_public_key
-from mail.pgp_packets import dearmor
+from mail.openpgp.keyring import read_public_key
+from mail.openpgp.packets import dearmor
 from storage.models import ContactKey
 from storage.sealing import address_tag
 from storage.states import KeyState, LetterState, OutboxState

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from desk.opened import Opened
-from mail.letter_keys import _ELSES
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
+from mail.reading.sender_keys import _ELSES
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, person
 
 NAMED = 'Content-Disposition: attachment; filename="{}"'

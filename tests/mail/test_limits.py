@@ -4,12 +4,12 @@
 import pytest
 
 from desk.opened import Headers, Unopenable
-from mail.headers import HeaderBlock, read_addresses, safe_header
-from mail.html import html_to_text
 from mail.limits import ADDRESS_FIELDS, ADDRESSES, DEPTH, HEADER_VALUE, LETTER_BYTES, PARTS
-from mail.mime import read_content
-from mail.parts import Part, read_parts
-from mail.whisperback import read_report
+from mail.mime.content import read_content
+from mail.mime.parts import Part, read_parts
+from mail.text.headers import HeaderBlock, read_addresses, safe_header
+from mail.text.html import html_to_text
+from mail.whisperback.report import read_report
 
 # The quadratic forms of these inputs take minutes, the linear ones less than a second.
 pytestmark = pytest.mark.timeout(30)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import structlog
 
-from mail.arrival import Arrival
+from mail.inbound.incoming import Arrival
+from mail.inbound.lmtp import LmtpDoor
 from mail.limits import LETTER_BYTES
-from mail.lmtp import LmtpDoor
 from tests.mail.talking import QUEUES, Dialogue, Shelf, begin
 
 LETTER = b"From: a@user.example\r\nSubject: hi\r\n\r\n.one dot\r\n..two\r\nbare\n.\nlf\r\nlast"

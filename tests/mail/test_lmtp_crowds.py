@@ -9,7 +9,7 @@ import sys
 
 from structlog.testing import capture_logs
 
-from mail.lmtp import LmtpDoor
+from mail.inbound.lmtp import LmtpDoor
 from tests.mail.talking import QUEUES, Dialogue, Shelf, begin
 
 
@@ -36,8 +36,8 @@ async def test_beyond_the_most_connections_others_are_told_to_come_later() -> No
 
 CROWDED = """
 import asyncio, errno, json, os, resource, socket, structlog
-from mail import listening
-from mail.lmtp import LmtpDoor
+from mail.inbound import listening
+from mail.inbound.lmtp import LmtpDoor
 
 listening.PAUSE_SECONDS = 0.02
 

@@ -5,8 +5,8 @@ import base64
 
 import pytest
 
-from mail.headers import read_addresses
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
+from mail.text.headers import read_addresses
 from tests.mail.people import Desk
 
 WORDS = "No picture after the start"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import structlog
 
+from mail.inbound.mailbox import MailboxTrouble, Waiting
+from mail.inbound.maildir import Maildir, MaildirPlace
 from mail.limits import LETTER_BYTES
-from mail.mailbox import MailboxTrouble, Waiting
-from mail.maildir import Maildir, MaildirPlace
 from tests.mail.mailboxes import NOON, Shelf, fetching, letter
 
 

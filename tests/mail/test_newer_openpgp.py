@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from desk.opened import EncryptionState, SignatureState
-from mail.openpgp import Keyring
-from mail.pgp_packets import dearmor
+from mail.openpgp.keyring import Keyring
+from mail.openpgp.packets import dearmor
 from tests.mail import attacks
 from tests.mail.attacks import SECRET, Scene
 from tests.mail.packets import literal, with_ocb

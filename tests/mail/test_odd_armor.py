@@ -9,7 +9,7 @@ from html import escape
 import pytest
 
 from desk.opened import EncryptionState
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, entity, headers, multipart
 
 SECRET = "The printer prints nothing at all.\n"

@@ -4,7 +4,7 @@
 import pytest
 
 from desk.opened import EncryptionState, Opened
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart
 
 ATTACHED = "Content-Disposition: attachment"

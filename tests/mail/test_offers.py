@@ -6,10 +6,10 @@ import base64
 import pytest
 
 from desk.opened import OfferedKey
-from mail.offers import each_once, read_autocrypt
-from mail.opening import open_letter
-from mail.parts import read_parts
-from mail.pgp_packets import dearmor
+from mail.mime.parts import read_parts
+from mail.openpgp.packets import dearmor
+from mail.reading.offered_keys import each_once, read_autocrypt
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart
 
 ADDR = "addr=alice@user.example; "

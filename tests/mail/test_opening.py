@@ -7,7 +7,7 @@ import pytest
 
 from desk.opened import EncryptionState, Opened, SignatureState, Unopenable
 from mail.limits import DEPTH
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, signed
 
 NONE, OK, PARTIAL = EncryptionState.NONE, EncryptionState.OK, EncryptionState.PARTIAL

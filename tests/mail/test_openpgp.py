@@ -13,15 +13,8 @@ from pathlib import Path
 import pytest
 
 from desk.opened import EncryptionState, SignatureState
-from mail.openpgp import (
-    GpgLimits,
-    Keyring,
-    KeyringUnusable,
-    SealRefused,
-    Workshop,
-    read_public_key,
-)
-from mail.pgp_packets import dearmor
+from mail.openpgp.keyring import GpgLimits, Keyring, KeyringUnusable, SealRefused, Workshop, read_public_key
+from mail.openpgp.packets import dearmor
 from tests.mail import attacks
 from tests.mail.attacks import LONG_AGO, SECRET, Build, Scene
 from tests.mail.people import Person, person

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mail.openpgp import GpgLimits, KeyRefused, Keyring, KeyringUnusable, read_public_key
-from mail.pgp_packets import USER_ATTRIBUTE, armor, dearmor, packets
+from mail.openpgp.keyring import GpgLimits, KeyRefused, Keyring, KeyringUnusable, read_public_key
+from mail.openpgp.packets import USER_ATTRIBUTE, armor, dearmor, packets
 from tests.mail.people import Person, person
 
 PASSPHRASE = "correct-horse-battery-staple-0123456789"

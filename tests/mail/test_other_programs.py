@@ -5,7 +5,7 @@ import pytest
 
 from desk.opened import EncryptionState, Opened, SignatureState
 from mail.limits import HTML_CHARS
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, signed
 
 NONE, OK, BROKEN = EncryptionState.NONE, EncryptionState.OK, EncryptionState.BROKEN

@@ -13,8 +13,8 @@ from desk.keys import keep
 from desk.opened import OfferedKey
 from desk.reading import show
 from desk.world import Refusal
-from mail import outgoing
 from mail.addresses import split_token
+from mail.outbound import sender as outgoing
 from storage.models import Letter
 from storage.sealing import address_tag
 from storage.states import KeyState, LetterState, OutboxState, ReplyState

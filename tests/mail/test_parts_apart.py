@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from desk.opened import EncryptionState, Opened, SignatureState
-from mail.layers import MOST_OPENED
-from mail.opening import open_letter
-from mail.pgp_packets import dearmor
+from mail.openpgp.packets import dearmor
+from mail.protection.layers import MOST_OPENED
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, person, signed
 
 NONE, OK, PARTIAL = EncryptionState.NONE, EncryptionState.OK, EncryptionState.PARTIAL

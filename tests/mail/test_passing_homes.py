@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mail.passing_homes import passing_home, sweep
+from mail.openpgp.ephemeral_homes import passing_home, sweep
 
 DWELLER = """
-from mail.passing_homes import passing_home
+from mail.openpgp.ephemeral_homes import passing_home
 with passing_home() as home:
     (home / "pubring.kbx").write_bytes(b"keys")
     print(home, flush=True)

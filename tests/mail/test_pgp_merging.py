@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from desk.keys import digest_of
-from mail.offers import offered
-from mail.openpgp import KeyRefused, read_public_key
-from mail.pgp_merging import merge_public_keys, merged_offer
-from mail.pgp_packets import PUBLIC_KEY, SIGNATURE, armor, dearmor, packets
+from mail.openpgp.keyring import KeyRefused, read_public_key
+from mail.openpgp.merging import merge_public_keys, merged_offer
+from mail.openpgp.packets import PUBLIC_KEY, SIGNATURE, armor, dearmor, packets
+from mail.reading.offered_keys import offered
 from tests.mail.people import Person, person
 
 

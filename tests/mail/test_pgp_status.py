@@ -4,7 +4,14 @@
 import pytest
 
 from desk.opened import EncryptionState, SignatureState
-from mail.pgp_status import StatusLine, created, desk_failed, encrypted, judge_encryption, judge_signatures
+from mail.openpgp.status import (
+    StatusLine,
+    created,
+    desk_failed,
+    encrypted,
+    judge_encryption,
+    judge_signatures,
+)
 
 FPR = "A" * 40
 SOUND = f"""\

@@ -7,9 +7,9 @@ import pytest
 import structlog
 
 from mail.addresses import queues_by_address
-from mail.arrival import Arrival
+from mail.inbound.incoming import Arrival
+from mail.inbound.pipe import deliver
 from mail.limits import LETTER_BYTES
-from mail.pipe import deliver
 
 QUEUES = queues_by_address({"help@desk.example": "en"})
 

@@ -12,10 +12,10 @@ import pytest
 from helproom.homeserver import free_port
 from helproom.keeping import keeper
 from mail.addresses import queues_by_address
-from mail.arrival import Arrival
+from mail.inbound.incoming import Arrival
+from mail.inbound.lmtp import LmtpDoor
 from mail.limits import LETTER_BYTES
-from mail.lmtp import LmtpDoor
-from mail.openpgp import Keyring
+from mail.openpgp.keyring import Keyring
 from storage.states import LetterState
 from storage.unit import StorageTrouble
 from tests.mail.office import open_office

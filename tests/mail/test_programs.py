@@ -8,7 +8,7 @@ import pytest
 
 from desk.quoting import own_words
 from fuzz.open_keyring import FILLER, OpenKeyring
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
 from tests.mail.test_files import FILE, HEAD, WORDS
 
 

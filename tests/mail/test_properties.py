@@ -16,7 +16,7 @@ from desk.quoting import fold, split
 from fuzz.open_keyring import OpenKeyring
 from fuzz.seeds import WORDS, armored, letters
 from helproom.inspecting import describe
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
 from tests.mail.people import encrypted, entity, headers, multipart
 
 KEYRING = OpenKeyring()

@@ -4,7 +4,7 @@
 import pytest
 
 from desk.opened import Automatic, SignatureState
-from mail.opening import open_letter
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, signed
 
 CIPHER = 'text/plain; charset=utf-8; hp="cipher"'

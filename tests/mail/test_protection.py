@@ -3,8 +3,8 @@
 
 import pytest
 
-from mail.parts import read_parts
-from mail.protection import protection
+from mail.mime.parts import read_parts
+from mail.protection.detect import protection
 from tests.mail.people import entity, multipart
 
 VERSION = entity("Version: 1", type_="application/pgp-encrypted")

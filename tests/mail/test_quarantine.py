@@ -10,7 +10,7 @@ from desk import quarantine
 from desk.delivery import Delivery
 from desk.quarantine import Wanted
 from mail.limits import Allowance
-from mail.quarantine import QuarantineReader
+from mail.workers.quarantine import QuarantineReader
 from storage.states import LetterState, OutboxState
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers
@@ -90,7 +90,7 @@ async def test_a_letter_is_judged_again_by_what_holds_now_whatever_is_killed_mea
     await recheck(office, letter.id)
     await office.worker().work(letter.id)
     assert (await office.letter(letter.id)).state is LetterState.QUARANTINED
-    monkeypatch.setattr("mail.parts.Allowance", partial(Allowance, header_bytes=10_000_000))
+    monkeypatch.setattr("mail.mime.parts.Allowance", partial(Allowance, header_bytes=10_000_000))
     await recheck(office, letter.id)
     # Whoever begins it and is killed leaves it for the next.
     assert await office.worker()._shelf.begin(letter.id) is not None

@@ -14,8 +14,8 @@ import pytest
 from desk import rechecking
 from desk.delivery import Delivery
 from desk.world import Refusal
-from mail.openpgp import Keyring, KeyringUnusable, read_public_key
-from mail.rechecking import Rechecker
+from mail.openpgp.keyring import Keyring, KeyringUnusable, read_public_key
+from mail.workers.recheck import Rechecker
 from storage.models import Message, Ticket
 from storage.sealing import address_tag
 from storage.states import KeyState, OutboxState
@@ -168,11 +168,11 @@ async def test_a_database_in_trouble_is_waited_for_and_what_came_of_it_is_said_o
     concluded = rechecking.conclude
 
     async def in_vain(*about: Any) -> None:
-        monkeypatch.setattr("mail.rechecking.conclude", concluded)
+        monkeypatch.setattr("mail.workers.recheck.conclude", concluded)
         await concluded(*about)
         raise StorageTrouble("deadlock")
 
-    monkeypatch.setattr("mail.rechecking.conclude", in_vain)
+    monkeypatch.setattr("mail.workers.recheck.conclude", in_vain)
     assert await recheck(office, 1) == []
     async with office.units() as unit:
         [row] = [row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "recheck"]

@@ -9,9 +9,9 @@ import pytest
 from desk.house import Relay
 from desk.key_decisions import pin_imported
 from desk.opened import EncryptionState, Opened, SignatureState
-from mail.offers import offered
-from mail.opening import open_letter
-from mail.openpgp import read_public_key
+from mail.openpgp.keyring import read_public_key
+from mail.reading.offered_keys import offered
+from mail.reading.open_letter import open_letter
 from storage.sealing import address_tag
 from storage.states import KeyState, LetterState
 from tests.mail.office import Office, open_office

@@ -8,9 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from desk.opened import Automatic, Headers, WhisperBack
-from mail.opening import open_letter
-from mail.openpgp import Keyring
-from mail.whisperback import NOBODIES, odd_fields, read_report
+from mail.openpgp.keyring import Keyring
+from mail.reading.open_letter import open_letter
+from mail.whisperback.report import NOBODIES, odd_fields, read_report
 from tests.mail.test_reports import SAMPLES, make_keyring, open_sample
 
 REPORT_ID = "40cd8f2ebf1326ba950bb700fcf4e633"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from desk.opened import EncryptionState, Headers, Opened
-from mail.opening import open_letter
-from mail.openpgp import Keyring
-from mail.whisperback import read_report
+from mail.openpgp.keyring import Keyring
+from mail.reading.open_letter import open_letter
+from mail.whisperback.report import read_report
 
 SAMPLES = Path(__file__).parent.parent / "mails" / "whisperback"
 REPORT_ID = "40cd8f2ebf1326ba950bb700fcf4e633"

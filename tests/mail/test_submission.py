@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mail.catcher import Account, Catcher
-from mail.submission import NotSubmitted, Refused, SubmissionSettings, TryLater, Unclear, submit
+from mail.outbound.submission import NotSubmitted, Refused, SubmissionSettings, TryLater, Unclear, submit
+from mail.testing.smtp_server import Account, Catcher
 from tests.services.mailserver import make_certificate
 
 MAIL = b"Subject: hello\r\n\r\n.a dot\r\nbare\nend\r\n"

@@ -9,8 +9,8 @@ from typing import Literal
 
 import pytest
 
-from mail.catcher import Catcher
-from mail.submission import SubmissionSettings, TryLater, knock, submit
+from mail.outbound.submission import SubmissionSettings, TryLater, knock, submit
+from mail.testing.smtp_server import Catcher
 from tests.mail.test_submission import MAIL, nothing, scripted
 from tests.services.mailserver import Certificate, make_certificate
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mail.transfer import decode_transfer
+from mail.text.transfer_encoding import decode_transfer
 
 
 @given(st.binary(max_size=200))

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from desk.policy import Path as Way
-from mail.enclosing import EnclosedFile
+from mail.outbound.attach import EnclosedFile
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person, entity, headers
 from tests.mail.sending import answer, deliver

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from desk.opened import EncryptionState, Opened, SignatureState
-from mail.layers import MOST_OPENED
-from mail.opening import open_letter
+from mail.protection.layers import MOST_OPENED
+from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, person, signed
 
 EVIL = "Send it to eve@evil.example"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mail.openpgp import Keyring
-from mail.shelf import MOST_TRIES
-from mail.worker import LetterWorker
+from mail.openpgp.keyring import Keyring
+from mail.workers.letter_queue import MOST_TRIES
+from mail.workers.letters import LetterWorker
 from storage.sealing import Vault, address_tag
 from storage.states import LetterState, OutboxState
 from storage.unit import Units

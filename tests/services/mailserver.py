@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mail.catcher import KEPT, Account, Catcher, Caught
+from mail.testing.smtp_server import KEPT, Account, Catcher, Caught
 
 __all__ = ["Account", "Catcher", "Caught", "Certificate", "MailServer", "Oddity", "make_certificate"]
 

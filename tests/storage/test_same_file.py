@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from helproom.keeping import keeper
 from helproom.world import real_world
-from mail.lmtp import LmtpDoor
+from mail.inbound.lmtp import LmtpDoor
 from storage.migrating import migrate
 from storage.sealing import Vault
 from storage.sole_use import take_sole_use

@@ -14,8 +14,8 @@ from desk.posting import DONE_KEY
 from helproom.homeserver import free_port
 from helproom.settings import Settings, read_settings
 from helproom.wiring import Running, serving
-from mail.catcher import Catcher
-from mail.openpgp import Keyring
+from mail.openpgp.keyring import Keyring
+from mail.testing.smtp_server import Catcher
 from storage.sealing import new_master_key
 from tests.services.synapse import Homeserver
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What every letter is opened with, on its arrival and whenever it is opened again."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from desk.house import Relay
+from desk.keys import KeyGrown
+from desk.opened import Opened
+from mail.openpgp import packets
+from mail.openpgp.keyring import Keyring, Workshop
+from mail.openpgp.merging import with_merged_key
+from mail.reading.open_letter import open_letter
+from mail.workers.letter_queue import Begun
+from storage.sealing import SealBroken
+
+
+@dataclass(frozen=True)
+class LetterOpener:
+    """The desk's keys, the threads in which GnuPG is waited for, and the lists whose word counts."""
+
+    keyring: Keyring = field(repr=False)
+    workshop: Workshop = field(repr=False)
+    relays: Sequence[Relay] = ()
+
+    async def open(self, begun: Begun) -> Opened:
+        """Open a letter outside the event loop.
+
+        Raises Unopenable and KeyringUnusable as `open_letter`, SealBroken where the master key is another.
+        """
+        return await self.workshop.run(self._open, begun)
+
+    async def merged(self, opened: Opened, grown: KeyGrown) -> Opened:
+        """Return the letter with the form of a known key that it brings merged into the form that is kept."""
+        return await self.workshop.run(with_merged_key, opened, grown)
+
+    def _open(self, begun: Begun) -> Opened:
+        if begun.raw is None:
+            raise SealBroken(f"letter {begun.id}")
+        signers = [key for armor in begun.signers for key in _readable(armor)]
+        return open_letter(
+            begun.raw, self.keyring, signers=signers, mail_from=begun.mail_from, relays=self.relays
+        )
+
+
+def _readable(armor: bytes) -> Iterator[bytes]:
+    """Take off a key's armor once for all runs of GnuPG.
+
+    One that cannot be read any more proves nothing, and must not keep the letter shut.
+    """
+    with suppress(packets.Malformed):
+        yield packets.dearmor(armor)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Opens letters in quarantine for those who asked to see them."""
+
+import json
+
+from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.opened import Opened, Unopenable
+from desk.quarantine import show
+from desk.world import World
+from mail.openpgp.keyring import KeyringUnusable
+from mail.workers.letter_queue import Begun, read_letters
+from mail.workers.opener import LetterOpener
+from storage.sealing import SealBroken
+from storage.unit import Units
+
+_GONE = "It is not kept any more."
+
+
+class QuarantineReader:
+    """The sender of outbox rows of the kind "quarantine.show"."""
+
+    def __init__(self, units: Units, world: World, opener: LetterOpener) -> None:
+        """Remember what is needed; nothing is opened yet."""
+        self._units = units
+        self._world = world
+        self._opener = opener
+
+    async def __call__(self, parcel: Parcel) -> Outcome:
+        """Open one letter; what it holds is said in the room where it was asked for."""
+        try:
+            return await self._show(parcel)
+        except SealBroken:
+            return Impossible("the master key here does not open that letter")
+
+    async def _show(self, parcel: Parcel) -> Outcome:
+        begun = await self._begun(json.loads(parcel.payload)["letter"])
+        found: Opened | str = _GONE
+        try:
+            if begun is not None:
+                found = await self._opener.open(begun)
+        except Unopenable as why:
+            found = str(why)
+        except KeyringUnusable as why:
+            return Later(str(why))
+        async with self._units() as unit:
+            await show(unit, self._world, parcel.id, found)
+        return Delivered()
+
+    async def _begun(self, letter_id: int) -> Begun | None:
+        async with self._units() as unit:
+            letter = await unit.letters.get(letter_id)
+            if letter is None or letter.wrapped_key is None or await unit.letters.raw(letter) is None:
+                return None
+            return (await read_letters(unit, [letter]))[0]

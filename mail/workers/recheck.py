@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Opens kept letters once more, with the keys that are here by now."""
+
+from desk.arrival import Desk
+from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.house import House
+from desk.keys import KeyGrown
+from desk.opened import Opened, Unopenable
+from desk.rechecking import conclude
+from desk.world import World
+from mail.openpgp.keyring import KeyringUnusable
+from mail.workers.letter_queue import Begun, read_letters
+from mail.workers.opener import LetterOpener
+from storage.sealing import SealBroken
+from storage.unit import Units
+
+
+class Rechecker:
+    """The sender of outbox rows of the kind "recheck"."""
+
+    def __init__(self, units: Units, world: World, house: House, opener: LetterOpener) -> None:
+        """Remember what is needed; nothing is opened yet."""
+        self._units = units
+        self._world = world
+        self._house = house
+        self._opener = opener
+
+    async def __call__(self, parcel: Parcel) -> Outcome:
+        """Open one letter again; what came of it is said in the ticket's thread."""
+        try:
+            return await self._recheck(parcel)
+        except SealBroken:
+            return Impossible("the master key here does not open that letter")
+
+    async def _recheck(self, parcel: Parcel) -> Outcome:
+        begun = await self._begun(parcel.message or 0)
+        if begun is None:
+            return Impossible("the letter is not kept any more")
+        found: Opened | str
+        try:
+            found = await self._opener.open(begun)
+        except Unopenable as why:
+            found = str(why)
+        except KeyringUnusable as why:
+            return Later(str(why))
+        await self._conclude(parcel, found)
+        return Delivered()
+
+    async def _begun(self, message_id: int) -> Begun | None:
+        async with self._units() as unit:
+            message = await unit.messages.get(message_id)
+            letter_id = message.letter_id if message is not None else None
+            letter = await unit.letters.get(letter_id) if letter_id is not None else None
+            if letter is None or await unit.letters.raw(letter) is None:
+                return None
+            return (await read_letters(unit, [letter]))[0]
+
+    async def _conclude(self, parcel: Parcel, found: Opened | str) -> None:
+        while True:
+            try:
+                async with self._units() as unit:
+                    desk = Desk(unit, self._world, self._house)
+                    await conclude(desk, parcel.id, parcel.message or 0, found)
+                    return
+            except KeyGrown as why:
+                grown = why
+            if isinstance(found, Opened):
+                found = await self._opener.merged(found, grown)
