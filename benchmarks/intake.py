@@ -21,7 +21,7 @@ from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
 from storage.migrating import migrate
 from storage.models import Room
-from storage.sealing import Vault
+from storage.sealing.vault import Vault
 from storage.states import LetterState, RoomPurpose, RoomState
 from storage.unit import Units, open_engine
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from benchmarks.program import configured, database, plan, program
 from helproom.world import real_world
-from storage.tickets import NewTicket
+from storage.queries.tickets import NewTicket
 from tests.services.synapse import Homeserver, lay_site
 from tests.stories.office import Plan
 

@@ -18,7 +18,7 @@ from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.roomnames import name_of
 from desk.world import World
 from storage.models import Event, Room
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 from storage.states import Came, EventState, RoomPurpose
 from storage.unit import Unit, Units
 

@@ -30,7 +30,7 @@ from desk.roomnames import link_to
 from desk.verdicts import ENCRYPTION_WORDS
 from desk.world import World
 from storage.models import Outbox, Ticket
-from storage.outgoing import PING
+from storage.queries.outbox import PING
 from storage.states import OutboxState, ReplyState, RoomState
 from storage.unit import Unit, Units
 

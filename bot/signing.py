@@ -5,7 +5,7 @@ import base64
 import json
 from typing import Any
 
-from storage import ed25519
+from storage.sealing import ed25519
 
 Json = dict[str, Any]
 UNSIGNED_PARTS = ("signatures", "unsigned")

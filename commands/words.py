@@ -13,7 +13,7 @@ from desk.languages import is_language
 from desk.quarantine import seen_from
 from desk.world import Refusal
 from storage.models import Letter, Ticket
-from storage.tickets import REPORT_DIGITS
+from storage.queries.tickets import REPORT_DIGITS
 
 Rest = NewType("Rest", str)
 """The rest of the message as it was typed, line breaks included."""

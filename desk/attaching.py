@@ -12,7 +12,7 @@ from desk.posting import Slot, answer_in_thread, finish, put
 from desk.replies import locked, path_of
 from desk.world import Refusal, World
 from storage.models import Enclosure, Message, Outbox, Room, Ticket
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 from storage.states import OPEN_REPLY, OutboxState, ReplyState
 from storage.unit import Unit
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from desk.arrival import Arrival, Desk
 from desk.subjects import MOST_TAGS, numbers_in
 from storage.models import Ticket
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.states import MessageKind
 from storage.unit import Unit
 

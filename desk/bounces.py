@@ -11,7 +11,7 @@ from desk.posting import say_in_thread, show_state
 from desk.quarantine import hint_of
 from desk.replies import locked
 from storage.models import Message, Ticket
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.states import LetterState, MessageKind, ReplyState, Side
 
 _MOST_TOLD = 5

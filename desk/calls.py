@@ -20,7 +20,7 @@ from desk.shifts import on_duty
 from desk.turns import Rank
 from desk.world import World
 from storage.models import Outbox, Ticket
-from storage.outgoing import PING
+from storage.queries.outbox import PING
 from storage.states import OutboxState
 from storage.unit import Unit
 

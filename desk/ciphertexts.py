@@ -9,7 +9,7 @@ from desk.posting import say_in_thread
 from desk.replies import locked
 from desk.world import World
 from storage.models import Ciphertext, Letter
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.unit import Unit
 
 _AGAIN = (

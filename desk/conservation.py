@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from desk.posting import tell_operators
 from desk.world import World
-from storage.conservation import Census, census, waiting_since_before
+from storage.queries.accounting import Census, census, waiting_since_before
 from storage.states import LetterState
 from storage.unit import Unit
 

@@ -19,7 +19,7 @@ from desk.stopwatch import Stopwatch
 from desk.turns import Turns
 from desk.world import World
 from storage.models import Outbox
-from storage.outgoing import longest_pause
+from storage.queries.outbox import longest_pause
 from storage.states import OutboxState
 from storage.unit import StorageTrouble, Unit, Units
 

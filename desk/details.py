@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from storage.models import Message
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 
 
 def read_details(message: Message) -> dict[str, Any]:

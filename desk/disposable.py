@@ -8,7 +8,7 @@ from desk.house import House
 from desk.posting import Slot, lane_of, put
 from desk.world import Refusal, World
 from storage.models import Room, Ticket
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 from storage.states import RoomPurpose, RoomState
 from storage.unit import Unit
 

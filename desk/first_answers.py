@@ -13,7 +13,7 @@ from desk.subjects import tagged
 from desk.templates import chain, existing, fill, values_for, variant
 from desk.world import Refusal
 from storage.models import Message, Ticket
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 from storage.states import MessageKind, ReplyState
 
 _DAY, _HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)

@@ -6,9 +6,9 @@ import datetime as dt
 from desk.house import House, Rate
 from desk.posting import tell_operators
 from desk.world import World
-from storage.letters import LONGEST_TURN
 from storage.models import Letter
-from storage.sealing import address_tag
+from storage.queries.letters import LONGEST_TURN
+from storage.sealing.vault import address_tag
 from storage.unit import Unit
 
 HELD_BACK = "waits: more letters came than are taken in at once"

@@ -14,9 +14,9 @@ from desk.posting import announce, say_in_thread, show_state
 from desk.reports import tell_same
 from desk.verdicts import details_of, encryption_words
 from storage.models import Letter, Message, Ticket
-from storage.sealing import address_tag
+from storage.queries.tickets import NewTicket
+from storage.sealing.vault import address_tag
 from storage.states import LetterState, MessageKind, Side
-from storage.tickets import NewTicket
 
 SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""

@@ -11,8 +11,8 @@ from desk.opened import OfferedKey
 from desk.posting import say_in_thread
 from desk.world import World
 from storage.models import ContactKey, Ticket
-from storage.sealed import to_json
-from storage.sealing import address_tag
+from storage.sealing.columns import to_json
+from storage.sealing.vault import address_tag
 from storage.states import KeyState
 from storage.unit import Unit
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from desk.posting import ago, tell_operators
 from desk.world import World
-from storage.conservation import newest_arrival
+from storage.queries.accounting import newest_arrival
 from storage.unit import Unit
 
 _TOLD = "told"

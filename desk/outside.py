@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from desk import asking
 from desk.posting import ago, tell_operators
 from desk.world import World
-from storage.letters import NewLetter
 from storage.models import Letter, Outside
-from storage.outside import Lying, likeness
+from storage.queries.left_in_mailbox import Lying, likeness
+from storage.queries.letters import NewLetter
 from storage.states import LetterState, Wish
 from storage.unit import Unit
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from desk.posting import Slot, put, tell_operators
 from desk.world import Refusal, World
 from storage.models import Pin
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 from storage.unit import Unit
 
 ACCEPT = "pin.accept"

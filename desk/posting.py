@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from desk.turns import Rank
 from desk.world import World
 from storage.models import Outbox, Room, Ticket
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 from storage.states import OutboxState
 from storage.unit import Unit
 

@@ -4,7 +4,7 @@
 from desk.posting import Slot, put, show_state
 from desk.world import Refusal, World
 from storage.models import Ticket
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 from storage.unit import Unit
 
 

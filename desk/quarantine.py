@@ -14,9 +14,9 @@ from desk.posting import File, Say, Slot, ago, finish, put, say_in
 from desk.reading import show_letter
 from desk.turns import Rank
 from desk.world import Refusal, World
-from storage.letters import Aside
 from storage.models import Letter, Room, Ticket
-from storage.sealed import to_json
+from storage.queries.letters import Aside
+from storage.sealing.columns import to_json
 from storage.states import LetterState, OutboxState, RoomPurpose, Wish
 from storage.unit import Unit
 

@@ -11,7 +11,7 @@ from desk.posting import Slot, answer_in_thread, finish, home_of, lane_of, put
 from desk.turns import Rank
 from desk.world import Refusal, World
 from storage.models import Outbox, Ticket
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 from storage.states import MessageKind, OutboxState
 from storage.unit import Unit
 

@@ -16,7 +16,7 @@ from desk.replies import locked
 from desk.verdicts import details_of, encryption_words
 from desk.world import Refusal, World
 from storage.models import Message, Ticket
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.states import MessageKind, OutboxState
 from storage.unit import Unit
 

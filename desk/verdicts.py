@@ -3,7 +3,7 @@
 
 from desk.letter_facts import tells_inner_subject, writer_of
 from desk.opened import Attachment, EncryptionState, Opened, SignatureState
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 
 ENCRYPTION_WORDS = {
     EncryptionState.NONE.value: "not encrypted",

@@ -19,7 +19,7 @@ from helproom.world import real_world
 from mail.openpgp.keyring import Keyring
 from mail.testing.lmtp_client import hand_over
 from mail.testing.smtp_server import Catcher
-from storage.sealing import new_master_key
+from storage.sealing.vault import new_master_key
 
 ENGLISH = "help@desk.example"
 FRENCH = "aide@desk.example"

@@ -11,7 +11,7 @@ from helproom.credentials import SecretUnusable, read_master_key
 from helproom.sections import QueueSection, RateSection, SchleuderSection, ShiftSection
 from helproom.settings import Settings
 from mail.whisperback.report import NOBODIES
-from storage.sealing import MASTER_KEY_BYTES, Vault
+from storage.sealing.vault import MASTER_KEY_BYTES, Vault
 from storage.unit import Units, open_engine
 
 

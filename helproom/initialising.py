@@ -15,7 +15,7 @@ from helproom.firstconfig import write_config_text
 from helproom.settings import read_settings
 from helproom.terminal import say
 from mail.openpgp.keyring import Keyring
-from storage.sealing import new_master_key
+from storage.sealing.vault import new_master_key
 
 KEY_DAYS = 730
 _PASSPHRASE_BYTES = 32

@@ -6,7 +6,7 @@ import structlog
 from desk.stopwatch import Stopwatch
 from desk.world import World
 from mail.inbound.lmtp import Arrival, Keep
-from storage.letters import NewLetter
+from storage.queries.letters import NewLetter
 from storage.unit import Units
 
 log = structlog.get_logger()

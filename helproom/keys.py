@@ -25,7 +25,7 @@ from mail.openpgp.merging import merged_offer
 from mail.openpgp.packets import holds_secrets
 from mail.reading.offered_keys import offered
 from storage.migrating import migrate
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.unit import StorageTrouble, Units
 
 T = TypeVar("T")

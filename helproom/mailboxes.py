@@ -20,7 +20,7 @@ from mail.inbound.fetcher import Doing, Fetcher
 from mail.inbound.incoming import Arrival
 from mail.inbound.mailbox import Mailbox
 from mail.inbound.maildir import Maildir, MaildirPlace
-from storage.outside import Lying, likeness
+from storage.queries.left_in_mailbox import Lying, likeness
 from storage.unit import Units
 
 WATCH_SECONDS = 60

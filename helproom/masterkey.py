@@ -2,7 +2,7 @@
 """Looks whether the master key is the one that sealed the database, before anything more is sealed."""
 
 from helproom.credentials import SecretUnusable
-from storage.sealing import SealBroken
+from storage.sealing.vault import SealBroken
 from storage.unit import Units
 
 

@@ -25,7 +25,7 @@ _CODES = (
     ("helproom.homeserver", "HomeserverError", os.EX_UNAVAILABLE),
     ("desk.world", "Refusal", os.EX_DATAERR),
     ("desk.delivery", "StopDelivery", os.EX_CONFIG),
-    ("storage.sole_use", "DatabaseInUse", os.EX_TEMPFAIL),
+    ("storage.engine.single_use", "DatabaseInUse", os.EX_TEMPFAIL),
     ("storage.unit", "StorageTrouble", os.EX_UNAVAILABLE),
     ("mail.openpgp.keyring", "KeyRefused", os.EX_DATAERR),
     ("mail.openpgp.keyring", "KeyringUnusable", os.EX_UNAVAILABLE),

@@ -59,8 +59,8 @@ from mail.workers.opener import LetterOpener
 from mail.workers.quarantine import QuarantineReader
 from mail.workers.received_files import FileReader
 from mail.workers.recheck import Rechecker
+from storage.engine.single_use import SoleUse, take_sole_use, watch
 from storage.migrating import migrate
-from storage.sole_use import SoleUse, take_sole_use, watch
 from storage.unit import Units
 from trackers.reading import KIND as READ_PROBLEM
 from trackers.reading import IssueReader

@@ -16,22 +16,22 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from storage import one_trip
-from storage.contacts import Keys, Pins
-from storage.enclosures import Enclosures
-from storage.facts import Facts
-from storage.journal import Journal
-from storage.letters import Letters
-from storage.messages import Messages
-from storage.one_trip import OneTripConnection
-from storage.outgoing import OutboxRows
-from storage.outside import OutsideLetters
-from storage.problems import Problems
-from storage.rooms import Rooms
-from storage.same_file import SameFile
-from storage.sealing import Vault
-from storage.templates import Templates
-from storage.tickets import Tickets
+from storage.engine import sqlite_driver
+from storage.engine.same_file import SameFile
+from storage.engine.sqlite_driver import OneTripConnection
+from storage.queries.contacts import Keys, Pins
+from storage.queries.facts import Facts
+from storage.queries.files import Enclosures
+from storage.queries.journal import Journal
+from storage.queries.left_in_mailbox import OutsideLetters
+from storage.queries.letters import Letters
+from storage.queries.messages import Messages
+from storage.queries.outbox import OutboxRows
+from storage.queries.problems import Problems
+from storage.queries.rooms import Rooms
+from storage.queries.templates import Templates
+from storage.queries.tickets import Tickets
+from storage.sealing.vault import Vault
 
 BUSY_TIMEOUT_MS = 10_000
 _PRAGMAS = {
@@ -205,7 +205,7 @@ def open_engine(text: str) -> AsyncEngine:
         # SQLite would make a new file where the old one is missing.
         _refuse_lost(file)
         where, options = engine.dialect.create_connect_args(url)
-        opened = await one_trip.connect(partial(sqlite3.connect, *where, **options))
+        opened = await sqlite_driver.connect(partial(sqlite3.connect, *where, **options))
         # Before a commit, the file might still go while it is committed.
         opened.after_commit = partial(_refuse_lost, file)
         return opened

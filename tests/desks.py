@@ -17,9 +17,9 @@ from desk.keys import keep
 from desk.opened import OfferedKey
 from desk.world import Refusal, World
 from storage.models import Message, Outbox, Room, Ticket
-from storage.sealing import Vault, new_master_key
+from storage.queries.tickets import NewTicket
+from storage.sealing.vault import Vault, new_master_key
 from storage.states import KeyState, MessageKind, OutboxState, RoomPurpose, RoomState, Side
-from storage.tickets import NewTicket
 from storage.unit import Units
 from tests.engines import engine_at
 

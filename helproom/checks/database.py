@@ -7,8 +7,8 @@ from helproom import databases, handover
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.settings import Settings
 from storage.migrating import Shape, shape_of
-from storage.sealed import OwnKey
-from storage.sealing import SealBroken
+from storage.sealing.columns import OwnKey
+from storage.sealing.vault import SealBroken
 from storage.unit import Units
 
 PART = "database"

@@ -12,7 +12,7 @@ from mail.inbound.envelope import Addressing, read_envelope
 from mail.inbound.incoming import Arrival
 from mail.inbound.mailbox import Mailbox, MailboxTrouble, Outcome, Waiting
 from mail.limits import LETTER_BYTES
-from storage.outside import Lying
+from storage.queries.left_in_mailbox import Lying
 from storage.states import Wish
 from storage.unit import StorageTrouble
 

@@ -18,7 +18,7 @@ from desk.world import World
 from mail.limits import HEADER_BYTES
 from mail.text.headers import HeaderBlock
 from storage.models import ContactKey, Letter
-from storage.sealing import SealBroken, address_tag
+from storage.sealing.vault import SealBroken, address_tag
 from storage.states import LetterState
 from storage.unit import StorageTrouble, Unit, Units
 

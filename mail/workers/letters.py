@@ -17,9 +17,9 @@ from desk.world import Refusal, World
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import MOST_TRIES, OUR_FAULT, Begun, Shelf
 from mail.workers.opener import LetterOpener
-from storage.letters import LONGEST_PAUSE
 from storage.models import Letter
-from storage.sealing import SealBroken
+from storage.queries.letters import LONGEST_PAUSE
+from storage.sealing.vault import SealBroken
 from storage.unit import StorageTrouble, Unit, Units
 
 log = structlog.get_logger()

@@ -13,7 +13,7 @@ from mail.openpgp.keyring import Keyring, Workshop
 from mail.openpgp.merging import with_merged_key
 from mail.reading.open_letter import open_letter
 from mail.workers.letter_queue import Begun
-from storage.sealing import SealBroken
+from storage.sealing.vault import SealBroken
 
 
 @dataclass(frozen=True)

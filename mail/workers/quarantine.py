@@ -10,7 +10,7 @@ from desk.world import World
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import Begun, read_letters
 from mail.workers.opener import LetterOpener
-from storage.sealing import SealBroken
+from storage.sealing.vault import SealBroken
 from storage.unit import Units
 
 _GONE = "It is not kept any more."

@@ -7,7 +7,7 @@ from desk.received import Wanted
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import read_letters
 from mail.workers.opener import LetterOpener
-from storage.sealing import SealBroken
+from storage.sealing.vault import SealBroken
 from storage.unit import Units
 
 _GONE = "The letter it came with is not kept any more."

@@ -11,7 +11,7 @@ from desk.world import World
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import Begun, read_letters
 from mail.workers.opener import LetterOpener
-from storage.sealing import SealBroken
+from storage.sealing.vault import SealBroken
 from storage.unit import Units
 
 

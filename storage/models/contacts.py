@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
-from storage.sealed import OwnKey, Sealed, SealedBytes, SealedInstant
+from storage.sealing.columns import OwnKey, Sealed, SealedBytes, SealedInstant
 from storage.states import KeyState
 
 

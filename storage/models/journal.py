@@ -7,7 +7,7 @@ from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
-from storage.sealed import OwnKey, Sealed
+from storage.sealing.columns import OwnKey, Sealed
 from storage.states import Came, EventState
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
-from storage.sealed import OwnKey, Sealed, SealedBytes
+from storage.sealing.columns import OwnKey, Sealed, SealedBytes
 from storage.states import LetterState, Wish
 
 

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storage.models.base import Base
 from storage.models.tickets import Ticket
-from storage.sealed import Sealed, SealedBytes
-from storage.sealing import DataKey
+from storage.sealing.columns import Sealed, SealedBytes
+from storage.sealing.vault import DataKey
 from storage.states import MessageKind, ReplyState
 
 

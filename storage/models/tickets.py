@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storage.models.base import Base
 from storage.models.problems import Problem
-from storage.sealed import OwnKey, Sealed
+from storage.sealing.columns import OwnKey, Sealed
 from storage.states import Side, TicketState
 
 

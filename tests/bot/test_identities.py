@@ -10,7 +10,7 @@ from bot import signing
 from bot.session import Account
 from bot.trust import Judgement, Policy, Standing
 from bot.wire import Json
-from storage import ed25519
+from storage.sealing import ed25519
 from tests.bot.people import Bot, Memory, running
 from tests.faults.fakehs import FakeHomeserver
 

@@ -10,7 +10,7 @@ from desk.delivery import Delivered, Delivery, Outcome, Parcel
 from desk.opened import Attachment
 from desk.posting import Slot, put, say_from_json
 from desk.received import SHOW_FILE, Wanted
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 from tests.bot.people import Memory, running
 from tests.desks import desk_at
 from tests.faults.fakehs import FakeHomeserver, Fault

@@ -4,7 +4,7 @@
 import pytest
 
 from bot.signing import canonical, decode, encode, is_signed, public_key, signed
-from storage import ed25519
+from storage.sealing import ed25519
 
 SEED = decode("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1")
 ANA = "@ana:example.org"

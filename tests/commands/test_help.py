@@ -12,8 +12,8 @@ from commands.context import Context, Reply
 from commands.declare import Command, Commands, join
 from commands.running import Runner
 from commands.words import Remaining
-from storage.letters import NewLetter
 from storage.models import Ticket
+from storage.queries.letters import NewLetter
 from storage.states import LetterState
 from tests.desks import ANA, Desk, desk_at
 

@@ -9,7 +9,7 @@ import pytest
 from desk.keys import keep, offer
 from desk.opened import OfferedKey
 from desk.posting import say_from_json
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.states import KeyState
 from tests.desks import ANA, BEN, USER, Desk
 

@@ -7,8 +7,8 @@ from desk import outside
 from desk.conservation import check_yesterday
 from desk.outside import Refused
 from desk.posting import say_from_json
-from storage.letters import NewLetter
-from storage.outside import Lying
+from storage.queries.left_in_mailbox import Lying
+from storage.queries.letters import NewLetter
 from storage.states import LetterState, Wish
 from tests.commands.test_quarantine import adds_up, comes, look
 from tests.desks import ANA, USER, Desk

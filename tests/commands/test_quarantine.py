@@ -9,9 +9,9 @@ from desk import arrival, intake
 from desk.opened import Automatic, Encryption, EncryptionState, Headers, Opened
 from desk.posting import say_from_json
 from desk.quarantine import SHOW, show
-from storage.conservation import census
-from storage.letters import NewLetter
 from storage.models import Letter
+from storage.queries.accounting import census
+from storage.queries.letters import NewLetter
 from storage.states import LetterState
 from tests.desks import ANA, BEN, USER, Desk
 

@@ -9,7 +9,7 @@ import pytest
 from desk.details import add_details
 from desk.posting import say_from_json
 from desk.quotes import MOST_LINES
-from storage.sealed import to_json
+from storage.sealing.columns import to_json
 from storage.states import KeyState
 from tests.desks import USER, Desk
 

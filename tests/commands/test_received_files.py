@@ -7,7 +7,7 @@ import pytest
 
 from desk.details import add_details
 from desk.received import LARGEST, SHOW_FILE
-from storage.letters import NewLetter
+from storage.queries.letters import NewLetter
 from tests.desks import Desk
 
 SHOT = {"name": "shot.png", "type": "image/png", "size": 2_000}

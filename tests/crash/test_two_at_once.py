@@ -8,7 +8,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 
 import pytest
 
-from storage.sole_use import IN_USE
+from storage.engine.single_use import IN_USE
 from tests.crash.conftest import Ground
 from tests.crash.model import until
 from tests.crash.story import READ_SECONDS, story

@@ -20,8 +20,8 @@ from desk.opened import (
     WhisperBack,
 )
 from desk.posting import say_from_json
-from storage.letters import NewLetter
 from storage.models import Ciphertext, Letter
+from storage.queries.letters import NewLetter
 from storage.states import LetterState
 from tests.desks import ANA, USER, Desk
 

@@ -4,9 +4,9 @@
 import pytest
 
 from desk.conservation import check_yesterday
-from storage.conservation import Census
-from storage.letters import NewLetter
 from storage.models import Letter, Message
+from storage.queries.accounting import Census
+from storage.queries.letters import NewLetter
 from storage.states import LetterState, MessageKind
 from tests.desks import Desk
 

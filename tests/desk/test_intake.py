@@ -24,9 +24,9 @@ from desk.opened import (
     WhisperBack,
 )
 from desk.posting import say_from_json
-from storage.letters import NewLetter
 from storage.models import Letter
-from storage.sealing import address_tag
+from storage.queries.letters import NewLetter
+from storage.sealing.vault import address_tag
 from storage.states import KeyState, LetterState, MessageKind
 from tests.desks import ANA, BEN, FINGERPRINT, USER, Desk
 

@@ -13,7 +13,7 @@ from desk.key_states import contact_standing, current
 from desk.keys import MOST_WAITING, KeyGrown, digest_of, keep, offer
 from desk.opened import OfferedKey
 from storage.models import ContactKey
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.states import KeyState
 from tests.desks import USER, Desk
 

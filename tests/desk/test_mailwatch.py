@@ -6,7 +6,7 @@ import datetime as dt
 import pytest
 
 from desk.mailwatch import Pulse, watch_arrivals, watch_mailbox
-from storage.letters import NewLetter
+from storage.queries.letters import NewLetter
 from tests.desks import Desk
 
 LIMIT = dt.timedelta(minutes=15)

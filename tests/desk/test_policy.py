@@ -16,7 +16,7 @@ from desk.opened import OfferedKey
 from desk.policy import IN_CLEAR, Load, Path, Standing, decide, protection_of
 from desk.world import Refusal
 from storage.models import ContactKey
-from storage.sealing import Vault
+from storage.sealing.vault import Vault
 from storage.states import KeyState
 from tests.desks import MONDAY_NOON, Desk
 

@@ -12,8 +12,8 @@ from desk.keys import keep
 from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
 from desk.posting import say_from_json
 from desk.rechecking import RECHECK, conclude, named, tell_of_new_key
-from storage.letters import NewLetter
-from storage.sealing import address_tag
+from storage.queries.letters import NewLetter
+from storage.sealing.vault import address_tag
 from storage.states import KeyState, OutboxState
 from tests.desks import BEN, HOUSE, USER, Desk
 

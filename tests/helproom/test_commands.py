@@ -18,7 +18,7 @@ import pytest
 from helproom import handover
 from helproom.homeserver import free_port
 from helproom.settings import read_settings
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.states import KeyState, LetterState
 from tests.helproom.configs import write_config
 from tests.helproom.rooms import make_operators_room

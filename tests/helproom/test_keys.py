@@ -18,7 +18,7 @@ from helproom.checks.findings import State
 from helproom.settings import read_settings
 from helproom.world import real_world
 from mail.openpgp.keyring import read_public_key
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.states import KeyState
 from tests.helproom.rooms import make_operators_room
 from tests.mail.people import Person, person

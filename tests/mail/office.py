@@ -12,9 +12,9 @@ from desk.world import World
 from mail.openpgp.keyring import Keyring, Workshop
 from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
-from storage.letters import NewLetter
 from storage.models import Letter, Room
-from storage.sealing import Vault
+from storage.queries.letters import NewLetter
+from storage.sealing.vault import Vault
 from storage.states import RoomPurpose, RoomState
 from storage.unit import Units
 from tests.engines import engine_at

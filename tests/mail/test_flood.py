@@ -11,7 +11,7 @@ from desk import quarantine
 from desk.house import Rate
 from desk.posting import say_from_json
 from desk.quarantine import Wanted
-from storage.conservation import census
+from storage.queries.accounting import census
 from storage.states import LetterState, OutboxState
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, desk, entity

@@ -25,10 +25,10 @@ from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened
 from desk.policy import Path
 from desk.world import Refusal
 from storage.models import Letter, Message
-from storage.sealed import to_json
-from storage.sealing import address_tag
+from storage.queries.tickets import NewTicket
+from storage.sealing.columns import to_json
+from storage.sealing.vault import address_tag
 from storage.states import KeyState, MessageKind, OutboxState
-from storage.tickets import NewTicket
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person
 from tests.mail.sending import deliver, mail_row

@@ -16,7 +16,7 @@ from desk.world import Refusal
 from mail.addresses import split_token
 from mail.outbound import sender as outgoing
 from storage.models import Letter
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.states import KeyState, LetterState, OutboxState, ReplyState
 from tests.mail.office import Office
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart

@@ -17,7 +17,7 @@ from desk.world import Refusal
 from mail.openpgp.keyring import Keyring, KeyringUnusable, read_public_key
 from mail.workers.recheck import Rechecker
 from storage.models import Message, Ticket
-from storage.sealing import address_tag
+from storage.sealing.vault import address_tag
 from storage.states import KeyState, OutboxState
 from storage.unit import StorageTrouble
 from tests.mail.office import Office, open_office

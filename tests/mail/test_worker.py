@@ -11,7 +11,7 @@ import pytest
 from mail.openpgp.keyring import Keyring
 from mail.workers.letter_queue import MOST_TRIES
 from mail.workers.letters import LetterWorker
-from storage.sealing import Vault, address_tag
+from storage.sealing.vault import Vault, address_tag
 from storage.states import LetterState, OutboxState
 from storage.unit import Units
 from tests.mail.office import Office, open_office

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from desk.posting import Slot, put
 from desk.rechecking import RECHECK
-from storage.letters import NewLetter
 from storage.migrating import revisions
+from storage.queries.letters import NewLetter
 from storage.upgrading import FOLDER
 from tests.desks import USER, desk_at
 

@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 from helproom.keeping import keeper
 from helproom.world import real_world
 from mail.inbound.lmtp import LmtpDoor
+from storage.engine.single_use import take_sole_use
 from storage.migrating import migrate
-from storage.sealing import Vault
-from storage.sole_use import take_sole_use
+from storage.sealing.vault import Vault
 from storage.unit import StorageTrouble, Units, open_engine
 
 LETTER = b"From: a@user.example\r\nSubject: hi\r\n\r\nHello\r\n"

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from desk.posting import Slot, put
-from storage.letters import NewLetter
 from storage.models import ContactKey, Event
-from storage.sealing import MASTER_KEY_BYTES, DataKey, SealBroken, Vault, address_tag, new_master_key
+from storage.queries.letters import NewLetter
+from storage.sealing.vault import MASTER_KEY_BYTES, DataKey, SealBroken, Vault, address_tag, new_master_key
 from storage.states import EventState, KeyState
 from storage.unit import Units
 from tests.desks import Desk, desk_at

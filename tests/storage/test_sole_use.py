@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from storage.sole_use import ADVISORY_KEY, DatabaseInUse, take_sole_use, watch
+from storage.engine.single_use import ADVISORY_KEY, DatabaseInUse, take_sole_use, watch
 from storage.unit import StorageTrouble, open_engine
 
 HOLDER = """
 import asyncio, sys
-from storage.sole_use import take_sole_use
+from storage.engine.single_use import take_sole_use
 from storage.unit import open_engine
 
 async def hold():
@@ -38,7 +38,7 @@ async def make_engine(database: str) -> AsyncIterator[AsyncEngine]:
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.sole_use.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("storage.engine.single_use.PATIENCE_SECONDS", 0.1)
 
 
 async def holder(database: str) -> Process:
@@ -57,7 +57,7 @@ async def test_a_database_is_free_again_when_its_process_was_killed(
         await take_sole_use(engine)
     process.send_signal(signal.SIGKILL)
     await process.wait()
-    monkeypatch.setattr("storage.sole_use.PATIENCE_SECONDS", 3.0)
+    monkeypatch.setattr("storage.engine.single_use.PATIENCE_SECONDS", 3.0)
     sole_use = await take_sole_use(engine)
     await sole_use.check()
     await sole_use.close()
@@ -99,7 +99,7 @@ async def test_a_lock_that_fell_is_taken_again_unless_another_was_faster(
     await sole_use.check()
     await _break(engine)
     process = await holder(database)
-    monkeypatch.setattr("storage.sole_use.WATCH_SECONDS", 0.01)
+    monkeypatch.setattr("storage.engine.single_use.WATCH_SECONDS", 0.01)
     with pytest.raises(DatabaseInUse):
         await watch(sole_use)
     process.kill()

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.migrating import Shape, migrate, shape_of
 from storage.models import Base, Event, Fact
-from storage.sealing import Vault, new_master_key
+from storage.sealing.vault import Vault, new_master_key
 from storage.states import EventState
 from storage.unit import StorageTrouble, Units, open_engine
 from tests.desks import MONDAY_NOON, Desk

@@ -16,7 +16,7 @@ from helproom.settings import Settings, read_settings
 from helproom.wiring import Running, serving
 from mail.openpgp.keyring import Keyring
 from mail.testing.smtp_server import Catcher
-from storage.sealing import new_master_key
+from storage.sealing.vault import new_master_key
 from tests.services.synapse import Homeserver
 
 PASSWORD = "test-only"

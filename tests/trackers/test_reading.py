@@ -13,7 +13,7 @@ from desk.posting import Say, Slot, put, say_from_json
 from desk.world import World
 from storage.migrating import migrate
 from storage.models import Room, Ticket
-from storage.sealing import Vault
+from storage.sealing.vault import Vault
 from storage.states import OutboxState, RoomPurpose, RoomState, Side
 from storage.unit import Units, open_engine
 from trackers.reading import KIND, IssueReader

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Asked, Letter, Outside
-from storage.sealing import Vault
+from storage.sealing.vault import Vault
 from storage.states import Wish
 
 

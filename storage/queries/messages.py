@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
 from storage.models import Letter, Link, Message, Ticket
-from storage.sealing import Vault
+from storage.sealing.vault import Vault
 from storage.states import OPEN_REPLY, MessageKind, ReplyState
 
 _MOST_WITH_ONE_ID = 20

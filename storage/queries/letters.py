@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from storage.models import Ciphertext, Letter, Outside
-from storage.outside import lies_outside
-from storage.sealing import Vault, address_tag
+from storage.queries.left_in_mailbox import lies_outside
+from storage.sealing.vault import Vault, address_tag
 from storage.states import LetterState
 
 

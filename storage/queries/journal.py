@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Event
-from storage.sealing import Vault
+from storage.sealing.vault import Vault
 from storage.states import EventState
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, Self, overload
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column, object_session
 
-from storage.sealing import DataKey, Vault
+from storage.sealing.vault import DataKey, Vault
 
 
 class SealedRow(Protocol):

@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import ContactKey, KnownOnce, Pin
-from storage.sealing import Vault
+from storage.sealing.vault import Vault
 
 
 class Keys:

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Room
-from storage.sealing import Vault
+from storage.sealing.vault import Vault
 from storage.states import RoomPurpose, RoomState
 
 # Built once, as every letter asks so.

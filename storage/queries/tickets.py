@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from storage.models import Link, Mark, Tag, Ticket
-from storage.sealing import Vault, address_tag
+from storage.sealing.vault import Vault, address_tag
 from storage.states import Side
 
 REPORT_DIGITS = 8

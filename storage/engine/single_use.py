@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from storage.same_file import SameFile
+from storage.engine.same_file import SameFile
 from storage.unit import StorageTrouble, trouble_of
 
 log = structlog.get_logger()

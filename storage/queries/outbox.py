@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Outbox
-from storage.sealing import Vault
+from storage.sealing.vault import Vault
 from storage.states import OutboxState
 
 _UNFINISHED = (OutboxState.PENDING, OutboxState.SENDING)
