@@ -10,9 +10,9 @@ from bot.members import guests_of
 from bot.rooms import AGENT, RoomPlan, Rooms
 from bot.senders import Carrier, guarded
 from bot.sending import Sender
-from desk.delivery import Delivered, Outcome, Parcel
-from desk.pins import forget_guests
-from desk.posting import Say, answer_in_thread, say_in
+from desk.agents.identities import forget_guests
+from desk.delivery.delivery import Delivered, Outcome, Parcel
+from desk.outbox.posts import Say, answer_in_thread, say_in
 from desk.world import World
 from storage.models import Room
 from storage.states import RoomState

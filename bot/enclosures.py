@@ -18,10 +18,10 @@ from bot.heard import FILES, is_event, is_heeded, read_event
 from bot.opening import Closed, open_event
 from bot.senders import Carrier, guarded
 from bot.wire import Json, TooLarge, fetch, path, request
-from desk.attaching import FETCH, Fetched, Wish, choose, fetched, wish_of
-from desk.delivery import Delivered, Outcome, Parcel
-from desk.enclosures import size_words
+from desk.delivery.delivery import Delivered, Outcome, Parcel
 from desk.house import House
+from desk.replies.attaching import FETCH, Fetched, Wish, choose, fetched, wish_of
+from desk.replies.files import size_words
 from desk.world import World
 from storage.unit import Units
 

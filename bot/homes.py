@@ -8,8 +8,8 @@ import structlog
 
 from bot.errors import Rejected
 from bot.rooms import AGENT, RoomPlan, Rooms
-from desk import moving
-from desk.posting import tell_operators
+from desk.outbox.posts import tell_operators
+from desk.rooms import replacement
 from desk.world import World
 from storage.models import Room
 from storage.states import RoomPurpose, RoomState
@@ -50,11 +50,11 @@ async def note_homes(units: Units, world: World, homes: tuple[Home, ...]) -> Non
             if home.room_id is None:
                 continue
             # The config may still name a room that was replaced since.
-            newest = await moving.newest(unit, home.room_id)
+            newest = await replacement.newest(unit, home.room_id)
             if row.room_id == newest:
                 continue
             if row.state is RoomState.REPLACED:
-                await moving.move_room(unit, world, row, newest)
+                await replacement.move_room(unit, world, row, newest)
             row.room_id, row.state = newest, RoomState.OPEN
 
 

@@ -13,9 +13,9 @@ import structlog
 from bot.heard import Batch, Heard, Kind, Membership, Tombstone, Undecryptable
 from bot.paging import Known, Memory
 from commands.spelling import is_command
-from desk.posting import Say, say_in, tell_operators
-from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
-from desk.roomnames import name_of
+from desk.delivery.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
+from desk.outbox.posts import Say, say_in, tell_operators
+from desk.rooms.names import name_of
 from desk.world import World
 from storage.models import Event, Room
 from storage.sealing.columns import to_json

@@ -8,8 +8,8 @@ import structlog
 from bot.errors import Rejected
 from bot.rooms import Member, Rooms
 from desk.house import House
-from desk.posting import tell_operators
-from desk.roomnames import name_of
+from desk.outbox.posts import tell_operators
+from desk.rooms.names import name_of
 from desk.world import World
 from storage.models import Room
 from storage.states import RoomPurpose, RoomState

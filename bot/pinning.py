@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from bot.senders import Carrier, guarded
 from bot.trust import Judgement, Pin, Standing, Trust
-from desk import pins
-from desk.delivery import Delivered, Outcome, Parcel
-from desk.posting import tell_operators
+from desk.agents import identities
+from desk.delivery.delivery import Delivered, Outcome, Parcel
+from desk.outbox.posts import tell_operators
 from desk.world import World
 from storage.unit import Units
 
@@ -33,7 +33,7 @@ class Pinning:
     async def report(self, found: Judgement) -> None:
         """Tell the operators of a changed identity."""
         async with self._units() as unit:
-            await pins.changed(unit, self._world, found.user_id, found.master_key or "")
+            await identities.changed(unit, self._world, found.user_id, found.master_key or "")
 
 
 class PinSenders:
@@ -46,10 +46,10 @@ class PinSenders:
 
     def table(self) -> Mapping[str, Carrier]:
         """Return which kind of row is carried how."""
-        return {pins.ACCEPT: guarded(self._accept), pins.DROP: guarded(self._drop)}
+        return {identities.ACCEPT: guarded(self._accept), identities.DROP: guarded(self._drop)}
 
     async def _accept(self, parcel: Parcel) -> Outcome:
-        wish = pins.wish_from_json(parcel.payload)
+        wish = identities.wish_from_json(parcel.payload)
         found = await self._trust.accept(wish.user_id, wish.master_key)
         is_theirs = found.master_key == wish.master_key
         if is_theirs and found.standing is Standing.PINNED:
@@ -61,7 +61,7 @@ class PinSenders:
         return await self._told(words)
 
     async def _drop(self, parcel: Parcel) -> Outcome:
-        wish = pins.wish_from_json(parcel.payload)
+        wish = identities.wish_from_json(parcel.payload)
         async with self._units() as unit:
             await unit.pins.drop(wish.user_id)
         await self._trust.forget(wish.user_id)

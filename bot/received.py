@@ -10,9 +10,9 @@ from bot import contents, rendering
 from bot.errors import Rejected
 from bot.senders import Carrier, RoomSenders, guarded, paced
 from bot.sending import Sender
-from desk.delivery import Delivered, Later, Outcome, Parcel
-from desk.opened import Attachment
-from desk.received import SHOW_FILE, Wanted, cannot_show, wanted_of
+from desk.delivery.delivery import Delivered, Later, Outcome, Parcel
+from desk.letters.opened import Attachment
+from desk.tickets.received_files import SHOW_FILE, Wanted, cannot_show, wanted_of
 from desk.world import World
 from storage.unit import Units
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from desk.announcement import Announcement
-from desk.posting import ago
+from desk.outbox.posts import ago
+from desk.tickets.announcement import Announcement
 from storage.states import TicketState
 
 HEAD_LINES = 20

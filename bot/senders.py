@@ -9,10 +9,7 @@ from dataclasses import dataclass, replace
 from bot import contents, rendering
 from bot.errors import Rejected, SessionGone, TooFast, TryLater
 from bot.sending import Sender
-from desk import previews, threads
-from desk.announcement import Announcement
-from desk.calls import responsible
-from desk.delivery import (
+from desk.delivery.delivery import (
     Aside,
     Delivered,
     Impossible,
@@ -23,11 +20,15 @@ from desk.delivery import (
     Refused,
     StopDelivery,
 )
+from desk.delivery.receipts import reaction_of
+from desk.duty.pings import responsible
 from desk.house import House
-from desk.posting import IN_TICKET_THREAD, REACT, Say, home_of, is_aside, say_from_json
-from desk.receipts import reaction_of
-from desk.roomnames import link_to
-from desk.verdicts import ENCRYPTION_WORDS
+from desk.letters.verdicts import ENCRYPTION_WORDS
+from desk.outbox.posts import IN_TICKET_THREAD, REACT, Say, home_of, is_aside, say_from_json
+from desk.replies import previews
+from desk.rooms.names import link_to
+from desk.tickets import threads
+from desk.tickets.announcement import Announcement
 from desk.world import World
 from storage.models import Outbox, Ticket
 from storage.queries.outbox import PING

@@ -7,9 +7,9 @@ from bot.errors import Rejected
 from bot.homes import Home, invite_people
 from bot.members import Members
 from bot.rooms import Rooms
-from desk import moving
-from desk.posting import tell_operators
-from desk.roomnames import link_to, name_of
+from desk.outbox.posts import tell_operators
+from desk.rooms import replacement
+from desk.rooms.names import link_to, name_of
 from desk.world import World
 from storage.models import Room
 from storage.states import RoomPurpose, RoomState
@@ -84,7 +84,7 @@ class Successors:
             room = await unit.rooms.by_room_id(old)
             if room is None:
                 return
-            await moving.move_room(unit, self._world, room, new)
+            await replacement.move_room(unit, self._world, room, new)
             words = f"{_capital(name_of(room))} was replaced, and I went on into {link_to(room)} "
             words += f"({new}). {self._line(room, new)}"
             if lacks:

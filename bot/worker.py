@@ -13,11 +13,12 @@ from bot.heard import Kind
 from bot.journal import Journalled, read, waits_for
 from commands.context import Context, Reply
 from commands.spelling import is_command
-from desk import attaching, changes, threads
+from desk.delivery.receipts import CLAIM_KEY
 from desk.house import House
-from desk.posting import Say, confirm, is_aside, say_in
-from desk.receipts import CLAIM_KEY
-from desk.turns import Rank
+from desk.outbox.posts import Say, confirm, is_aside, say_in
+from desk.outbox.ranks import Rank
+from desk.replies import attaching, edits
+from desk.tickets import threads
 from desk.world import Refusal, World
 from storage.models import Event, Room, Ticket
 from storage.states import Came, EventState, OutboxState
@@ -114,7 +115,7 @@ class Worker:
             return Came.NOTHING
         heard = await self._placed(unit, event)
         if heard.kind is Kind.REDACTION:
-            await changes.removed(unit, self._world, event, heard.target or "")
+            await edits.removed(unit, self._world, event, heard.target or "")
             await attaching.withdraw(unit, self._world, heard.target or "", by=event.sender)
             return Came.NOTHING
         # Reactions travel in clear and name no device, so that they cannot be verified: they count as what
@@ -138,15 +139,15 @@ class Worker:
 
     async def _edited(self, unit: Unit, event: Event, context: Context, heard: Journalled) -> Came:
         """Obey the new words in the place of the old ones, where these have done nothing that stays."""
-        original = await changes.original_of(unit, event)
+        original = await edits.original_of(unit, event)
         if original is None:
             return Came.NOTHING
-        took_back = await changes.make_way(unit, self._world, original, context.agent)
+        took_back = await edits.make_way(unit, self._world, original, context.agent)
         if is_command(heard.body):
             reply = await commands.run(context, heard.body)
             original.came = Came.ACTED
         else:
-            reply = Reply(changes.NO_COMMAND) if took_back else None
+            reply = Reply(edits.NO_COMMAND) if took_back else None
         if reply is not None:
             await self._say(unit, context, event, reply)
         return Came.NOTHING
@@ -228,8 +229,8 @@ class Worker:
             if event is None or room is None:
                 return
             thread, reply_to = await self._where(unit, event)
-            if event.edits is not None and await changes.end_old_words(unit, self._world, event):
-                text = f"{text}\n{changes.OLD_WORDS_STAY}"
+            if event.edits is not None and await edits.end_old_words(unit, self._world, event):
+                text = f"{text}\n{edits.OLD_WORDS_STAY}"
             say = Say(text, thread=thread, reply_to=reply_to)
             ticket = await _ticket_at(unit, thread or reply_to)
             await say_in(unit, self._world, room, say, ticket=ticket, rank=Rank.ANSWER)

@@ -5,7 +5,7 @@ from commands.captions import attach_file
 from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import Words
-from desk import attaching
+from desk.replies import attaching
 from storage.models import Ticket
 
 family = Commands()

@@ -2,9 +2,10 @@
 """Reactions that are buttons: each does what a command does."""
 
 from commands.context import Context, Reply
-from desk import replies, threads, tickets
-from desk.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
-from desk.turns import Rank
+from desk.delivery.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
+from desk.outbox.ranks import Rank
+from desk.replies import drafts
+from desk.tickets import actions, threads
 from desk.world import Refusal
 from storage.models import Message
 
@@ -26,10 +27,10 @@ async def react(context: Context, event_id: str, key: str) -> Reply | None:
         # Reactions can be forged: what was not begun by the same person does not leave by one.
         if draft.author != context.agent:
             raise Refusal("✅ sends only one's own answer; `!send` sends this one.")
-        await replies.send(context.unit, context.world, draft)
+        await drafts.send(context.unit, context.world, draft)
         return None
     if key == CANCEL_KEY:
-        await replies.cancel(context.unit, context.world, draft, context.agent)
+        await drafts.cancel(context.unit, context.world, draft, context.agent)
         return None
     return None
 
@@ -41,11 +42,11 @@ async def _claim(context: Context, event_id: str) -> None:
         if thread is None:
             return
         raise threads.refuse_ended(thread.ticket, thread.elsewhere)
-    await tickets.claim(context.unit, context.world, ticket, context.agent, rank=Rank.ANSWER)
+    await actions.claim(context.unit, context.world, ticket, context.agent, rank=Rank.ANSWER)
 
 
 async def _draft(context: Context, event_id: str) -> Message | None:
     row = await context.unit.outbox.by_event(event_id)
     if row is None or row.kind != "preview" or row.message_id is None:
         return None
-    return await replies.locked(context.unit, row.message_id)
+    return await drafts.locked(context.unit, row.message_id)

@@ -2,8 +2,8 @@
 """Files that commands attach: a command may be the caption of the file that is meant."""
 
 from commands.context import Context
-from desk import attaching
-from desk.attaching import Wish
+from desk.replies import attaching
+from desk.replies.attaching import Wish
 from desk.world import Refusal
 from storage.models import Ticket
 

@@ -5,9 +5,9 @@ import datetime as dt
 from dataclasses import dataclass
 
 from desk.house import House
-from desk.posting import File
-from desk.roomnames import link_to
-from desk.threads import refuse_ended
+from desk.outbox.posts import File
+from desk.rooms.names import link_to
+from desk.tickets.threads import refuse_ended
 from desk.world import World
 from storage.models import Room, Ticket
 from storage.unit import Unit

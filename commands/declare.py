@@ -10,8 +10,8 @@ from typing import Any
 
 from commands.context import Context, Reply
 from commands.words import CONVERTERS, Remaining, Rest, Unfit, Words, brief, names_ticket, number_in
-from desk.roomnames import link_to
-from desk.threads import refuse_ended
+from desk.rooms.names import link_to
+from desk.tickets.threads import refuse_ended
 from desk.world import Refusal
 from storage.models import Ticket
 

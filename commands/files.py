@@ -4,7 +4,7 @@
 from commands.context import Context, Reply, told_elsewhere
 from commands.declare import Commands
 from commands.words import Unfit, Words, brief, number_in
-from desk import received
+from desk.tickets import received_files
 from storage.models import Ticket
 
 family = Commands()
@@ -19,7 +19,7 @@ async def files(context: Context, ticket: Ticket) -> Reply:
     !files
     !files #12
     """
-    found = await received.files_of(context.unit, ticket)
+    found = await received_files.files_of(context.unit, ticket)
     if not found:
         return Reply(f"No file came with the letters of ticket {ticket.id}.")
     lines = "\n".join(file.line for file in found)
@@ -41,7 +41,7 @@ async def file(context: Context, ticket: Ticket, numbers: Words) -> Reply | None
     wanted = [_number(word) for word in words]
     if not wanted:
         raise Unfit("Which file? `!files` lists them with their numbers.")
-    await received.ask(
+    await received_files.ask(
         context.unit,
         context.world,
         ticket,

@@ -4,10 +4,11 @@
 from commands.context import Context, Reply, told_elsewhere
 from commands.declare import Commands, Who
 from commands.words import Rest, Words
-from desk import key_decisions, key_listing, rechecking
-from desk.key_decisions import Decision
-from desk.key_states import spaced
-from desk.replies import Answer
+from desk.intake import recheck as rechecking
+from desk.keys import decisions, listing
+from desk.keys.decisions import Decision
+from desk.keys.standing import spaced
+from desk.replies.drafts import Answer
 from storage.models import Ticket
 
 family = Commands()
@@ -20,11 +21,11 @@ async def show(context: Context, ticket: Ticket) -> Reply:
     !key show
     !key show #12
     """
-    contact = key_decisions.contact_tag_of(ticket)
+    contact = decisions.contact_tag_of(ticket)
     keys = await context.unit.keys.of(contact)
     if not keys and await context.unit.keys.known_once(contact):
-        return Reply(key_listing.FORGOTTEN)
-    return Reply(key_listing.shown(keys, context.world.now()))
+        return Reply(listing.FORGOTTEN)
+    return Reply(listing.shown(keys, context.world.now()))
 
 
 @family.command("key accept", dangerous=True)
@@ -37,7 +38,7 @@ async def accept(context: Context, ticket: Ticket, fingerprint: Words = Words(()
     !key accept
     !key accept 89ABCDEF
     """
-    accepted = await key_decisions.accept(
+    accepted = await decisions.accept(
         context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
     )
     return Reply(f"Accepted: answers to this user are encrypted to {spaced(accepted)}, and to no other key.")
@@ -50,7 +51,7 @@ async def refuse(context: Context, ticket: Ticket, fingerprint: Words = Words(()
     !key refuse
     !key refuse 89AB CDEF
     """
-    refused = await key_decisions.refuse(
+    refused = await decisions.refuse(
         context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
     )
     return Reply(f"Refused: {spaced(refused)} is not used, also if it comes again.")
@@ -66,10 +67,10 @@ async def forget(context: Context, ticket: Ticket, fingerprint: Words = Words(()
     !key forget
     !key forget 89ABCDEF
     """
-    count = await key_decisions.forget(
+    count = await decisions.forget(
         context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
     )
-    return Reply(f"Forgotten: {'1 key' if count == 1 else f'{count} keys'}. {key_listing.WITHOUT_KEYS}")
+    return Reply(f"Forgotten: {'1 key' if count == 1 else f'{count} keys'}. {listing.WITHOUT_KEYS}")
 
 
 @family.command("key ask")
@@ -84,9 +85,7 @@ async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> Reply 
     !key ask You can reach us at the next meeting, too.
     """
     answer = Answer(context.agent, text, context.said_at, asked_by=context.event_id)
-    await key_decisions.ask(
-        context.unit, context.world, context.house, ticket, answer, verified=context.verified
-    )
+    await decisions.ask(context.unit, context.world, context.house, ticket, answer, verified=context.verified)
     return await told_elsewhere(context, ticket, "The preview is")
 
 

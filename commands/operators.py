@@ -4,7 +4,7 @@
 from commands.context import Context, Reply
 from commands.declare import Commands, Who
 from commands.words import Unfit, brief, number_in
-from desk import parking
+from desk.delivery import parked as parking
 
 family = Commands()
 

@@ -4,7 +4,7 @@
 from commands.context import Context, Reply
 from commands.declare import Commands, Who
 from commands.words import UserId
-from desk import pins
+from desk.agents import identities
 from desk.world import Refusal
 from storage.states import RoomPurpose
 
@@ -18,7 +18,7 @@ async def show(context: Context) -> Reply:
     !pins list
     """
     _refuse_elsewhere(context)
-    return Reply(await pins.listed(context.unit))
+    return Reply(await identities.listed(context.unit))
 
 
 @family.command("pins accept", who=Who.ADMINS, dangerous=True)
@@ -28,7 +28,7 @@ async def accept(context: Context, user: UserId) -> Reply:
     !pins accept @ana:example.org
     """
     _refuse_elsewhere(context)
-    return Reply(await pins.accept(context.unit, context.world, user))
+    return Reply(await identities.accept(context.unit, context.world, user))
 
 
 @family.command("pins drop", who=Who.ADMINS, dangerous=True)
@@ -38,7 +38,7 @@ async def drop(context: Context, user: UserId) -> Reply:
     !pins drop @kim:example.net
     """
     _refuse_elsewhere(context)
-    return Reply(await pins.drop(context.unit, context.world, user))
+    return Reply(await identities.drop(context.unit, context.world, user))
 
 
 def _refuse_elsewhere(context: Context) -> None:

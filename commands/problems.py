@@ -4,7 +4,7 @@
 from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import IssueNumber
-from desk import problems
+from desk.problems import links
 from storage.models import Ticket
 
 family = Commands()
@@ -20,7 +20,7 @@ async def link(context: Context, ticket: Ticket, issue: IssueNumber) -> Reply:
     !link https://redmine.example.org/issues/9080
     !link #12 #9080
     """
-    return Reply(await problems.link(context.unit, context.world, ticket, issue, by=context.agent))
+    return Reply(await links.link(context.unit, context.world, ticket, issue, by=context.agent))
 
 
 @family.command("unlink")
@@ -29,4 +29,4 @@ async def unlink(context: Context, ticket: Ticket, issue: IssueNumber) -> Reply:
 
     !unlink #9080
     """
-    return Reply(await problems.unlink(context.unit, context.world, ticket, issue))
+    return Reply(await links.unlink(context.unit, context.world, ticket, issue))

@@ -4,8 +4,8 @@
 from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import QuarantinedLetter, Unfit, brief, number_in
-from desk import quarantine
-from desk.posting import File
+from desk.outbox.posts import File
+from desk.quarantine import letters
 from desk.world import Refusal
 from storage.models import Ticket
 
@@ -23,10 +23,10 @@ async def list_aside(context: Context) -> Reply:
 
     !quarantine list
     """
-    found = await quarantine.in_sight(context.unit, context.room)
+    found = await letters.in_sight(context.unit, context.room)
     if not found:
         return Reply("Nothing is in quarantine.")
-    lines = [quarantine.line_of(letter, context.world.now()) for letter in found]
+    lines = [letters.line_of(letter, context.world.now()) for letter in found]
     shown = "\n".join((f"In quarantine: {len(found)}", *lines[:_LONGEST_LIST]))
     more = len(lines) - _LONGEST_LIST
     if more <= 0:
@@ -45,7 +45,7 @@ async def show(context: Context, letter: QuarantinedLetter) -> Reply:
 
     !quarantine show 7
     """
-    asked = await quarantine.ask_to_show(context.unit, context.world, letter, context.room, context.thread)
+    asked = await letters.ask_to_show(context.unit, context.world, letter, context.room, context.thread)
     return Reply(asked)
 
 
@@ -57,7 +57,7 @@ async def recheck(context: Context, letter: QuarantinedLetter) -> Reply:
 
     !quarantine recheck 7
     """
-    return Reply(await quarantine.recheck(context.unit, context.world, letter, context.room, context.thread))
+    return Reply(await letters.recheck(context.unit, context.world, letter, context.room, context.thread))
 
 
 @family.command("quarantine release")
@@ -73,13 +73,13 @@ async def release(context: Context, letter: QuarantinedLetter, where: str = "") 
     """
     queue = where.casefold() if where.casefold() in {each.name for each in context.house.queues} else ""
     ticket = await _target(context, letter, _NEW if queue else where)
-    wanted = quarantine.Wanted(context.agent, context.room, context.thread, ticket, queue)
-    return Reply(await quarantine.release(context.unit, context.world, letter, wanted))
+    wanted = letters.Wanted(context.agent, context.room, context.thread, ticket, queue)
+    return Reply(await letters.release(context.unit, context.world, letter, wanted))
 
 
 async def _target(context: Context, letter: QuarantinedLetter, where: str) -> Ticket | None:
     if not where:
-        return await quarantine.claimed(context.unit, letter)
+        return await letters.claimed(context.unit, letter)
     if where.casefold() == _NEW:
         return None
     number = number_in(where)
@@ -99,4 +99,4 @@ async def drop(context: Context, letter: QuarantinedLetter) -> Reply:
 
     !quarantine drop 7
     """
-    return Reply(await quarantine.drop(context.unit, context.world, letter, context.agent))
+    return Reply(await letters.drop(context.unit, context.world, letter, context.agent))

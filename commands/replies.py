@@ -5,8 +5,8 @@ from commands.captions import attach_own_file
 from commands.context import Context, Reply, told_elsewhere
 from commands.declare import Commands
 from commands.words import Remaining, Rest
-from desk import replies, templates
-from desk.policy import Path
+from desk.replies import drafts, templates
+from desk.replies.protection import Path
 from desk.world import Refusal
 from storage.models import Message, Ticket
 
@@ -48,7 +48,7 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> Reply | None:
         raise Refusal("Something is missing: your words, after --quote.")
     command = "!reply" if context.is_in_thread_of(ticket) else f"!reply #{ticket.id}"
     filled = await templates.expand(context.unit, context.house, ticket, words, command)
-    answer = replies.Answer(
+    answer = drafts.Answer(
         context.agent,
         filled,
         context.said_at,
@@ -57,7 +57,7 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> Reply | None:
         asked_by=context.event_id,
     )
     await attach_own_file(context, ticket)
-    await replies.begin(context.unit, context.world, context.house, ticket, answer)
+    await drafts.begin(context.unit, context.world, context.house, ticket, answer)
     return await told_elsewhere(context, ticket, "The preview is")
 
 
@@ -80,7 +80,7 @@ async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
         raise Refusal("Something is missing: your words, after --plain.")
     if await templates.expand(context.unit, context.house, ticket, text) != text:
         raise Refusal("With --plain only your own words can leave, no template.")
-    answer = replies.Answer(
+    answer = drafts.Answer(
         context.agent,
         text,
         context.said_at,
@@ -89,7 +89,7 @@ async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
         asked_by=context.event_id,
     )
     await attach_own_file(context, ticket)
-    await replies.begin(context.unit, context.world, context.house, ticket, answer)
+    await drafts.begin(context.unit, context.world, context.house, ticket, answer)
 
 
 @family.command("send")
@@ -98,7 +98,7 @@ async def send(context: Context, ticket: Ticket) -> Reply | None:
 
     !send
     """
-    await replies.send(context.unit, context.world, await _held(context, ticket))
+    await drafts.send(context.unit, context.world, await _held(context, ticket))
     if context.is_in_thread_of(ticket):
         return None
     return Reply(f"The answer in ticket {ticket.id} is on its way.")
@@ -110,7 +110,7 @@ async def cancel(context: Context, ticket: Ticket) -> Reply:
 
     !cancel
     """
-    await replies.cancel(context.unit, context.world, await _held(context, ticket), context.agent)
+    await drafts.cancel(context.unit, context.world, await _held(context, ticket), context.agent)
     return Reply("Taken back: the answer does not leave.", done=True)
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import Unfit, Words, brief, duration, number_in, user_id
-from desk import disposable
+from desk.rooms import disposable
 from desk.world import Refusal
 from storage.models import Ticket
 from storage.states import RoomPurpose

@@ -4,8 +4,8 @@
 from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import LanguageCode, Rest
-from desk import templates
-from desk.heads import head_of, in_file
+from desk.replies import templates
+from desk.tickets.excerpts import head_of, in_file
 from desk.world import Refusal
 
 family = Commands()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import Agent, LanguageCode, Rest, Words, brief
-from desk import reading, tickets
-from desk.posting import File, ago
-from desk.roomnames import link_to
+from desk.outbox.posts import File, ago
+from desk.rooms.names import link_to
+from desk.tickets import actions, reading
 from desk.world import Refusal
 from storage.models import Ticket
 from storage.states import TicketState
@@ -92,7 +92,7 @@ async def claim(context: Context, ticket: Ticket) -> Reply:
     !claim
     !claim #12
     """
-    await tickets.claim(context.unit, context.world, ticket, context.agent)
+    await actions.claim(context.unit, context.world, ticket, context.agent)
     return Reply(f"Ticket {ticket.id} is yours.", done=True)
 
 
@@ -102,7 +102,7 @@ async def release(context: Context, ticket: Ticket) -> Reply:
 
     !release
     """
-    await tickets.release(context.unit, context.world, ticket, context.agent)
+    await actions.release(context.unit, context.world, ticket, context.agent)
     return Reply(f"Ticket {ticket.id} is free again.", done=True)
 
 
@@ -113,7 +113,7 @@ async def assign(context: Context, ticket: Ticket, agent: Agent) -> Reply:
     !assign ana
     !assign #12 @ana:example.org
     """
-    await tickets.assign(context.unit, context.world, context.house, ticket, agent, by=context.agent)
+    await actions.assign(context.unit, context.world, context.house, ticket, agent, by=context.agent)
     return Reply(f"Ticket {ticket.id} is {agent}'s.", done=True)
 
 
@@ -123,7 +123,7 @@ async def note(context: Context, ticket: Ticket, text: Rest) -> Reply:
 
     !note She'll write again when she's back home.
     """
-    await tickets.note(context.unit, context.world, ticket, context.agent, text)
+    await actions.note(context.unit, context.world, ticket, context.agent, text)
     return Reply("Noted.", done=True)
 
 
@@ -133,7 +133,7 @@ async def tag(context: Context, ticket: Ticket, words: Words) -> Reply:
 
     !tag wifi broadcom
     """
-    added = await tickets.tag(context.unit, context.world, ticket, words)
+    added = await actions.tag(context.unit, context.world, ticket, words)
     return Reply(f"Tagged: {', '.join(added)}." if added else "These tags were there already.")
 
 
@@ -143,7 +143,7 @@ async def untag(context: Context, ticket: Ticket, words: Words) -> Reply:
 
     !untag wifi
     """
-    taken = await tickets.untag(context.unit, context.world, ticket, words)
+    taken = await actions.untag(context.unit, context.world, ticket, words)
     return Reply(f"Taken off: {', '.join(taken)}." if taken else "There are no such tags on it.")
 
 
@@ -154,7 +154,7 @@ async def close(context: Context, ticket: Ticket, reason: Rest = Rest("")) -> Re
     !close
     !close solved by the update
     """
-    await tickets.close(context.unit, context.world, ticket, reason, by=context.agent)
+    await actions.close(context.unit, context.world, ticket, reason, by=context.agent)
     return Reply(f"Ticket {ticket.id} is closed.", done=True)
 
 
@@ -164,7 +164,7 @@ async def reopen(context: Context, ticket: Ticket) -> Reply:
 
     !reopen
     """
-    await tickets.reopen(context.unit, context.world, ticket)
+    await actions.reopen(context.unit, context.world, ticket)
     return Reply(f"Ticket {ticket.id} is open again.", done=True)
 
 
@@ -174,7 +174,7 @@ async def lang(context: Context, ticket: Ticket, language: LanguageCode) -> Repl
 
     !lang fr
     """
-    moved = await tickets.set_language(
+    moved = await actions.set_language(
         context.unit, context.world, context.house, ticket, language, by=context.agent
     )
     is_here = context.house.queue_for_language(language) is not None

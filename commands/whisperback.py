@@ -4,7 +4,7 @@
 from commands.context import Context, Reply
 from commands.declare import Commands
 from commands.words import Reports
-from desk import reports
+from desk.intake import same_report
 
 family = Commands()
 
@@ -18,4 +18,4 @@ async def find_report(context: Context, report: Reports) -> Reply:
     """
     if not report:
         return Reply("No ticket holds a report with this WhisperBack id (any more).")
-    return Reply("\n".join(reports.line(ticket, context.world.now()) for ticket in report))
+    return Reply("\n".join(same_report.line(ticket, context.world.now()) for ticket in report))

@@ -10,7 +10,7 @@ from typing import Any, NewType
 
 from commands.context import Context
 from desk.languages import is_language
-from desk.quarantine import seen_from
+from desk.quarantine.letters import seen_from
 from desk.world import Refusal
 from storage.models import Letter, Ticket
 from storage.queries.tickets import REPORT_DIGITS

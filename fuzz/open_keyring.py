@@ -8,7 +8,7 @@ the verdict. All that Helproom does with a verdict is reached, and only GnuPG it
 import datetime as dt
 from collections.abc import Sequence
 
-from desk.opened import Encryption, EncryptionState, Signature, SignatureState
+from desk.letters.opened import Encryption, EncryptionState, Signature, SignatureState
 from mail.openpgp.keyring import Decrypted, KeyRefused, Keyring, PublicKey
 
 FINGERPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"

@@ -4,9 +4,9 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from desk.opened import Headers, Opened, Unopenable
-from desk.quoting import fold, own_words, split
-from desk.redacting import redact
+from desk.letters.opened import Headers, Opened, Unopenable
+from desk.letters.quoted_text import fold, own_words, split
+from desk.redaction.redact import redact
 from fuzz.open_keyring import OpenKeyring
 from helproom.inspecting import describe as describe_opened
 from mail.files.calendar import describe

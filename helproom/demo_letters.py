@@ -8,7 +8,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
 from importlib import resources
 
-from desk.opened import Signature
+from desk.letters.opened import Signature
 from helproom.demo_house import ENGLISH, USER, Stage
 from helproom.world import real_world
 from mail.testing.whisperback_writer import write_report

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.person import Person, Seen
-from desk.opened import SignatureState
+from desk.letters.opened import SignatureState
 from helproom.demo_findings import Findings
 from helproom.demo_house import HOLD_SECONDS, USER, Stage
 from helproom.demo_letters import (

@@ -4,8 +4,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from desk.belonging import partner_pattern
 from desk.house import House, Queue, Rate, Relay, Shift
+from desk.intake.matching import partner_pattern
 from helproom import databases
 from helproom.credentials import SecretUnusable, read_master_key
 from helproom.sections import QueueSection, RateSection, SchleuderSection, ShiftSection

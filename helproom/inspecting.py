@@ -9,7 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from desk.opened import Attachment, Encryption, EncryptionState, Headers, Opened, Unopenable, WhisperBack
+from desk.letters.opened import (
+    Attachment,
+    Encryption,
+    EncryptionState,
+    Headers,
+    Opened,
+    Unopenable,
+    WhisperBack,
+)
 from desk.world import Refusal
 from helproom import logs, telling
 from helproom.credentials import SecretUnusable

@@ -7,11 +7,11 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from desk.key_decisions import forget_by_sysadmin, pin_imported
-from desk.key_listing import WITHOUT_KEYS, described
-from desk.key_states import spaced
-from desk.keys import KeyGrown
-from desk.rechecking import named, tell_of_new_key
+from desk.intake.recheck import named, tell_of_new_key
+from desk.keys.decisions import forget_by_sysadmin, pin_imported
+from desk.keys.listing import WITHOUT_KEYS, described
+from desk.keys.offers import KeyGrown
+from desk.keys.standing import spaced
 from desk.world import Refusal
 from helproom import handover, logs
 from helproom.masterkey import refuse_other_master_key

@@ -4,7 +4,7 @@
 import structlog
 
 from desk.house import House
-from desk.key_expiry import warn_of_expiry
+from desk.keys.expiry import warn_of_expiry
 from desk.world import World
 from mail.openpgp.keyring import Keyring, KeyringUnusable, Workshop
 from storage.unit import Units

@@ -5,9 +5,9 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from desk import outside
-from desk.mailwatch import Pulse, watch_arrivals, watch_mailbox
-from desk.outside import Refused
+from desk.monitoring.mail_arrivals import Pulse, watch_arrivals, watch_mailbox
+from desk.quarantine import left_in_mailbox
+from desk.quarantine.left_in_mailbox import Refused
 from desk.world import World
 from helproom import handover
 from helproom.keeping import keeper, new_letter
@@ -90,7 +90,7 @@ class OutsideBook:
     async def refuse(self, refused: Refused) -> None:
         """Note a letter that is not taken in, and tell of it once."""
         async with self.units() as unit:
-            await outside.note_refused(unit, self.world, replace(refused, source=self.source))
+            await left_in_mailbox.note_refused(unit, self.world, replace(refused, source=self.source))
 
     async def waiting(self) -> Sequence[Lying]:
         """Return the letters that people want fetched or deleted, oldest first."""
@@ -105,14 +105,14 @@ class OutsideBook:
         """Take a letter in; False when nobody wants it any more."""
         async with self.units() as unit:
             new = new_letter(self.world, self.source, arrival)
-            return await outside.bring_in(unit, self.world, lying, new)
+            return await left_in_mailbox.bring_in(unit, self.world, lying, new)
 
     async def give_up(self, lying: Lying, reason: str) -> None:
         """Note why a letter cannot be had."""
         async with self.units() as unit:
-            await outside.give_up(unit, self.world, lying, reason)
+            await left_in_mailbox.give_up(unit, self.world, lying, reason)
 
     async def forget(self, lying: Lying) -> None:
         """Note that a letter is deleted that nobody wants, or moved that was taken in."""
         async with self.units() as unit:
-            await outside.forget(unit, lying)
+            await left_in_mailbox.forget(unit, lying)

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 
-from desk import pins
+from desk.agents import identities
 from desk.world import World
 from helproom import handover, logs
 from helproom.masterkey import refuse_other_master_key
@@ -23,20 +23,20 @@ _WHEN = (
 
 def list_pins(asked: argparse.Namespace) -> int:
     """Show all pinned identities."""
-    say(_in_unit(asked, lambda unit, _world: pins.listed(unit)))
+    say(_in_unit(asked, lambda unit, _world: identities.listed(unit)))
     return os.EX_OK
 
 
 def accept_pin(asked: argparse.Namespace) -> int:
     """Have a changed identity accepted. Raises Refusal."""
-    say(_in_unit(asked, lambda unit, world: pins.accept(unit, world, asked.user)))
+    say(_in_unit(asked, lambda unit, world: identities.accept(unit, world, asked.user)))
     say(_WHEN)
     return os.EX_OK
 
 
 def drop_pin(asked: argparse.Namespace) -> int:
     """Have an identity forgotten. Raises Refusal."""
-    say(_in_unit(asked, lambda unit, world: pins.drop(unit, world, asked.user)))
+    say(_in_unit(asked, lambda unit, world: identities.drop(unit, world, asked.user)))
     say(_WHEN)
     return os.EX_OK
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 
-from desk.key_states import spaced
+from desk.keys.standing import spaced
 from desk.world import Refusal
 from helproom import handover
 from helproom.checks.findings import State

@@ -24,7 +24,7 @@ _CODES = (
     ("helproom.answers", "BadAnswer", os.EX_USAGE),
     ("helproom.homeserver", "HomeserverError", os.EX_UNAVAILABLE),
     ("desk.world", "Refusal", os.EX_DATAERR),
-    ("desk.delivery", "StopDelivery", os.EX_CONFIG),
+    ("desk.delivery.delivery", "StopDelivery", os.EX_CONFIG),
     ("storage.engine.single_use", "DatabaseInUse", os.EX_TEMPFAIL),
     ("storage.unit", "StorageTrouble", os.EX_UNAVAILABLE),
     ("mail.openpgp.keyring", "KeyRefused", os.EX_DATAERR),

@@ -8,9 +8,10 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 
 from bot.worker import Worker
-from desk import disposable, replies
-from desk.conservation import check_yesterday
 from desk.house import House
+from desk.monitoring.accounting import check_yesterday
+from desk.replies import drafts
+from desk.rooms import disposable
 from desk.world import World
 from helproom.keywatch import KEY_CHECK_SECONDS, KeyWatch
 from helproom.mailboxes import WATCH_SECONDS, Mailboxes
@@ -50,9 +51,9 @@ class Watches:
                 return _SOON
         for message_id in due:
             async with self._units() as unit:
-                await replies.end_hold(unit, self._world, message_id)
+                await drafts.end_hold(unit, self._world, message_id)
         async with self._units() as unit:
-            await replies.mend_holds(unit, self._world)
+            await drafts.mend_holds(unit, self._world)
             return self._until(await unit.messages.next_hold())
 
     async def end_rooms(self) -> dt.timedelta | None:

@@ -32,12 +32,12 @@ from bot.successors import Successors
 from bot.syncing import Since, Syncer
 from bot.trust import Policy, Trust
 from bot.worker import Worker
-from desk import replies
-from desk.delivery import Delivery, insist
-from desk.delivery import Sender as Carrier
+from desk.delivery.delivery import Delivery, insist
+from desk.delivery.delivery import Sender as Carrier
 from desk.house import House
-from desk.quarantine import SHOW
-from desk.rechecking import RECHECK
+from desk.intake.recheck import RECHECK
+from desk.quarantine.letters import SHOW
+from desk.replies import drafts
 from desk.world import World
 from helproom import handover, outside
 from helproom.keeping import keeper
@@ -265,7 +265,7 @@ def _carriers(desk: Desk, session: Session, rooms: Rooms, sender: Sender) -> Map
         **EnclosureFetcher(
             desk.units, desk.world, desk.house, session.client, only_verified=only_verified
         ).table(),
-        replies.MAIL: mail,
+        drafts.MAIL: mail,
         READ_PROBLEM: reader.read,
         RECHECK: Rechecker(desk.units, desk.world, desk.house, _opener(desk)),
         SHOW: QuarantineReader(desk.units, desk.world, _opener(desk)),

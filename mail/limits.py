@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from desk.opened import Unopenable
+from desk.letters.opened import Unopenable
 
 LETTER_BYTES = 25_000_000
 HEADER_BYTES = 256 * 1024

@@ -13,8 +13,8 @@ from typing import Any
 import commands
 from commands.context import Context, Reply
 from desk.house import House, Queue
-from desk.keys import keep
-from desk.opened import OfferedKey
+from desk.keys.offers import keep
+from desk.letters.opened import OfferedKey
 from desk.world import Refusal, World
 from storage.models import Message, Outbox, Room, Ticket
 from storage.queries.tickets import NewTicket

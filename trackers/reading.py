@@ -5,9 +5,9 @@ import json
 
 import structlog
 
-from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
-from desk.posting import finish, say_in_thread
-from desk.turns import Rank
+from desk.delivery.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.outbox.posts import finish, say_in_thread
+from desk.outbox.ranks import Rank
 from desk.world import World
 from storage.states import OutboxState
 from storage.unit import Unit, Units

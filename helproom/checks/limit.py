@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from bot.errors import MatrixError
 from bot.ratelimit import lift_limit, limit_path
-from desk.delivery import LIMITED
+from desk.delivery.delivery import LIMITED
 from helproom import databases, handover
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.outside import bot_account

@@ -5,7 +5,7 @@ import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator
 
-from desk.opened import EncryptionState
+from desk.letters.opened import EncryptionState
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.checks.folders import strangers_in, trouble_with
 from helproom.outside import open_keyring

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from bot.homes import Home
 from bot.members import named_for
 from bot.rooms import OWNER, Member, Rooms
-from desk import moving
-from desk.roomnames import name_of
+from desk.rooms import replacement
+from desk.rooms.names import name_of
 from helproom import databases, handover
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.outside import homes
@@ -102,7 +102,7 @@ async def _lasting(unit: Unit, home: Home) -> Place:
     row = await (unit.rooms.of_queue(home.queue) if home.queue else unit.rooms.of_operators())
     if home.room_id is None:
         return _place_of(home, row.room_id if row else None)
-    newest = await moving.newest(unit, home.room_id)
+    newest = await replacement.newest(unit, home.room_id)
     return _place_of(home, newest, home.room_id if newest != home.room_id else None)
 
 

@@ -3,7 +3,7 @@
 
 import re
 
-from desk.opened import Attachment
+from desk.letters.opened import Attachment
 from mail.files.dangerous import (
     ARCHIVE,
     DANGER_BY_EXTENSION,

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import structlog
 
-from desk.mailwatch import Pulse
-from desk.outside import Refused
+from desk.monitoring.mail_arrivals import Pulse
+from desk.quarantine.left_in_mailbox import Refused
 from desk.world import World
 from mail.inbound.envelope import Addressing, read_envelope
 from mail.inbound.incoming import Arrival, Keep

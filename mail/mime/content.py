@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from desk.opened import Attachment, Unopenable
+from desk.letters.opened import Attachment, Unopenable
 from mail.files.attachments import as_file
 from mail.files.calendar import TYPES as CALENDARS
 from mail.files.calendar import describe

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from desk.opened import Encryption, EncryptionState
+from desk.letters.opened import Encryption, EncryptionState
 from mail.openpgp.ephemeral_homes import passing_home, sweep
 from mail.openpgp.keyring import Decrypted, Keyring, KeyringUnusable
 from mail.openpgp.process import environment

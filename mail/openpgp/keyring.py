@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from desk.opened import Encryption, EncryptionState, Signature
+from desk.letters.opened import Encryption, EncryptionState, Signature
 from mail.openpgp import packets, status
 from mail.openpgp.ephemeral_homes import passing_home
 from mail.openpgp.executor import Workshop

@@ -3,8 +3,8 @@
 
 from dataclasses import replace
 
-from desk.keys import KeyGrown, digest_of
-from desk.opened import OfferedKey, Opened
+from desk.keys.offers import KeyGrown, digest_of
+from desk.letters.opened import OfferedKey, Opened
 from mail.openpgp.ephemeral_homes import passing_home
 from mail.openpgp.keyring import GpgLimits, KeyRefused, PublicKey, read_public_key
 from mail.openpgp.process import GuardedGpg

@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from desk.opened import Encryption, EncryptionState, Signature, SignatureState
+from desk.letters.opened import Encryption, EncryptionState, Signature, SignatureState
 
 _FATAL = frozenset(
     ["BADARMOR", "BADMDC", "DECRYPTION_FAILED", "ERROR", "FAILURE", "NODATA", "TRUNCATED", "UNEXPECTED"]

@@ -3,8 +3,8 @@
 
 import re
 
-from desk.nobodies import is_nobody
-from desk.opened import Automatic
+from desk.letters.no_reply import is_nobody
+from desk.letters.opened import Automatic
 from mail.mime.parts import Part
 from mail.origin.automatic_words import (
     is_of_answer,

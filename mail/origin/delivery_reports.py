@@ -3,7 +3,7 @@
 
 import re
 
-from desk.opened import Bounce, Fate
+from desk.letters.opened import Bounce, Fate
 from mail.addresses import split_token
 from mail.mime.parts import Part
 from mail.origin.automatic import RETURNED_TYPES, STATUS_TYPES, is_complaint, may_be_persons

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from desk.house import Relay
-from desk.opened import Headers, Signature, SignatureState
+from desk.letters.opened import Headers, Signature, SignatureState
 from mail.mime.content import Content, safe_text
 from mail.mime.parts import Part
 from mail.text.headers import HeaderBlock, read_addresses, safe_text_line

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from desk.enclosures import fit_media_type
+from desk.replies.files import fit_media_type
 
 _SIMPLE_NAME = re.compile(r"(?! )[A-Za-z0-9 ._()+-]{1,60}(?<! )")
 _LINE = 57

@@ -13,7 +13,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Protocol
 
-from desk.recipients import addr_spec
+from desk.replies.recipients import addr_spec
 from desk.world import Refusal
 from mail.openpgp import packets
 from mail.outbound.attach import EnclosedFile, file_part

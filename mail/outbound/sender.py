@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from desk.delivery import Delivered, Impossible, Later, Outcome, Overtaken, Parcel, Unclear
-from desk.details import read_details
+from desk.delivery.delivery import Delivered, Impossible, Later, Outcome, Overtaken, Parcel, Unclear
 from desk.house import House, Queue
-from desk.policy import IN_CLEAR, Path, Protection
-from desk.recipients import note_server, recipient_of
-from desk.replies import locked, overtaken, path_of, protection_now
+from desk.replies.drafts import locked, overtaken, path_of, protection_now
+from desk.replies.protection import IN_CLEAR, Path, Protection
+from desk.replies.recipients import note_server, recipient_of
+from desk.tickets.details import read_details
 from desk.world import Refusal, World
 from mail.openpgp.keyring import KeyRefused, Keyring, KeyringUnusable, SealRefused, Workshop
 from mail.outbound import submission

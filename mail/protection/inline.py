@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from desk.opened import Encryption, EncryptionState, SignatureState
+from desk.letters.opened import Encryption, EncryptionState, SignatureState
 from mail.limits import HTML_CHARS
 from mail.mime.content import Content, clean_text, join_texts, safe_text
 from mail.mime.parts import Part, read_parts

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from desk.opened import Encryption, EncryptionState, Signature, SignatureState
+from desk.letters.opened import Encryption, EncryptionState, Signature, SignatureState
 from mail.limits import LETTER_BYTES
 from mail.mime.content import Content, clean_text
 from mail.mime.parts import Part

@@ -4,7 +4,7 @@
 import re
 from dataclasses import replace
 
-from desk.opened import Encryption, EncryptionState, Headers, Signature, SignatureState
+from desk.letters.opened import Encryption, EncryptionState, Headers, Signature, SignatureState
 from mail.mime.parts import Part, read_parts
 from mail.text.headers import HeaderBlock, instant
 

@@ -4,7 +4,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from desk.opened import Encryption, EncryptionState, Signature, SignatureState
+from desk.letters.opened import Encryption, EncryptionState, Signature, SignatureState
 from mail.mime.content import Content, read_content
 from mail.mime.parts import Part
 from mail.protection.detect import protection

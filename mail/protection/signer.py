@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from desk.opened import Signature, SignatureState
+from desk.letters.opened import Signature, SignatureState
 from mail.openpgp.keyring import Keyring
 from mail.text.headers import HeaderBlock, addresses_in, instant
 

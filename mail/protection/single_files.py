@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from desk.opened import EncryptionState, Signature, SignatureState
+from desk.letters.opened import EncryptionState, Signature, SignatureState
 from mail.files.attachments import as_file
 from mail.mime.content import Content, as_attachment
 from mail.mime.parts import Part

@@ -4,7 +4,7 @@
 from dataclasses import replace
 from typing import Literal
 
-from desk.opened import Encryption, EncryptionState
+from desk.letters.opened import Encryption, EncryptionState
 from mail.mime.content import Content, as_attachment
 from mail.mime.parts import Part, read_parts
 from mail.openpgp.bare_data import names_encrypted

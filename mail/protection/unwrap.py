@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from desk.opened import Encryption, EncryptionState, Signature, SignatureState
+from desk.letters.opened import Encryption, EncryptionState, Signature, SignatureState
 from mail.mime.content import GUESSED_PARTS, read_content
 from mail.mime.parts import Part, read_parts, read_payload
 from mail.protection.detect import Kind, protection

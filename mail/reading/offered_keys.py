@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from desk.opened import Automatic, OfferedKey
+from desk.letters.opened import Automatic, OfferedKey
 from mail.mime.parts import Part
 from mail.openpgp.keyring import KeyRefused, Keyring, PublicKey
 from mail.origin.automatic import why_automatic

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from desk.opened import Attachment, OfferedKey, WhisperBack
+from desk.letters.opened import Attachment, OfferedKey, WhisperBack
 from mail.mime.content import Content, as_attachment, join_texts
 from mail.mime.parts import Part
 from mail.openpgp.keyring import Keyring

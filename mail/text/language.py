@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from desk.opened import Language
-from desk.quoting import own_words
+from desk.letters.opened import Language
+from desk.letters.quoted_text import own_words
 
 _ENOUGH_CHARS = 1000
 """More makes the guess slower and no better."""

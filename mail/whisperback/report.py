@@ -4,7 +4,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from desk.opened import Headers, WhisperBack
+from desk.letters.opened import Headers, WhisperBack
 from mail.limits import HEADER_VALUE
 from mail.text.headers import safe_text_line
 from mail.whisperback.hardware import Hardware, read_hardware

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from desk.arrival import Desk
-from desk.flood import hold_back
 from desk.house import House
-from desk.key_states import USED
-from desk.quarantine import put_aside
+from desk.intake.context import Desk
+from desk.intake.rate_limit import hold_back
+from desk.keys.standing import USED
+from desk.quarantine.letters import put_aside
 from desk.world import World
 from mail.limits import HEADER_BYTES
 from mail.text.headers import HeaderBlock

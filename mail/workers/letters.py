@@ -6,12 +6,13 @@ import datetime as dt
 
 import structlog
 
-from desk import intake, quarantine
-from desk.arrival import Desk
 from desk.house import House
-from desk.keys import KeyGrown
-from desk.opened import Opened, Unopenable
-from desk.posting import tell_operators
+from desk.intake import steps
+from desk.intake.context import Desk
+from desk.keys.offers import KeyGrown
+from desk.letters.opened import Opened, Unopenable
+from desk.outbox.posts import tell_operators
+from desk.quarantine import letters
 from desk.stopwatch import Stopwatch
 from desk.world import Refusal, World
 from mail.openpgp.keyring import KeyringUnusable
@@ -140,7 +141,7 @@ class LetterWorker:
         while True:
             try:
                 async with self._taking_in, self._units() as unit:
-                    await intake.take_in(self._desk(unit), await _letter(unit, letter_id), opened)
+                    await steps.take_in(self._desk(unit), await _letter(unit, letter_id), opened)
                     return
             except KeyGrown as why:
                 grown = why
@@ -148,13 +149,13 @@ class LetterWorker:
 
     async def _put_aside(self, letter_id: int, reason: str) -> None:
         async with self._units() as unit:
-            await quarantine.put_aside(self._desk(unit), await _letter(unit, letter_id), reason)
+            await letters.put_aside(self._desk(unit), await _letter(unit, letter_id), reason)
 
     async def _fail(self, letter_id: int) -> None:
         async with self._units() as unit:
             letter = await _letter(unit, letter_id)
             if letter.tries >= MOST_TRIES:
-                await quarantine.put_aside(self._desk(unit), letter, OUR_FAULT)
+                await letters.put_aside(self._desk(unit), letter, OUR_FAULT)
             else:
                 letter.due_at = self._world.now() + _PAUSE * letter.tries
 

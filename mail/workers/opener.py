@@ -6,8 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from desk.house import Relay
-from desk.keys import KeyGrown
-from desk.opened import Opened
+from desk.keys.offers import KeyGrown
+from desk.letters.opened import Opened
 from mail.openpgp import packets
 from mail.openpgp.keyring import Keyring, Workshop
 from mail.openpgp.merging import with_merged_key

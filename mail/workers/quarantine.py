@@ -3,9 +3,9 @@
 
 import json
 
-from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
-from desk.opened import Opened, Unopenable
-from desk.quarantine import show
+from desk.delivery.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.letters.opened import Opened, Unopenable
+from desk.quarantine.letters import show
 from desk.world import World
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import Begun, read_letters

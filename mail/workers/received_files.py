@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Takes a file out of a kept letter, which is opened for it once more."""
 
-from desk.delivery import Later
-from desk.opened import Attachment, Opened, Unopenable
-from desk.received import Wanted
+from desk.delivery.delivery import Later
+from desk.letters.opened import Attachment, Opened, Unopenable
+from desk.tickets.received_files import Wanted
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import read_letters
 from mail.workers.opener import LetterOpener

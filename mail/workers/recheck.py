@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Opens kept letters once more, with the keys that are here by now."""
 
-from desk.arrival import Desk
-from desk.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.delivery.delivery import Delivered, Impossible, Later, Outcome, Parcel
 from desk.house import House
-from desk.keys import KeyGrown
-from desk.opened import Opened, Unopenable
-from desk.rechecking import conclude
+from desk.intake.context import Desk
+from desk.intake.recheck import conclude
+from desk.keys.offers import KeyGrown
+from desk.letters.opened import Opened, Unopenable
 from desk.world import World
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import Begun, read_letters

@@ -12,10 +12,11 @@ import pytest
 from bot.disposable import DisposableRooms
 from bot.senders import RoomSenders
 from bot.session import Account
-from desk import disposable, previews
-from desk.calls import call
-from desk.delivery import REFUSALS_BEFORE_PARKING, Delivery
-from desk.posting import announce, say_from_json, say_in_thread
+from desk.delivery.delivery import REFUSALS_BEFORE_PARKING, Delivery
+from desk.duty.pings import call
+from desk.outbox.posts import announce, say_from_json, say_in_thread
+from desk.replies import previews
+from desk.rooms import disposable
 from storage.models import Room
 from storage.states import OutboxState, RoomState
 from tests.bot.people import Bot, Memory, running

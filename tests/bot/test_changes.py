@@ -10,9 +10,10 @@ import pytest
 from bot.heard import Batch, Heard, Kind, Undecryptable
 from bot.journal import Journal
 from bot.worker import HINT_AFTER, Worker
-from desk import receipts, replies
-from desk.posting import DONE_KEY, Say, say_from_json
-from desk.receipts import reaction_of
+from desk.delivery import receipts
+from desk.delivery.receipts import reaction_of
+from desk.outbox.posts import DONE_KEY, Say, say_from_json
+from desk.replies import drafts as replies
 from storage.models import Enclosure
 from storage.states import EventState, OutboxState, ReplyState
 from tests.desks import ANA, BEN, Desk

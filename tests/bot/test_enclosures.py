@@ -14,9 +14,9 @@ from bot.contents import StoredFile, file
 from bot.enclosures import PAGE, EnclosureFetcher
 from bot.errors import TryLater
 from bot.wire import request
-from desk.attaching import FETCH, Wish, ask
-from desk.delivery import Delivery
-from desk.posting import say_from_json
+from desk.delivery.delivery import Delivery
+from desk.outbox.posts import say_from_json
+from desk.replies.attaching import FETCH, Wish, ask
 from storage.models import Enclosure, Room
 from storage.states import RoomPurpose, RoomState
 from tests.bot.conftest import Enter, Gather

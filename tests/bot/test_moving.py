@@ -14,8 +14,8 @@ from bot.senders import RoomSenders
 from bot.sending import Sender
 from bot.session import Account
 from bot.worker import Worker
-from desk.delivery import Delivery
-from desk.posting import DONE_KEY, announce, say_from_json
+from desk.delivery.delivery import Delivery
+from desk.outbox.posts import DONE_KEY, announce, say_from_json
 from storage.states import OutboxState
 from tests.bot.people import Memory, running
 from tests.desks import ANA, Desk, desk_at

@@ -6,10 +6,10 @@ from pathlib import Path
 from bot.received import FileShower
 from bot.senders import RoomSenders
 from bot.session import Account
-from desk.delivery import Delivered, Delivery, Outcome, Parcel
-from desk.opened import Attachment
-from desk.posting import Slot, put, say_from_json
-from desk.received import SHOW_FILE, Wanted
+from desk.delivery.delivery import Delivered, Delivery, Outcome, Parcel
+from desk.letters.opened import Attachment
+from desk.outbox.posts import Slot, put, say_from_json
+from desk.tickets.received_files import SHOW_FILE, Wanted
 from storage.sealing.columns import to_json
 from tests.bot.people import Memory, running
 from tests.desks import desk_at

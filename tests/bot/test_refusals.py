@@ -13,7 +13,7 @@ from bot.errors import Rejected, TryLater
 from bot.senders import _message
 from bot.session import Account
 from bot.wire import Answer, raise_for
-from desk.posting import Say
+from desk.outbox.posts import Say
 from tests.bot.people import Memory, running
 from tests.faults.fakehs import FakeHomeserver
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot import contents, rendering
 from bot.heard import Kind, is_heeded, moment, read_event
-from desk.announcement import Announcement
+from desk.tickets.announcement import Announcement
 from storage.states import TicketState
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)

@@ -10,8 +10,8 @@ import pytest
 from bot.heard import Batch, Heard, Kind, Undecryptable
 from bot.journal import Journal
 from bot.worker import HINT_AFTER, Worker
-from desk.posting import Say, announce, finish, say_from_json, say_in
-from desk.receipts import CANCEL_KEY
+from desk.delivery.receipts import CANCEL_KEY
+from desk.outbox.posts import Say, announce, finish, say_from_json, say_in
 from storage.models import Enclosure, Event
 from storage.states import EventState, OutboxState
 from tests.desks import ANA, BEN, Desk

@@ -4,8 +4,9 @@
 import pytest
 
 from bot.senders import facts_of
-from desk import previews, receipts, replies
-from desk.posting import Say, say_from_json
+from desk.delivery import receipts
+from desk.outbox.posts import Say, say_from_json
+from desk.replies import drafts, previews
 from storage.states import OutboxState, ReplyState, TicketState
 from tests.desks import ANA, BEN, Desk
 
@@ -27,11 +28,11 @@ async def held(desk: Desk) -> ReplyState:
 
 async def end_holds(desk: Desk) -> None:
     async with desk.units() as unit:
-        await replies.mend_holds(unit, desk.world)
+        await drafts.mend_holds(unit, desk.world)
         due = await unit.messages.due_replies(desk.clock.now)
     for number in due:
         async with desk.units() as unit:
-            await replies.end_hold(unit, desk.world, number)
+            await drafts.end_hold(unit, desk.world, number)
 
 
 async def said(desk: Desk) -> list[Say]:

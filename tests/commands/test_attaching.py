@@ -8,11 +8,11 @@ import pytest
 
 import commands
 from commands.context import Context
-from desk import attaching, previews
-from desk.attaching import FETCH, Fetched, wish_of
-from desk.delivery import Delivered, Delivery, Impossible, Outcome, Parcel
-from desk.enclosures import fit_media_type, fit_name, size_words
-from desk.posting import say_from_json
+from desk.delivery.delivery import Delivered, Delivery, Impossible, Outcome, Parcel
+from desk.outbox.posts import say_from_json
+from desk.replies import attaching, previews
+from desk.replies.attaching import FETCH, Fetched, wish_of
+from desk.replies.files import fit_media_type, fit_name, size_words
 from desk.world import Refusal
 from storage.states import OutboxState, ReplyState
 from tests.desks import ANA, Desk

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from desk.keys import keep, offer
-from desk.opened import OfferedKey
-from desk.posting import say_from_json
+from desk.keys.offers import keep, offer
+from desk.letters.opened import OfferedKey
+from desk.outbox.posts import say_from_json
 from storage.sealing.vault import address_tag
 from storage.states import KeyState
 from tests.desks import ANA, BEN, USER, Desk

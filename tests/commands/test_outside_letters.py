@@ -3,10 +3,10 @@
 
 import pytest
 
-from desk import outside
-from desk.conservation import check_yesterday
-from desk.outside import Refused
-from desk.posting import say_from_json
+from desk.monitoring.accounting import check_yesterday
+from desk.outbox.posts import say_from_json
+from desk.quarantine import left_in_mailbox
+from desk.quarantine.left_in_mailbox import Refused
 from storage.queries.left_in_mailbox import Lying
 from storage.queries.letters import NewLetter
 from storage.states import LetterState, Wish
@@ -22,7 +22,7 @@ LARGE = Refused(
 async def are_refused(desk: Desk, *refused: Refused) -> None:
     for each in refused or (STRAY, LARGE):
         async with desk.units() as unit:
-            await outside.note_refused(unit, desk.world, each)
+            await left_in_mailbox.note_refused(unit, desk.world, each)
 
 
 async def wishes(desk: Desk, mailbox: str = "main") -> list[Lying]:
@@ -35,7 +35,7 @@ async def is_fetched(desk: Desk, raw: bytes = b"raw", queue: str = "en") -> bool
     [lying] = await wishes(desk)
     new = NewLetter(desk.world.token(), desk.clock.now, queue, "imap", raw, USER, None)
     async with desk.units() as unit:
-        return await outside.bring_in(unit, desk.world, lying, new)
+        return await left_in_mailbox.bring_in(unit, desk.world, lying, new)
 
 
 async def told(desk: Desk) -> list[str]:
@@ -123,7 +123,7 @@ async def test_one_that_cannot_be_had_stays_and_whoever_asked_reads_why(desk: De
     [lying] = await wishes(desk)
     for _ in range(2):
         async with desk.units() as unit:
-            await outside.give_up(unit, desk.world, lying, "it is empty")
+            await left_in_mailbox.give_up(unit, desk.world, lying, "it is empty")
     said = [text for text in await told(desk) if text.startswith("Letter 1 stays")]
     assert said == ["Letter 1 stays in mailbox main, in quarantine: it is empty."]
     letter = await look(desk, 1)
@@ -141,8 +141,8 @@ async def test_a_dropped_one_is_deleted_in_its_mailbox(desk: Desk):
     assert lying.wish is Wish.DROP
     assert not await is_fetched(desk)
     async with desk.units() as unit:
-        await outside.give_up(unit, desk.world, lying, "it is empty")
-        await outside.forget(unit, lying)
+        await left_in_mailbox.give_up(unit, desk.world, lying, "it is empty")
+        await left_in_mailbox.forget(unit, lying)
     assert await wishes(desk) == []
     assert (await look(desk, 1)).state is LetterState.DROPPED
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from desk import arrival, intake
-from desk.opened import Automatic, Encryption, EncryptionState, Headers, Opened
-from desk.posting import say_from_json
-from desk.quarantine import SHOW, show
+from desk.intake import context, steps
+from desk.letters.opened import Automatic, Encryption, EncryptionState, Headers, Opened
+from desk.outbox.posts import say_from_json
+from desk.quarantine.letters import SHOW, show
 from storage.models import Letter
 from storage.queries.accounting import census
 from storage.queries.letters import NewLetter
@@ -36,7 +36,7 @@ async def comes(desk: Desk, *, queue: str = "en", raw: bytes = b"raw") -> int:
 async def take_in(desk: Desk, number: int, opened: Opened = AWAY) -> None:
     async with desk.units() as unit:
         letter = await unit.letters.get(number)
-        await intake.take_in(arrival.Desk(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(context.Desk(unit, desk.world, desk.house), letter, opened)
 
 
 async def look(desk: Desk, number: int) -> Letter:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from desk.details import add_details
-from desk.posting import say_from_json
-from desk.quotes import MOST_LINES
+from desk.outbox.posts import say_from_json
+from desk.replies.quotes import MOST_LINES
+from desk.tickets.details import add_details
 from storage.sealing.columns import to_json
 from storage.states import KeyState
 from tests.desks import USER, Desk

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from desk.details import add_details
-from desk.received import LARGEST, SHOW_FILE
+from desk.tickets.details import add_details
+from desk.tickets.received_files import LARGEST, SHOW_FILE
 from storage.queries.letters import NewLetter
 from tests.desks import Desk
 

@@ -3,10 +3,11 @@
 
 import pytest
 
-from desk import attaching, parking, receipts
-from desk.delivery import Delivery, Impossible, Outcome, Parcel, Unclear
-from desk.posting import finish
-from desk.replies import protection_now
+from desk.delivery import parked, receipts
+from desk.delivery.delivery import Delivery, Impossible, Outcome, Parcel, Unclear
+from desk.outbox.posts import finish
+from desk.replies import attaching
+from desk.replies.drafts import protection_now
 from desk.world import Refusal
 from storage.states import OutboxState, ReplyState
 from tests.commands.test_attaching import answer_of, arrives, attach, files, said
@@ -74,7 +75,7 @@ async def test_a_refused_answer_whose_file_is_removed_is_not_tried_again(desk: D
         await attaching.withdraw(unit, desk.world, "$file", by=ANA)
         [row] = await unit.outbox.in_state(OutboxState.PARKED)
         with pytest.raises(Refusal, match="a file of this answer was taken away"):
-            await parking.unpark(unit, desk.world, row.id)
+            await parked.unpark(unit, desk.world, row.id)
         assert row.state is OutboxState.PARKED
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from commands import react
 from commands.context import Context
-from desk import receipts, replies
-from desk.key_expiry import warn_of_expiry
-from desk.posting import say_from_json
+from desk.delivery import receipts
+from desk.keys.expiry import warn_of_expiry
+from desk.outbox.posts import say_from_json
+from desk.replies import drafts
 from desk.world import Refusal
 from storage.states import OutboxState, ReplyState
 from tests.desks import ANA, BEN, EVE, FINGERPRINT, USER, Desk
@@ -35,7 +36,7 @@ async def _end_holds(desk: Desk) -> None:
         due = await unit.messages.due_replies(desk.clock.now)
     for message in due:
         async with desk.units() as unit:
-            await replies.end_hold(unit, desk.world, message)
+            await drafts.end_hold(unit, desk.world, message)
 
 
 async def test_a_preview_shows_recipient_protection_subject_and_text(desk: Desk):
@@ -159,7 +160,7 @@ async def test_a_hold_that_began_anew_meanwhile_does_not_end(desk: Desk):
     async with desk.units() as unit:
         (await unit.messages.get(due)).hold_until = desk.clock.now + dt.timedelta(seconds=1)
     async with desk.units() as unit:
-        await replies.end_hold(unit, desk.world, due)
+        await drafts.end_hold(unit, desk.world, due)
     assert await _state(desk) is ReplyState.HELD
 
 
@@ -200,7 +201,7 @@ async def test_sending_cancelling_and_the_end_of_the_hold_at_once_have_one_effec
 
     async def hold_ends() -> None:
         async with desk.units() as unit:
-            await replies.end_hold(unit, desk.world, message)
+            await drafts.end_hold(unit, desk.world, message)
 
     send, cancel = (desk.say(line, by=BEN, ticket=number) for line in ("!send", "!cancel"))
     await asyncio.gather(send, hold_ends(), cancel, desk.say("!send", ticket=number), hold_ends())

@@ -3,8 +3,8 @@
 
 import pytest
 
-from desk.own_words import names, repeats
-from desk.posting import say_from_json
+from desk.outbox.posts import say_from_json
+from desk.replies.new_words import names, repeats
 from tests.desks import ANA, Desk
 
 

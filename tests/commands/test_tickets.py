@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from desk.posting import say_from_json
+from desk.outbox.posts import say_from_json
 from storage.models import Message
 from storage.states import MessageKind, Side
 from tests.desks import BEN, USER, Desk

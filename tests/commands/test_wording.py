@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.posting import say_from_json
+from desk.outbox.posts import say_from_json
 from tests.desks import Desk, desk_at
 
 

@@ -22,7 +22,7 @@ from unittest.mock import patch
 
 import bot.pause
 from bot.syncing import Syncer
-from desk.delivery import Delivery, Outcome, Parcel, Sender
+from desk.delivery.delivery import Delivery, Outcome, Parcel, Sender
 from desk.world import World
 from helproom import schedule, wiring
 from helproom.__main__ import main

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.person import Person, Seen
-from desk.posting import DONE_KEY
+from desk.outbox.posts import DONE_KEY
 from mail.testing.smtp_server import Catcher
 from tests.crash.desk_program import Plan
 from tests.crash.model import ADDRESS, ANA, BOT, BOTS_TOKEN, ROOMS, SAMPLES, Model, log_in, until

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from desk.belonging import partner_pattern
-from desk.opened import Encryption, EncryptionState, Headers, Opened, WhisperBack
+from desk.intake.matching import partner_pattern
+from desk.letters.opened import Encryption, EncryptionState, Headers, Opened, WhisperBack
 from storage.models import Letter
 from storage.states import LetterState, MessageKind
 from tests.desk.test_intake import PLAIN, answer, take_in, token_of, told, wrote

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from desk import receipts, replies
-from desk.calls import responsible
+from desk.delivery import receipts
+from desk.duty.pings import responsible
 from desk.house import Shift
-from desk.posting import Say, say_from_json
+from desk.outbox.posts import Say, say_from_json
+from desk.replies import drafts
 from storage.states import OutboxState
 from tests.desk.test_intake import PLAIN, take_in, token_of, wrote
 from tests.desks import ANA, BEN, CREW, EVE, Desk
@@ -145,9 +146,9 @@ async def test_an_answer_that_is_refused_at_the_end_of_its_hold_calls(desk: Desk
     await desk.say("!reply Hello", ticket=1)
     draft = (await desk.messages(1))[-1].id
     async with desk.units() as unit:
-        replies.begin_hold(unit, desk.world, await unit.messages.get(draft))
+        drafts.begin_hold(unit, desk.world, await unit.messages.get(draft))
     desk.clock.pass_by(seconds=61)
     async with desk.units() as unit:
-        await replies.end_hold(unit, desk.world, draft)
+        await drafts.end_hold(unit, desk.world, draft)
     [words] = await calls(desk)
     assert "expired" in words

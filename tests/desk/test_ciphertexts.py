@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from desk import arrival, intake
-from desk.details import read_details
-from desk.letter_facts import writer_of
-from desk.opened import (
+from desk.intake import context, steps
+from desk.letters.facts import writer_of
+from desk.letters.opened import (
     Encryption,
     EncryptionState,
     Headers,
@@ -19,7 +18,8 @@ from desk.opened import (
     SignatureState,
     WhisperBack,
 )
-from desk.posting import say_from_json
+from desk.outbox.posts import say_from_json
+from desk.tickets.details import read_details
 from storage.models import Ciphertext, Letter
 from storage.queries.letters import NewLetter
 from storage.states import LetterState
@@ -49,7 +49,7 @@ async def came(desk: Desk, opened: Opened, *, released: bool = False) -> Letter:
         letter = await unit.letters.get(await unit.letters.keep(new) or 0)
         assert letter is not None
         letter.released_by = ANA if released else None
-        await intake.take_in(arrival.Desk(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(context.Desk(unit, desk.world, desk.house), letter, opened)
         return letter
 
 
@@ -91,7 +91,7 @@ async def test_a_first_letter_that_waits_in_quarantine_is_marked_when_it_is_rele
         again = await unit.letters.get(letter.id)
         assert again is not None
         again.released_by, again.ticket_id = ANA, None
-        await intake.take_in(arrival.Desk(unit, desk.world, desk.house), again, claim)
+        await steps.take_in(context.Desk(unit, desk.world, desk.house), again, claim)
     assert await warnings(desk, 3) == MARKED
 
 

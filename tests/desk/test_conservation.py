@@ -3,7 +3,7 @@
 
 import pytest
 
-from desk.conservation import check_yesterday
+from desk.monitoring.accounting import check_yesterday
 from storage.models import Letter, Message
 from storage.queries.accounting import Census
 from storage.queries.letters import NewLetter

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from desk.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel, StopDelivery
-from desk.posting import Say, Slot, finish, put, say_in
+from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel, StopDelivery
+from desk.outbox.posts import Say, Slot, finish, put, say_in
 from storage.models import Outbox
 from storage.states import OutboxState, ReplyState
 from storage.unit import StorageTrouble

@@ -8,8 +8,11 @@ import pytest
 
 from commands import react
 from commands.context import Context
-from desk import disposable, posting, receipts, replies
-from desk.posting import File, Say, Slot, put, say_from_json
+from desk.delivery import receipts
+from desk.outbox import posts
+from desk.outbox.posts import File, Say, Slot, put, say_from_json
+from desk.replies import drafts
+from desk.rooms import disposable
 from desk.world import Refusal
 from storage.models import Outbox
 from storage.states import OutboxState, ReplyState, RoomState
@@ -136,7 +139,7 @@ async def test_a_list_says_whose_a_ticket_is(desk: Desk):
 async def test_a_file_follows_the_words_it_goes_with(desk: Desk):
     async with desk.units() as unit:
         room = await unit.rooms.of_queue("en")
-        await posting.say_in(unit, desk.world, room, Say("Here.", file=File("all.txt", "words")))
+        await posts.say_in(unit, desk.world, room, Say("Here.", file=File("all.txt", "words")))
     words, file = await desk.rows("say", "file")
     assert (words.kind, say_from_json(words.payload).file) == ("say", None)
     assert say_from_json(file.payload).file == File("all.txt", "words")
@@ -153,13 +156,13 @@ async def test_without_an_operators_room_nobody_is_told(desk: Desk):
     async with desk.units() as unit:
         await unit.session.delete(await unit.rooms.of_operators())
     async with desk.units() as unit:
-        await posting.tell_operators(unit, desk.world, "Trouble.")
+        await posts.tell_operators(unit, desk.world, "Trouble.")
     assert not await desk.rows()
 
 
 async def test_an_answer_whose_draft_is_gone_is_let_go(desk: Desk):
     async with desk.units() as unit:
-        await replies.end_hold(unit, desk.world, 99)
+        await drafts.end_hold(unit, desk.world, 99)
         for kind in ("announce", "preview", "mail", "say"):
             row = Outbox(kind=kind, ticket_id=99, message_id=99, room=99, event_id="$event", error="gone")
             await receipts.delivered(unit, desk.world, row)
@@ -170,7 +173,7 @@ async def test_an_answer_whose_draft_is_gone_is_let_go(desk: Desk):
 
 async def test_an_announcement_that_has_left_roots_the_thread(desk: Desk):
     async with desk.units() as unit:
-        await posting.announce(unit, desk.world, await unit.tickets.get(1))
+        await posts.announce(unit, desk.world, await unit.tickets.get(1))
     async with desk.units() as unit:
         [row] = await unit.outbox.announcements(1)
         row.event_id = "$new"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from desk import arrival, intake
 from desk.house import Shift
-from desk.keys import digest_of
-from desk.letter_facts import worst_signature
-from desk.opened import (
+from desk.intake import context, steps
+from desk.keys.offers import digest_of
+from desk.letters.facts import worst_signature
+from desk.letters.opened import (
     Automatic,
     Encryption,
     EncryptionState,
@@ -23,7 +23,7 @@ from desk.opened import (
     SignatureState,
     WhisperBack,
 )
-from desk.posting import say_from_json
+from desk.outbox.posts import say_from_json
 from storage.models import Letter
 from storage.queries.letters import NewLetter
 from storage.sealing.vault import address_tag
@@ -55,7 +55,7 @@ async def take_in(desk: Desk, opened: Opened, *, queue: str = "en", token: str |
         assert number is not None
         letter = await unit.letters.get(number)
         assert letter is not None
-        await intake.take_in(arrival.Desk(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(context.Desk(unit, desk.world, desk.house), letter, opened)
         return letter
 
 

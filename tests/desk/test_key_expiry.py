@@ -3,8 +3,8 @@
 
 import datetime as dt
 
-from desk.key_expiry import warn_of_expiry
-from desk.posting import say_from_json
+from desk.keys.expiry import warn_of_expiry
+from desk.outbox.posts import say_from_json
 from tests.desks import HOUSE, Desk
 
 EN, FR = (queue.fingerprint for queue in HOUSE.queues)

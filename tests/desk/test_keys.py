@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from desk.key_states import contact_standing, current
-from desk.keys import MOST_WAITING, KeyGrown, digest_of, keep, offer
-from desk.opened import OfferedKey
+from desk.keys.offers import MOST_WAITING, KeyGrown, digest_of, keep, offer
+from desk.keys.standing import contact_standing, current
+from desk.letters.opened import OfferedKey
 from storage.models import ContactKey
 from storage.sealing.vault import address_tag
 from storage.states import KeyState

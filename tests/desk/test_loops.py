@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from desk import arrival, intake
-from desk.opened import Automatic, Encryption, EncryptionState, Opened
-from desk.posting import say_from_json
+from desk.intake import context, steps
+from desk.letters.opened import Automatic, Encryption, EncryptionState, Opened
+from desk.outbox.posts import say_from_json
 from storage.states import LetterState
 from tests.desk.test_intake import PLAIN, answer, take_in, told, wrote
 from tests.desks import Desk
@@ -47,7 +47,7 @@ async def test_what_was_taken_for_our_own_mail_can_be_seen_and_taken_in(desk: De
     assert said == "Letter 1 is opened again and becomes a new ticket."
     async with desk.units() as unit:
         kept = await unit.letters.get(letter.id)
-        await intake.take_in(arrival.Desk(unit, desk.world, desk.house), kept, marked)
+        await steps.take_in(context.Desk(unit, desk.world, desk.house), kept, marked)
         assert (kept.state, kept.ticket_id) == (LetterState.TICKET, 1)
 
 

@@ -5,7 +5,7 @@ import datetime as dt
 
 import pytest
 
-from desk.mailwatch import Pulse, watch_arrivals, watch_mailbox
+from desk.monitoring.mail_arrivals import Pulse, watch_arrivals, watch_mailbox
 from storage.queries.letters import NewLetter
 from tests.desks import Desk
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk import policy
-from desk.key_states import contact_standing
-from desk.keys import keep
-from desk.opened import OfferedKey
-from desk.policy import IN_CLEAR, Load, Path, Standing, decide, protection_of
+from desk.keys.offers import keep
+from desk.keys.standing import contact_standing
+from desk.letters.opened import OfferedKey
+from desk.replies import protection as policy
+from desk.replies.protection import IN_CLEAR, Load, Path, Standing, decide, protection_of
 from desk.world import Refusal
 from storage.models import ContactKey
 from storage.sealing.vault import Vault

@@ -3,8 +3,8 @@
 
 import pytest
 
-from desk import previews
-from desk.delivery import Delivered, Delivery, Impossible, Outcome, Overtaken, Parcel, Unclear
+from desk.delivery.delivery import Delivered, Delivery, Impossible, Outcome, Overtaken, Parcel, Unclear
+from desk.replies import previews
 from tests.desks import Desk
 
 SHOWN = "$preview"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.quoting import Folded, Kind, fold, own_words, split
+from desk.letters.quoted_text import Folded, Kind, fold, own_words, split
 
 ATTRIBUTIONS = {
     "ar, Gmail": "في الثلاثاء، 3 نوفمبر 2026 في 10:00 ص تمت كتابة ما يلي بواسطة Help <help@desk.example>:",
@@ -244,6 +244,6 @@ HOSTILE = {
 
 
 def test_a_megabyte_of_anything_is_folded_at_once() -> None:
-    code = "import json, sys; from desk.quoting import fold; [fold(text) for text in json.load(sys.stdin)]"
+    code = "import json, sys; from desk.letters.quoted_text import fold; [fold(text) for text in json.load(sys.stdin)]"
     texts = json.dumps(list(HOSTILE.values()))
     subprocess.run([sys.executable, "-c", code], input=texts, text=True, check=True, timeout=30)

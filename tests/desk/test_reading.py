@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.details import add_details
+from desk.tickets.details import add_details
 from storage.sealing.columns import to_json
 from storage.states import Side
 from tests.desks import ANA, Desk, desk_at

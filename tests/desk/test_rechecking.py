@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from desk import arrival, intake
-from desk.details import read_details
-from desk.keys import keep
-from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
-from desk.posting import say_from_json
-from desk.rechecking import RECHECK, conclude, named, tell_of_new_key
+from desk.intake import context, steps
+from desk.intake.recheck import RECHECK, conclude, named, tell_of_new_key
+from desk.keys.offers import keep
+from desk.letters.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
+from desk.outbox.posts import say_from_json
+from desk.tickets.details import read_details
 from storage.queries.letters import NewLetter
 from storage.sealing.vault import address_tag
 from storage.states import KeyState, OutboxState
@@ -34,7 +34,7 @@ async def came(desk: Desk, opened: Opened = SHUT, *, token: str | None = None) -
             NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", raw, USER, token)
         )
         letter = await unit.letters.get(number)
-        await intake.take_in(arrival.Desk(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(context.Desk(unit, desk.world, desk.house), letter, opened)
 
 
 async def recheck(desk: Desk, *found: Opened | str) -> list[str]:
@@ -43,7 +43,7 @@ async def recheck(desk: Desk, *found: Opened | str) -> list[str]:
     before = len(await desk.rows("say"))
     for row, opened in zip(await desk.rows(RECHECK), found, strict=True):
         async with desk.units() as unit:
-            await conclude(arrival.Desk(unit, desk.world, desk.house), row.id, row.message_id, opened)
+            await conclude(context.Desk(unit, desk.world, desk.house), row.id, row.message_id, opened)
     return [say_from_json(row.payload).text for row in (await desk.rows("say"))[before:]]
 
 
@@ -188,8 +188,8 @@ async def test_a_row_that_is_done_or_gone_says_nothing_more(desk: Desk):
     before = len(await desk.rows("say"))
     async with desk.units() as unit:
         [row] = [each for each in await unit.outbox.in_state(OutboxState.SENT) if each.kind == RECHECK]
-        await conclude(arrival.Desk(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
-        await conclude(arrival.Desk(unit, desk.world, desk.house), 999, row.message_id, OPEN)
+        await conclude(context.Desk(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
+        await conclude(context.Desk(unit, desk.world, desk.house), 999, row.message_id, OPEN)
     assert len(await desk.rows("say")) == before
 
 
@@ -216,7 +216,7 @@ async def test_an_admin_has_all_shut_letters_opened_again(desk: Desk):
     assert [(row.ticket_id, row.message_id) for row in rows] == [(1, 1), (2, 3)]
     for row in rows:
         async with desk.units() as unit:
-            await conclude(arrival.Desk(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
+            await conclude(context.Desk(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
     assert await desk.say("!key recheck", where="ops") == "No letter is kept that could not be opened."
 
 

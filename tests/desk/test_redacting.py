@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from desk.redacting import redact
+from desk.redaction.redact import redact
 
 UUID = "5d3f6a10-7d2e-4d55-a1f5-1f8f4ad3b1c2"
 ONION = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd.onion"

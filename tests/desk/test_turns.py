@@ -5,9 +5,9 @@ import asyncio
 import contextlib
 from itertools import pairwise
 
-from desk.delivery import LIMITED, Delivered, Delivery, Limited, Outcome, Parcel
-from desk.posting import Say, announce, is_aside, lane_of, say_from_json, say_in, show_state
-from desk.turns import Rank, Turns
+from desk.delivery.delivery import LIMITED, Delivered, Delivery, Limited, Outcome, Parcel
+from desk.outbox.posts import Say, announce, is_aside, lane_of, say_from_json, say_in, show_state
+from desk.outbox.ranks import Rank, Turns
 from storage.states import OutboxState
 from tests.desks import Desk
 

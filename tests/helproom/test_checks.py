@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bot.session import Account, Credential, open_session
-from desk.delivery import LIMITED
+from desk.delivery.delivery import LIMITED
 from helproom import handover
 from helproom.checks.database import check_database
 from helproom.checks.findings import State

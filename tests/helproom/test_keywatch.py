@@ -5,7 +5,7 @@ import datetime as dt
 from pathlib import Path
 from unittest.mock import Mock
 
-from desk.key_expiry import words_if_over
+from desk.keys.expiry import words_if_over
 from helproom.keywatch import KeyWatch
 from mail.openpgp.keyring import Keyring, KeyringUnusable
 from storage.states import OutboxState

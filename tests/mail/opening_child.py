@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from desk.opened import Unopenable
+from desk.letters.opened import Unopenable
 from mail.openpgp.borrowed import borrow
 from mail.openpgp.keyring import Keyring
 from mail.reading.open_letter import open_letter

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The way of an answer, from the desk's hold to the mail server."""
 
-from desk import replies
-from desk.delivery import Delivery
-from desk.policy import Path
-from desk.replies import Answer
+from desk.delivery.delivery import Delivery
+from desk.replies import drafts
+from desk.replies.drafts import Answer
+from desk.replies.protection import Path
 from mail.outbound.sender import MailSender
 from mail.outbound.submission import SubmissionSettings
 from mail.testing.smtp_server import Catcher
@@ -26,8 +26,8 @@ async def answer(office: Office, ticket_id: int, words: str, path: Path = Path.A
         ticket = await unit.tickets.get(ticket_id, lock=True)
         assert ticket is not None
         said = Answer(AGENT, words, office.world.now(), path)
-        draft = await replies.begin(unit, office.world, office.house, ticket, said)
-        await replies.send(unit, office.world, draft)
+        draft = await drafts.begin(unit, office.world, office.house, ticket, said)
+        await drafts.send(unit, office.world, draft)
         return draft.id
 
 

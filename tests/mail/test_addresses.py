@@ -6,7 +6,7 @@ from aiosmtpd.smtp import SMTP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.recipients import addr_spec
+from desk.replies.recipients import addr_spec
 from desk.world import Refusal
 from mail.outbound.sender import learn_server
 from mail.outbound.submission import SubmissionSettings

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.opened import EncryptionState, Opened, SignatureState
+from desk.letters.opened import EncryptionState, Opened, SignatureState
 from mail.openpgp.packets import dearmor
 from mail.reading.open_letter import open_letter
 from tests.mail import attacks

@@ -3,7 +3,7 @@
 
 import pytest
 
-from desk.opened import Automatic
+from desk.letters.opened import Automatic
 from mail.mime.parts import Part, read_parts
 from mail.origin.automatic import is_unanswerable, loop_marks, why_automatic
 

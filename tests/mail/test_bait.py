@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from desk.letter_facts import writer_of
-from desk.opened import EncryptionState, Opened, Signature, SignatureState
+from desk.letters.facts import writer_of
+from desk.letters.opened import EncryptionState, Opened, Signature, SignatureState
 from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, person, signed
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from desk.bounces import words_of
-from desk.posting import say_from_json
+from desk.intake.bounces import words_of
+from desk.outbox.posts import say_from_json
 from mail.mime.parts import read_parts
 from mail.origin.delivery_reports import read_bounce
 from storage.models import Letter, Message, Ticket

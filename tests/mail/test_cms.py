@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.opened import Automatic, EncryptionState
+from desk.letters.opened import Automatic, EncryptionState
 from mail.protection.cms import signed_words
 from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, entity, headers, multipart

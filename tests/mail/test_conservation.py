@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.conservation import _WORDS, check_yesterday
+from desk.monitoring.accounting import _WORDS, check_yesterday
 from mail.openpgp.keyring import Keyring
 from storage.states import LetterState, OutboxState
 from tests.mail.office import Office, open_office

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from desk.opened import Automatic, Opened, Unopenable
+from desk.letters.opened import Automatic, Opened, Unopenable
 from mail.openpgp.packets import dearmor
 from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, entity, headers, multipart, person, signed

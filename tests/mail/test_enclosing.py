@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pysequoia import Cert, Tsk, decrypt
 
-from desk import replies
-from desk.replies import Answer
+from desk.replies import drafts
+from desk.replies.drafts import Answer
 from mail.outbound.attach import EnclosedFile, file_part
 from mail.outbound.compose import Encrypting, OutgoingLetter, compose
 from mail.reading.open_letter import open_letter
@@ -53,8 +53,8 @@ async def answer(office: Office, number: int) -> None:
         ticket = await unit.tickets.get(number, lock=True)
         assert ticket is not None
         said = Answer(AGENT, "See the files.", office.world.now(), takes_files=True)
-        draft = await replies.begin(unit, office.world, office.house, ticket, said)
-        await replies.send(unit, office.world, draft)
+        draft = await drafts.begin(unit, office.world, office.house, ticket, said)
+        await drafts.send(unit, office.world, draft)
 
 
 def parse(raw: bytes) -> EmailMessage:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from desk.mailwatch import Pulse
+from desk.monitoring.mail_arrivals import Pulse
 from desk.world import World
 from mail.inbound.envelope import Addressing
 from mail.inbound.fetcher import Doing, Fetcher

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from desk.house import Rate
-from desk.posting import say_from_json
+from desk.outbox.posts import say_from_json
 from storage.models import Template, TemplateVariant
 from storage.states import LetterState, OutboxState, Side
 from tests.mail.office import Office, open_office

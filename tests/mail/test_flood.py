@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from desk import quarantine
 from desk.house import Rate
-from desk.posting import say_from_json
-from desk.quarantine import Wanted
+from desk.outbox.posts import say_from_json
+from desk.quarantine import letters as quarantine
+from desk.quarantine.letters import Wanted
 from storage.queries.accounting import census
 from storage.states import LetterState, OutboxState
 from tests.mail.office import AGENT, Office, open_office

@@ -3,7 +3,7 @@
 
 import pytest
 
-from desk.opened import EncryptionState, Opened, SignatureState
+from desk.letters.opened import EncryptionState, Opened, SignatureState
 from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, entity, headers, multipart
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pysequoia import Cert, Sig, Tsk, decrypt, verify
 
-from desk.opened import EncryptionState, SignatureState
+from desk.letters.opened import EncryptionState, SignatureState
 from mail.reading.open_letter import open_letter
 from mail.testing.smtp_server import Catcher
 from tests.mail.mutt import read_with_mutt

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.policy import protection_of
+from desk.replies.protection import protection_of
 from desk.world import Refusal
 from mail.openpgp.keyring import read_public_key
 from mail.openpgp.packets import dearmor

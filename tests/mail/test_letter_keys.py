@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from desk.opened import Opened
+from desk.letters.opened import Opened
 from mail.reading.open_letter import open_letter
 from mail.reading.sender_keys import _ELSES
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, person

@@ -3,7 +3,7 @@
 
 import pytest
 
-from desk.opened import Headers, Unopenable
+from desk.letters.opened import Headers, Unopenable
 from mail.limits import ADDRESS_FIELDS, ADDRESSES, DEPTH, HEADER_VALUE, LETTER_BYTES, PARTS
 from mail.mime.content import read_content
 from mail.mime.parts import Part, read_parts

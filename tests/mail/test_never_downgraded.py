@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 import commands
 from commands.context import Context
-from desk import attaching, first_answers, key_decisions, previews
-from desk.arrival import Arrival
-from desk.arrival import Desk as IntakeDesk
-from desk.attaching import FETCH, Fetched, Wish, wish_of
-from desk.key_decisions import Decision
-from desk.key_states import USED
-from desk.keys import keep
-from desk.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened
-from desk.policy import Path
+from desk.intake import auto_reply
+from desk.intake.context import Arrival
+from desk.intake.context import Desk as IntakeDesk
+from desk.keys import decisions
+from desk.keys.decisions import Decision
+from desk.keys.offers import keep
+from desk.keys.standing import USED
+from desk.letters.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened
+from desk.replies import attaching, previews
+from desk.replies.attaching import FETCH, Fetched, Wish, wish_of
+from desk.replies.protection import Path
 from desk.world import Refusal
 from storage.models import Letter, Message
 from storage.queries.tickets import NewTicket
@@ -194,7 +196,7 @@ class Wire:
             assert ticket is not None
             arrival = Arrival(Letter(), opened, self.office.house.queue("help"), ())
             house = dataclasses.replace(self.office.house, first_answer="tell", most_first_answers=1000)
-            await first_answers.give(IntakeDesk(unit, self.office.world, house), arrival, ticket)
+            await auto_reply.give(IntakeDesk(unit, self.office.world, house), arrival, ticket)
             rows = await unit.outbox.in_state(OutboxState.PENDING)
             return any(row.kind == "mail" and row.ticket_id == number for row in rows)
 
@@ -209,7 +211,7 @@ class Wire:
                 if case.all_keys_go:
                     await unit.session.delete(key)
             if case.forgets and case.key is not None and not case.all_keys_go:
-                await key_decisions.forget(unit, self.office.world, ticket, Decision(AGENT, ""))
+                await decisions.forget(unit, self.office.world, ticket, Decision(AGENT, ""))
             if case.moves:
                 ticket.contact = f"other{number}@user.example"
                 ticket.contact_tag = address_tag(unit.vault, ticket.contact)

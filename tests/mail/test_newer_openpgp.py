@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from desk.opened import EncryptionState, SignatureState
+from desk.letters.opened import EncryptionState, SignatureState
 from mail.openpgp.keyring import Keyring
 from mail.openpgp.packets import dearmor
 from tests.mail import attacks

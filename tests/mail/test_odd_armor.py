@@ -8,7 +8,7 @@ from html import escape
 
 import pytest
 
-from desk.opened import EncryptionState
+from desk.letters.opened import EncryptionState
 from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, entity, headers, multipart
 

@@ -5,7 +5,7 @@ import base64
 
 import pytest
 
-from desk.opened import OfferedKey
+from desk.letters.opened import OfferedKey
 from mail.mime.parts import read_parts
 from mail.openpgp.packets import dearmor
 from mail.reading.offered_keys import each_once, read_autocrypt

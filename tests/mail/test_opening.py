@@ -5,7 +5,7 @@ import binascii
 
 import pytest
 
-from desk.opened import EncryptionState, Opened, SignatureState, Unopenable
+from desk.letters.opened import EncryptionState, Opened, SignatureState, Unopenable
 from mail.limits import DEPTH
 from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, signed

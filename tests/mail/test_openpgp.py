@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.opened import EncryptionState, SignatureState
+from desk.letters.opened import EncryptionState, SignatureState
 from mail.openpgp.keyring import GpgLimits, Keyring, KeyringUnusable, SealRefused, Workshop, read_public_key
 from mail.openpgp.packets import dearmor
 from tests.mail import attacks

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from desk.keys import keep
-from desk.opened import OfferedKey
-from desk.reading import show
+from desk.keys.offers import keep
+from desk.letters.opened import OfferedKey
+from desk.tickets.reading import show
 from desk.world import Refusal
 from mail.addresses import split_token
 from mail.outbound import sender as outgoing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.keys import digest_of
+from desk.keys.offers import digest_of
 from mail.openpgp.keyring import KeyRefused, read_public_key
 from mail.openpgp.merging import merge_public_keys, merged_offer
 from mail.openpgp.packets import PUBLIC_KEY, SIGNATURE, armor, dearmor, packets

@@ -3,7 +3,7 @@
 
 import pytest
 
-from desk.opened import EncryptionState, SignatureState
+from desk.letters.opened import EncryptionState, SignatureState
 from mail.openpgp.status import (
     StatusLine,
     created,

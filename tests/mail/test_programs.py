@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from desk.quoting import own_words
+from desk.letters.quoted_text import own_words
 from fuzz.open_keyring import FILLER, OpenKeyring
 from mail.reading.open_letter import open_letter
 from tests.mail.test_files import FILE, HEAD, WORDS

@@ -11,8 +11,8 @@ from contextlib import suppress
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from desk.opened import EncryptionState, SignatureState, Unopenable
-from desk.quoting import fold, split
+from desk.letters.opened import EncryptionState, SignatureState, Unopenable
+from desk.letters.quoted_text import fold, split
 from fuzz.open_keyring import OpenKeyring
 from fuzz.seeds import WORDS, armored, letters
 from helproom.inspecting import describe

@@ -3,7 +3,7 @@
 
 import pytest
 
-from desk.opened import Automatic, SignatureState
+from desk.letters.opened import Automatic, SignatureState
 from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, signed
 

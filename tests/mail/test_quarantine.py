@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from desk import quarantine
-from desk.delivery import Delivery
-from desk.quarantine import Wanted
+from desk.delivery.delivery import Delivery
+from desk.quarantine import letters
+from desk.quarantine.letters import Wanted
 from mail.limits import Allowance
 from mail.workers.quarantine import QuarantineReader
 from storage.states import LetterState, OutboxState
@@ -36,11 +36,11 @@ async def shown(office: Office, number: int) -> str:
     async with office.units() as unit:
         room = await unit.rooms.of_operators()
         assert room is not None
-        letter = await quarantine.seen_from(unit, room, number)
-        await quarantine.ask_to_show(unit, office.world, letter, room, None)
+        letter = await letters.seen_from(unit, room, number)
+        await letters.ask_to_show(unit, office.world, letter, room, None)
     reader = QuarantineReader(office.units, office.world, office.opener())
-    delivery = Delivery(office.units, office.world, {quarantine.SHOW: reader})
-    await delivery._drain_lane(f"{quarantine.SHOW}:{room.id}")
+    delivery = Delivery(office.units, office.world, {letters.SHOW: reader})
+    await delivery._drain_lane(f"{letters.SHOW}:{room.id}")
     async with office.units() as unit:
         rows = await unit.outbox.in_state(OutboxState.PENDING)
         return "\n".join(row.payload or "" for row in rows if "in quarantine," in (row.payload or ""))
@@ -50,8 +50,8 @@ async def release(office: Office, number: int) -> None:
     async with office.units() as unit:
         room = await unit.rooms.of_operators()
         assert room is not None
-        letter = await quarantine.seen_from(unit, room, number)
-        await quarantine.release(unit, office.world, letter, Wanted(AGENT, room, None))
+        letter = await letters.seen_from(unit, room, number)
+        await letters.release(unit, office.world, letter, Wanted(AGENT, room, None))
     await office.worker().work(number)
 
 
@@ -110,5 +110,5 @@ async def recheck(office: Office, number: int) -> None:
     async with office.units() as unit:
         room = await unit.rooms.of_operators()
         assert room is not None
-        letter = await quarantine.seen_from(unit, room, number)
-        await quarantine.recheck(unit, office.world, letter, room, None)
+        letter = await letters.seen_from(unit, room, number)
+        await letters.recheck(unit, office.world, letter, room, None)

@@ -11,8 +11,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from desk import rechecking
-from desk.delivery import Delivery
+from desk.delivery.delivery import Delivery
+from desk.intake import recheck as rechecking
 from desk.world import Refusal
 from mail.openpgp.keyring import Keyring, KeyringUnusable, read_public_key
 from mail.workers.recheck import Rechecker

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from desk.house import Relay
-from desk.key_decisions import pin_imported
-from desk.opened import EncryptionState, Opened, SignatureState
+from desk.keys.decisions import pin_imported
+from desk.letters.opened import EncryptionState, Opened, SignatureState
 from mail.openpgp.keyring import read_public_key
 from mail.reading.offered_keys import offered
 from mail.reading.open_letter import open_letter

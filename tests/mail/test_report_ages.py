@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from desk.opened import Automatic, Headers, WhisperBack
+from desk.letters.opened import Automatic, Headers, WhisperBack
 from mail.openpgp.keyring import Keyring
 from mail.reading.open_letter import open_letter
 from mail.whisperback.report import NOBODIES, odd_fields, read_report

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from desk.opened import EncryptionState, Headers, Opened
+from desk.letters.opened import EncryptionState, Headers, Opened
 from mail.openpgp.keyring import Keyring
 from mail.reading.open_letter import open_letter
 from mail.whisperback.report import read_report

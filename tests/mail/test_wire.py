@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from desk.policy import Path as Way
+from desk.replies.protection import Path as Way
 from mail.outbound.attach import EnclosedFile
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person, entity, headers

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from desk.opened import EncryptionState, Opened, SignatureState
+from desk.letters.opened import EncryptionState, Opened, SignatureState
 from mail.protection.layers import MOST_OPENED
 from mail.reading.open_letter import open_letter
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart, person, signed

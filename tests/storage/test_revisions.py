@@ -11,8 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from desk.posting import Slot, put
-from desk.rechecking import RECHECK
+from desk.intake.recheck import RECHECK
+from desk.outbox.posts import Slot, put
 from storage.migrating import revisions
 from storage.queries.letters import NewLetter
 from storage.upgrading import FOLDER

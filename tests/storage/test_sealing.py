@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from desk.posting import Slot, put
+from desk.outbox.posts import Slot, put
 from storage.models import ContactKey, Event
 from storage.queries.letters import NewLetter
 from storage.sealing.vault import MASTER_KEY_BYTES, DataKey, SealBroken, Vault, address_tag, new_master_key

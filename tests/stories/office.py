@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.person import Person, Seen
-from desk.posting import DONE_KEY
+from desk.outbox.posts import DONE_KEY
 from helproom.homeserver import free_port
 from helproom.settings import Settings, read_settings
 from helproom.wiring import Running, serving

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from bot.journal import SYNC_TOKEN
-from desk.posting import DONE_KEY
+from desk.outbox.posts import DONE_KEY
 from helproom.handover import open_units
 from storage.models import Fact
 from storage.states import MessageKind

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from bot.wire import path, request
-from desk.posting import DONE_KEY
+from desk.outbox.posts import DONE_KEY
 from helproom.homeserver import Homeserver
 from tests.services.synapse import lay_site
 from tests.stories.office import Office, Plan, office

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from desk.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel
-from desk.posting import Say, Slot, put, say_from_json
+from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel
+from desk.outbox.posts import Say, Slot, put, say_from_json
 from desk.world import World
 from storage.migrating import migrate
 from storage.models import Room, Ticket

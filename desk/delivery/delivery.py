@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Drains the outbox: each lane in its order, postponed with growing pauses, parked when it cannot leave."""
+
+import asyncio
+import contextlib
+import datetime as dt
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from desk.delivery.receipts import delivered, overtaken, postponed, refused, unclear
+from desk.outbox.posts import aside_of, finish, rank_of, tell_operators
+from desk.outbox.ranks import Turns
+from desk.replies.attaching import FETCH
+from desk.stopwatch import Stopwatch
+from desk.world import World
+from storage.models import Outbox
+from storage.queries.outbox import longest_pause
+from storage.states import OutboxState
+from storage.unit import StorageTrouble, Unit, Units
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+STORAGE_PAUSE = 5.0
+"""Seconds between attempts when the database is locked, full or gone."""
+
+SURPRISES_BEFORE_PARKING = 5
+"""How many failures of our own code a row may meet before it is put aside."""
+LIMITED = "matrix.limited"
+"""The fact that tells when the homeserver last said that the bot says too much at once."""
+LIMIT_NOTED_EACH = dt.timedelta(hours=1)
+USUAL_LIMIT_SECONDS = 5.0
+"""The pause after a limit where the homeserver names none."""
+REFUSALS_BEFORE_PARKING = 12
+"""How often the other side may refuse a row that people can mend: with the usual pauses half an hour."""
+_LIFETIME = {"mail": dt.timedelta(days=3), FETCH: dt.timedelta(minutes=15)}
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """An outbox row as its sender gets it, outside any unit."""
+
+    id: int
+    ref: str
+    """The transaction id."""
+    kind: str
+    payload: str
+    room: int | None
+    ticket: int | None
+    message: int | None
+    tries: int
+    age: dt.timedelta
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """It left; `event_id` is the Matrix event that came of it."""
+
+    event_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Later:
+    """It could not leave now; `after` is the pause the other side asked for."""
+
+    why: str
+    after: dt.timedelta | None = None
+
+
+@dataclass(frozen=True)
+class Limited:
+    """Nothing that the bot says is taken for some seconds; the row is no worse for it."""
+
+    after: float | None = None
+
+
+@dataclass(frozen=True)
+class Impossible:
+    """It will never leave as it is; `why` is a sentence for people."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The other side refuses it as things stand, and a person may have to mend that; others need not wait."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Aside:
+    """It waits for something that may be long in coming; others need not wait with it."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """Nobody knows whether it left; trying again might double it."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Overtaken:
+    """The user wrote again before the answer had left; it is held again."""
+
+
+Outcome = Delivered | Later | Limited | Impossible | Refused | Aside | Unclear | Overtaken
+Sender = Callable[[Parcel], Awaitable[Outcome]]
+
+
+class Delivery:
+    """The outbox and who carries what."""
+
+    def __init__(self, units: Units, world: World, senders: Mapping[str, Sender]) -> None:
+        self._units = units
+        self._world = world
+        self._senders = senders
+        self._busy: set[str] = set()
+        self._turns = Turns()
+        self._surprises: Counter[int] = Counter()
+        """How often our own code has failed, by row; other tries do not count."""
+        self._refusals: Counter[int] = Counter()
+        """How often the other side has refused, by row."""
+        self._closing = False
+        self._limited_at: dt.datetime | None = None
+
+    async def run(self, *, poll: float = 30.0) -> None:
+        """Deliver for ever: at once when the bell rings, and at the latest after `poll` seconds.
+
+        A lane that hangs holds up nobody but itself.
+        """
+        await insist(self.settle_interrupted)
+        bell = self._units.bells.outbox
+        async with asyncio.TaskGroup() as together:
+            while True:
+                bell.clear()
+                looked_at = self._world.now()
+                for lane in await insist(partial(self._due_lanes, looked_at)):
+                    if lane not in self._busy and not self._closing:
+                        self._busy.add(lane)
+                        together.create_task(self._work_lane(lane))
+                # From that moment on: a row that fell due since would else be left until the next look.
+                pause = min(poll, await insist(partial(self._until_next, looked_at, poll)))
+                # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the bell.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await bell.wait()
+
+    async def _work_lane(self, lane: str) -> None:
+        try:
+            await self._drain_lane(lane)
+        finally:
+            self._busy.discard(lane)
+            # A row may have come to the lane after its last look and before this line.
+            self._units.bells.outbox.set()
+
+    async def _until_next(self, looked_at: dt.datetime, otherwise: float) -> float:
+        async with self._units() as unit:
+            due = await unit.outbox.next_due(looked_at)
+        return otherwise if due is None else max(0.0, (due - self._world.now()).total_seconds())
+
+    async def _due_lanes(self, now: dt.datetime) -> list[str]:
+        async with self._units() as unit:
+            return [row.lane for row in await unit.outbox.heads(now)]
+
+    async def drain(self) -> None:
+        """Deliver all that is due now, lanes side by side."""
+        while lanes := await self._due_lanes(self._world.now()):
+            async with asyncio.TaskGroup() as together:
+                for lane in lanes:
+                    together.create_task(self._drain_lane(lane))
+
+    async def finish(self, grace: float) -> None:
+        """Begin nothing more, and let what is under way end within `grace` seconds."""
+        self._closing = True
+        self._turns.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while self._busy:
+                    self._units.bells.outbox.clear()
+                    await self._units.bells.outbox.wait()
+
+    async def _drain_lane(self, lane: str) -> None:
+        while not self._closing:
+            async with self._turn(lane):
+                # Chosen in its turn: what was to be said may be another by then.
+                parcel = await insist(partial(self._next_parcel, lane))
+                if parcel is None or not await self._deliver(parcel):
+                    return
+
+    def _turn(self, lane: str) -> contextlib.AbstractAsyncContextManager[None]:
+        rank = rank_of(lane)
+        return contextlib.nullcontext() if rank is None else self._turns.turn(rank)
+
+    async def _next_parcel(self, lane: str) -> Parcel | None:
+        if self._closing:
+            return None
+        async with self._units() as unit:
+            row = await unit.outbox.head_of(lane, self._world.now())
+            return None if row is None else self._wrap(row)
+
+    def _wrap(self, row: Outbox) -> Parcel:
+        return Parcel(
+            id=row.id,
+            ref=row.ref,
+            kind=row.kind,
+            payload=row.payload or "",
+            room=row.room,
+            ticket=row.ticket_id,
+            message=row.message_id,
+            tries=row.tries,
+            age=self._world.now() - row.created_at,
+        )
+
+    async def _deliver(self, parcel: Parcel) -> bool:
+        """Try one row; False when its lane has to wait."""
+        stopwatch = Stopwatch()
+        outcome = await self._outcome(parcel)
+        if isinstance(outcome, Limited):
+            self._turns.limited(USUAL_LIMIT_SECONDS if outcome.after is None else outcome.after)
+            await insist(self._note_limit)
+            return True
+        log.info(
+            "outbox.carried",
+            row=parcel.id,
+            kind=parcel.kind,
+            ticket=parcel.ticket,
+            outcome=type(outcome).__name__.lower(),
+            ms=stopwatch.ms,
+        )
+        # What has left must be noted as left, however long the database takes to be well.
+        return await insist(partial(self._note, parcel, outcome))
+
+    async def _note(self, parcel: Parcel, outcome: Outcome) -> bool:
+        async with self._units() as unit:
+            row = await unit.outbox.get(parcel.id)
+            # What ended together with its work stays so, also where only the word of that commit was lost.
+            if row is None or row.state is OutboxState.SENT:
+                return True
+            if row.state is OutboxState.DROPPED:
+                # A newer one took its place meanwhile.
+                row.event_id = outcome.event_id if isinstance(outcome, Delivered) else None
+                return True
+            row.tries += 1
+            lane = row.lane
+            await self._settle(unit, row, outcome)
+            done = row.state is not OutboxState.PENDING
+            moved = row.lane != lane
+        if done:
+            self._surprises.pop(parcel.id, None)
+            self._refusals.pop(parcel.id, None)
+        return done or moved
+
+    async def _note_limit(self) -> None:
+        """Note once in a while, for `helproom check`, that the homeserver limits the bot."""
+        now = self._world.now()
+        if self._limited_at is None or abs(now - self._limited_at) > LIMIT_NOTED_EACH:
+            self._limited_at = now
+            log.warning("delivery.limited")
+            async with self._units() as unit:
+                await unit.facts.set(LIMITED, now.isoformat())
+
+    async def _outcome(self, parcel: Parcel) -> Outcome:
+        try:
+            return await self._senders[parcel.kind](parcel)
+        except StopDelivery:
+            raise
+        except StorageTrouble as trouble:
+            return Later(str(trouble))
+        except Exception as surprise:
+            log.exception("delivery.surprise", row=parcel.id, kind=parcel.kind)
+            self._surprises[parcel.id] += 1
+            why = f"our own code failed ({type(surprise).__name__})"
+            return Later(why) if self._surprises[parcel.id] < SURPRISES_BEFORE_PARKING else Impossible(why)
+
+    async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome) -> None:
+        if row.kind == "announce":
+            # What agents say below it may wait for its id.
+            unit.ring("journal")
+        match self._weigh(row, outcome):
+            case Delivered(event_id):
+                finish(self._world, row, OutboxState.SENT)
+                row.event_id = event_id
+                await delivered(unit, self._world, row)
+            case Later(why, after):
+                row.state = OutboxState.PENDING
+                row.error = why
+                row.due_at = self._world.now() + min(after or _pause(row), longest_pause(row.kind))
+                await postponed(unit, self._world, row)
+            case Aside(why):
+                row.lane, row.error = aside_of(row), why
+                row.due_at = self._world.now() + _pause(row)
+            case Impossible(why):
+                row.error = why
+                await self._park(unit, row)
+            case Overtaken():
+                finish(self._world, row, OutboxState.DROPPED)
+                await overtaken(unit, self._world, row)
+            case Unclear(why):
+                row.error = why
+                finish(self._world, row, OutboxState.DROPPED)
+                await unclear(unit, self._world, row)
+
+    def _weigh(self, row: Outbox, outcome: Outcome) -> Outcome:
+        """Lose patience after a while; a refusal too may pass, as when the bot is put back into a room."""
+        if isinstance(outcome, Later) and self._too_old(row):
+            return Impossible(f"{outcome.why}; given up after {_words(_LIFETIME[row.kind])}")
+        if isinstance(outcome, Refused):
+            self._refusals[row.id] += 1
+            enough = self._refusals[row.id] >= REFUSALS_BEFORE_PARKING
+            return Impossible(outcome.why) if enough else Aside(outcome.why)
+        return outcome
+
+    async def _park(self, unit: Unit, row: Outbox) -> None:
+        row.state = OutboxState.PARKED
+        log.warning("delivery.parked", row=row.id, kind=row.kind)
+        if not await refused(unit, self._world, row):
+            await _tell_parked(unit, self._world, row)
+
+    def _too_old(self, row: Outbox) -> bool:
+        life = _LIFETIME.get(row.kind)
+        return life is not None and self._world.now() - row.created_at > life
+
+    async def settle_interrupted(self) -> None:
+        """After a crash: what was being handed over at that moment is unclear, and is told as such."""
+        async with self._units() as unit:
+            for row in await unit.outbox.in_state(OutboxState.SENDING):
+                await self._settle(unit, row, Unclear("Helproom stopped while it was being handed over"))
+
+
+async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again, with pauses, until the database does its work."""
+    while True:
+        try:
+            return await attempt()
+        except StorageTrouble as trouble:
+            log.warning("delivery.storage", trouble=str(trouble))
+            await asyncio.sleep(STORAGE_PAUSE)
+
+
+class StopDelivery(Exception):
+    """Delivering cannot go on at all (the access token is gone, for one); stops the process."""
+
+
+def _words(life: dt.timedelta) -> str:
+    return f"{life.days} days" if life.days else f"{life // dt.timedelta(minutes=1)} minutes"
+
+
+def _pause(row: Outbox) -> dt.timedelta:
+    """1, 2, 4, 8 ... seconds for rooms, minutes for mail, up to a longest pause."""
+    first = dt.timedelta(minutes=1) if row.kind == "mail" else dt.timedelta(seconds=1)
+    doublings = min(row.tries - 1, 12)
+    return min(longest_pause(row.kind), first * (1 << doublings))
+
+
+async def _tell_parked(unit: Unit, world: World, row: Outbox) -> None:
+    """Tell the operators, unless it is their own room that takes nothing: that would never end.
+
+    Of a room where the same keeps many rows, they hear once.
+    """
+    operators = await unit.rooms.of_operators(lock=True)
+    if operators is None or row.room == operators.id:
+        return
+    parked = await unit.outbox.in_state(OutboxState.PARKED)
+    if row.room is None or not any(_is_alike(row, other) for other in parked):
+        await tell_operators(unit, world, _parked_words(row))
+
+
+def _is_alike(row: Outbox, other: Outbox) -> bool:
+    return other.id != row.id and (other.room, other.error) == (row.room, row.error)
+
+
+def _parked_words(row: Outbox) -> str:
+    about = f" for ticket {row.ticket_id}" if row.ticket_id is not None else ""
+    words = f"Parked: outbox row {row.id} ({row.kind}{about}): {row.error}".rstrip(".")
+    if row.room is None:
+        return f"{words}. `!unpark {row.id}` tries again."
+    return (
+        f"{words}. Check the bot's rights in that room (`helproom check` names what is missing). "
+        f"`!unpark {row.id}` tries again. What else cannot go there is not told one by one: `!parked` lists "
+        "it, and `!unpark all` tries all of it."
+    )

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A letter on its way in, and what each step of intake works with."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from desk.house import House, Queue
+from desk.letters.opened import Opened
+from desk.world import World
+from storage.models import Letter, Message
+from storage.states import LetterState, MessageKind
+from storage.unit import Unit
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What every step works with."""
+
+    unit: Unit
+    world: World
+    house: House
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One letter, opened, at one queue."""
+
+    letter: Letter
+    opened: Opened
+    queue: Queue
+    same_id: Sequence[Message]
+    """What is known under this letter's own Message-ID, newest first: copies of it, or mail of ours."""
+    same_tag: str | None = None
+    """The tag that all deliveries of this mail have; None when it cannot be told from others."""
+
+
+Verdict = tuple[LetterState, str]
+Step = Callable[[Desk, Arrival], Awaitable[Verdict | None]]
+
+
+def first(messages: Sequence[Message], kind: MessageKind) -> Message | None:
+    """Return the first message of a kind."""
+    return next((message for message in messages if message.kind is kind), None)

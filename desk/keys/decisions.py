@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A person's word on a user's public keys: accept one, refuse one, ask for one."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from desk.house import House
+from desk.keys.offers import absorb, keep
+from desk.keys.standing import FLAW_WORDS, USED, current, flaw_of, waiting
+from desk.letters.opened import OfferedKey
+from desk.outbox.posts import tell_operators
+from desk.replies import drafts, templates
+from desk.replies.drafts import Answer
+from desk.replies.protection import Path, protection_of
+from desk.world import Refusal, World
+from storage.models import ContactKey, KnownOnce, Ticket
+from storage.states import KeyState
+from storage.unit import Unit
+
+ASK_TEMPLATE = "key-ask"
+"""The template with which `!key ask` asks; agents write it."""
+CLEAR_TEMPLATE = "key-ask-clear"
+"""The one with which it asks where nothing can be encrypted: nothing in it can come from the ticket."""
+_FEWEST_DIGITS = 8
+_DIGITS = re.compile(r"[0-9A-F]{8,40}")
+_UNDECIDED = frozenset({KeyState.SEEN, KeyState.CHANGED})
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decides, by their Matrix user id, and on which key: its last digits without blanks, or nothing."""
+
+    agent: str
+    digits: str
+
+
+def contact_tag_of(ticket: Ticket) -> str:
+    """Return the tag under which a user's keys are kept; raises Refusal where the user left no address."""
+    if ticket.contact_tag is None:
+        raise Refusal("The user left no address: no key can be theirs, and nobody can be asked for one.")
+    return ticket.contact_tag
+
+
+async def accept(unit: Unit, world: World, ticket: Ticket, decision: Decision) -> str:
+    """Take a key into use in place of any other; return its fingerprint.
+
+    Raises Refusal when there is none, it is not clear which is meant, or nothing can be encrypted to it.
+    """
+    keys = await unit.keys.held(contact_tag_of(ticket))
+    chosen = _chosen(keys, decision.digits, "accept")
+    flaw = flaw_of(chosen, world.now())
+    if flaw is not None:
+        raise Refusal(f"Not accepted: this key {FLAW_WORDS[flaw]}. `!key ask` asks the user for another one.")
+    if chosen.state is KeyState.PINNED:
+        raise Refusal("This key is accepted already.")
+    _pin(chosen, keys, world, decision.agent)
+    await tell_operators(unit, world, f"{decision.agent} accepted a public key in ticket {ticket.id}.")
+    return chosen.fingerprint or ""
+
+
+async def refuse(unit: Unit, world: World, ticket: Ticket, decision: Decision) -> str:
+    """Put a key aside for ever, or until somebody accepts it after all; return its fingerprint.
+
+    Raises Refusal as `accept`.
+    """
+    keys = await unit.keys.held(contact_tag_of(ticket))
+    chosen = _chosen(keys, decision.digits, "refuse")
+    if chosen.state is KeyState.REFUSED:
+        raise Refusal("This key is refused already.")
+    _decide(chosen, KeyState.REFUSED, world, decision.agent)
+    return chosen.fingerprint or ""
+
+
+async def forget(unit: Unit, world: World, ticket: Ticket, decision: Decision) -> int:
+    """Delete a user's keys, or the one that is named, with all that is sealed in them; return how many.
+
+    That there was one stays known, so that no mail leaves in clear that would not have left before. Raises
+    Refusal when there is none.
+    """
+    keys = await unit.keys.held(ticket.contact_tag) if ticket.contact_tag else []
+    if not keys:
+        raise Refusal("No public key of this user is known, so there is none to forget.")
+    chosen = [_by_digits(keys, decision.digits)] if decision.digits else keys
+    await unit.keys.forget(chosen, _mark(ticket.contact_tag or "", world, decision.agent))
+    what = "a public key" if len(chosen) == 1 else f"{len(chosen)} public keys"
+    await tell_operators(unit, world, f"{decision.agent} had {what} forgotten in ticket {ticket.id}.")
+    return len(chosen)
+
+
+async def forget_by_sysadmin(unit: Unit, world: World, contact_tag: str, fingerprint: str | None) -> int:
+    """Delete a contact's keys, or the one of this fingerprint, as `forget`; return how many.
+
+    Raises Refusal when there is none.
+    """
+    keys = await unit.keys.held(contact_tag)
+    chosen = keys if fingerprint is None else [_by_digits(keys, fingerprint)]
+    if not chosen:
+        raise Refusal("No public key of this address is known, so there is none to forget.")
+    await unit.keys.forget(chosen, _mark(contact_tag, world, None))
+    return len(chosen)
+
+
+def _mark(contact_tag: str, world: World, agent: str | None) -> KnownOnce:
+    return KnownOnce(contact_tag=contact_tag, forgotten_at=world.now(), forgotten_by=agent)
+
+
+async def ask(
+    unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer, *, verified: bool
+) -> None:
+    """Hold a mail that asks the user to confirm their key or to send one; `answer.text` is added to it.
+
+    The words are those of the template `key-ask`. Where such a mail would be refused, since it cannot be
+    encrypted and must not leave in clear, those of `key-ask-clear` leave in clear, and nothing else.
+    Raises Refusal when there is no such template, and as `replies.begin`.
+    """
+    contact = contact_tag_of(ticket)
+    try:
+        await protection_of(unit, ticket, world.now())
+    except Refusal as why:
+        if not verified:
+            raise Refusal(f"{why}\nTo ask for a key in clear, use a device that you have verified.") from None
+        await _ask_in_clear(unit, world, house, ticket, answer)
+        return
+    if await unit.templates.by_name(ASK_TEMPLATE) is None:
+        raise Refusal(
+            f"There is no template “{ASK_TEMPLATE}” yet, and I have no words of my own. Write one: "
+            f"`!template add {ASK_TEMPLATE} en …`; {{fingerprint}} in it is the key that waits, or else "
+            "the one in use."
+        )
+    keys = await unit.keys.held(contact)
+    asked_about = waiting(keys)[-1] if waiting(keys) else current(keys)
+    fingerprint = (asked_about.fingerprint or "") if asked_about is not None else "-"
+    line = f"{ASK_TEMPLATE} fingerprint={fingerprint}\n{answer.text}"
+    text = await templates.expand(unit, house, ticket, line)
+    await drafts.begin(unit, world, house, ticket, replace(answer, text=text))
+
+
+async def _ask_in_clear(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> None:
+    """Ask in clear, under the rules of `!reply --plain`."""
+    if answer.text:
+        raise Refusal(
+            f"This leaves in clear, so only the text of the template “{CLEAR_TEMPLATE}” can leave: say "
+            "`!key ask` alone, or `!reply --plain` with words of your own."
+        )
+    text = await templates.house_words(unit, house, ticket, CLEAR_TEMPLATE)
+    if text is None:
+        raise Refusal(
+            f"This leaves in clear, with words that are the same for everybody. Write them once: "
+            f"`!template add {CLEAR_TEMPLATE} {ticket.language} …`; {{role}} in it is the desk's name."
+        )
+    request = replace(answer, text=text, path=Path.KEY_REQUEST)
+    await drafts.begin(unit, world, house, ticket, request)
+
+
+async def pin_imported(unit: Unit, world: World, contact_tag: str, key: OfferedKey) -> None:
+    """Take a key that a sysadmin brought into use in place of any other; raises KeyGrown as `absorb`."""
+    keys = await unit.keys.held(contact_tag)
+    same = next((each for each in keys if each.fingerprint == key.fingerprint), None)
+    if same is None:
+        same = await keep(unit, world, contact_tag, key, KeyState.PINNED)
+    else:
+        absorb(same, key, world.now())
+    _pin(same, keys, world, None)
+
+
+def _pin(chosen: ContactKey, keys: Sequence[ContactKey], world: World, agent: str | None) -> None:
+    for key in keys:
+        if key is not chosen and key.state in USED:
+            _decide(key, KeyState.REPLACED, world, agent)
+    _decide(chosen, KeyState.PINNED, world, agent)
+
+
+def _decide(key: ContactKey, state: KeyState, world: World, agent: str | None) -> None:
+    key.state, key.decided_at, key.decided_by = state, world.now(), agent
+
+
+def _chosen(keys: Sequence[ContactKey], digits: str, verb: str) -> ContactKey:
+    if not keys:
+        raise Refusal("No public key of this user is known. `!key ask` asks them for one.")
+    if digits:
+        return _by_digits(keys, digits)
+    undecided = [key for key in keys if key.state in _UNDECIDED]
+    if len(undecided) == 1:
+        return undecided[0]
+    if not undecided:
+        raise Refusal(f"No key waits for your word. To change it all the same: {_example(keys[-1], verb)}")
+    raise Refusal(
+        f"There are {len(undecided)} keys to choose from (`!key show`). Type the last {_FEWEST_DIGITS} "
+        f"digits or more of the one you mean: {_example(undecided[-1], verb)}"
+    )
+
+
+def _example(key: ContactKey, verb: str) -> str:
+    return f"`!key {verb} {(key.fingerprint or '')[-_FEWEST_DIGITS:]}`"
+
+
+def _by_digits(keys: Sequence[ContactKey], digits: str) -> ContactKey:
+    wanted = digits.upper().removeprefix("0X")
+    if not _DIGITS.fullmatch(wanted):
+        raise Refusal(
+            f"“{digits[:60]}” is not the end of a fingerprint: type its last {_FEWEST_DIGITS} digits or more."
+        )
+    fitting = [key for key in keys if (key.fingerprint or "").endswith(wanted)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise Refusal("Several keys end like this: type the whole fingerprint.")
+    raise Refusal("No key of this user ends like this: `!key show` shows those there are.")

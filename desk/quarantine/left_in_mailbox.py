@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Letters that were refused at fetching: they stay in their mailbox, and are in quarantine here."""
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from desk.outbox.posts import ago, tell_operators
+from desk.quarantine import askers
+from desk.world import World
+from storage.models import Letter, Outside
+from storage.queries.left_in_mailbox import Lying, likeness
+from storage.queries.letters import NewLetter
+from storage.states import LetterState, Wish
+from storage.unit import Unit
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A letter that is not taken in, and why; `key` tells it from all others of its mailbox."""
+
+    mailbox: str
+    key: str
+    reason: str
+    size: int
+    """In bytes, as the mailbox tells it."""
+    source: str = ""
+    """The name of the mailbox's door."""
+    queue: str = ""
+    """For which queue it is; empty when for none, or nobody can tell."""
+    head: bytes = field(default=b"", repr=False)
+    """Its first bytes, by which it is found again."""
+
+
+async def note_refused(unit: Unit, world: World, refused: Refused) -> None:
+    """Put a refused letter into quarantine, though its bytes stay outside; it is told and counted once."""
+    place = unit.outside.place(refused.mailbox, refused.key)
+    if await unit.outside.is_known(place):
+        return
+    new = NewLetter(world.token(), world.now(), refused.queue, refused.source, b"", "", None)
+    lies = Outside(
+        mailbox=refused.mailbox, likeness=likeness(unit.vault, refused.head), size=refused.size, wish=None
+    )
+    letter = await unit.letters.note_outside(new, lies, place=place, reason=refused.reason)
+    text = (
+        f"A letter in mailbox {refused.mailbox} was not taken in: {refused.reason}. It is moved to the "
+        f"folder for such letters there, and is letter {letter.id} in quarantine: "
+        f"`!quarantine show {letter.id}`."
+    )
+    await tell_operators(unit, world, text)
+
+
+def words_of(letter: Letter, lies: Outside, now: dt.datetime) -> str:
+    """Return all that is known of a letter that lies outside; its sender and subject stay there."""
+    number = letter.id
+    said = (
+        f"Letter {number}, in quarantine, {ago(letter.received_at, now)} old: {letter.reason}\n"
+        f"It lies in mailbox {lies.mailbox}, in the folder for letters that were not taken in. "
+        f"Size: {lies.size} bytes. Queue: {letter.queue or 'none'}.\n"
+        f"`!quarantine recheck {number}` fetches it again, for when a limit or the queues' addresses have "
+        f"changed; `!quarantine release {number}` takes it in whatever it is; `!quarantine drop {number}` "
+        "deletes it there. To read it first, use a mail program."
+    )
+    return f"{said}\nIt is being fetched." if lies.wish is Wish.TAKE else said
+
+
+def fetch(letter: Letter, lies: Outside) -> str:
+    """Have a letter fetched from outside; return what to say."""
+    lies.wish = Wish.TAKE
+    return f"Letter {letter.id} is fetched from mailbox {lies.mailbox} at the next look into it."
+
+
+async def bring_in(unit: Unit, world: World, lying: Lying, new: NewLetter) -> bool:
+    """Take in the bytes of a letter from outside; False when nobody wants that any more.
+
+    It is noted that the letter has to be moved there, until `forget`.
+    """
+    letter = await unit.letters.get(lying.letter_id, lock=True)
+    lies = await unit.outside.of(lying.letter_id)
+    if letter is None or lies is None or lies.wish is not Wish.TAKE:
+        return False
+    lies.wish = Wish.PUT_AWAY
+    known = await unit.letters.bring_in(letter, new)
+    if known is not None:
+        letter.state, letter.reason = LetterState.DROPPED, f"the same mail came before, as letter {known}"
+        await askers.answer(unit, world, letter)
+    return True
+
+
+async def give_up(unit: Unit, world: World, lying: Lying, reason: str) -> None:
+    """Leave a letter outside that cannot be fetched all the same, and say why to who asked for it."""
+    letter = await unit.letters.get(lying.letter_id, lock=True)
+    lies = await unit.outside.of(lying.letter_id)
+    if letter is None or lies is None or lies.wish is not Wish.TAKE:
+        return
+    lies.wish, letter.reason, letter.released_by, letter.ticket_id = None, reason, None, None
+    words = f"Letter {letter.id} stays in mailbox {lies.mailbox}, in quarantine: {reason}."
+    if not await askers.say_to_asker(unit, world, letter, words):
+        await tell_operators(unit, world, words)
+
+
+async def forget(unit: Unit, lying: Lying) -> None:
+    """Note that a letter is gone from where it lay: dropped or moved, by our doing or anybody's."""
+    lies = await unit.outside.place_of(lying.letter_id)
+    if lies is not None and lies.wish in {Wish.DROP, Wish.PUT_AWAY}:
+        await unit.session.delete(lies)

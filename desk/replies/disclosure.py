@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""What must not be told in an answer, as who gets it may not have been able to read it.
+
+Somebody who has caught a ciphertext sends it on and hopes for an answer that tells what stands in it
+("Re: What's Up Johnny?", Müller and others, 2019).
+"""
+
+from typing import Any
+
+from desk.letters.opened import EncryptionState
+from desk.tickets.details import read_details
+from desk.world import Refusal
+from storage.models import Message
+from storage.states import MessageKind
+from storage.unit import Unit
+
+_WHOLE = frozenset({EncryptionState.NONE, EncryptionState.OK})
+_ADDRESSES = frozenset({"From", "Reply-To"})
+"""Headers that say where an answer goes."""
+
+
+def refuse_quoting(message: Message) -> None:
+    """Raise Refusal unless the user's words can be told to where the answer goes."""
+    why = _why_not(message)
+    if why:
+        raise Refusal(f"Not quoted: {why}")
+
+
+def hides_subject(message: Message) -> bool:
+    """Tell whether the subject of a user's letter must not stand in an answer to it."""
+    details = read_details(message)
+    is_inner = details.get("inner_subject", details.get("encryption_state") == EncryptionState.OK)
+    is_theirs = not _is_diverted(details) and _is_theirs(message, details)
+    return bool(details.get("replayed")) or (bool(is_inner) and not is_theirs)
+
+
+async def refuse_what_became_bait(unit: Unit, draft: Message) -> None:
+    """Raise Refusal when an answer tells of a letter what has turned out meanwhile not to be told."""
+    known = read_details(draft)
+    letters = [each for each in await unit.messages.of(draft.ticket) if each.kind is MessageKind.IN]
+    quoted = [each for each in letters if known.get("quote") and each.id == draft.base_id]
+    for each in quoted:
+        why = _why_not(each)
+        if why:
+            raise Refusal(f"Not sent: it quotes what must not be quoted. {_sentence(why)} {_ANEW}")
+    if letters and known.get("tells_subject") and hides_subject(letters[0]):
+        raise Refusal(
+            f"Not sent: its subject is that of a letter that this address may not be able to read. {_ANEW}"
+        )
+
+
+def _why_not(message: Message) -> str:
+    details = read_details(message)
+    if details.get("encryption_state") not in _WHOLE or details.get("unprotected_text"):
+        return _BESIDE
+    if details.get("replayed"):
+        return _REPLAYED
+    if details.get("relayed"):
+        return _RELAYED
+    if _is_diverted(details):
+        return _DIVERTED
+    if not details.get("from_contact"):
+        return _FROM_OTHERS
+    return "" if _is_theirs(message, details) else _NOT_THEIRS
+
+
+def _is_diverted(details: dict[str, Any]) -> bool:
+    return bool(_ADDRESSES & set(details.get("mismatch", [])))
+
+
+def _is_theirs(message: Message, details: dict[str, Any]) -> bool:
+    """Whether what was encrypted is known to be of the one who gets the answer; clear text hides nothing."""
+    if details.get("encryption_state") == EncryptionState.NONE:
+        return True
+    writer, contact = details.get("writer") or "", message.ticket.contact or ""
+    return bool(writer) and writer.casefold() == contact.casefold()
+
+
+def _sentence(why: str) -> str:
+    return why[0].upper() + why[1:]
+
+
+_ANEW = "`!cancel` it, and write it again."
+_OWN_WORDS = "Answer in your own words."
+_BESIDE = (
+    f"some of the user's last message stood outside its encryption, or it is not known whether. {_OWN_WORDS}"
+)
+_REPLAYED = "this ciphertext came more than once. Answer without telling what stands in it."
+_RELAYED = f"who wrote the last message is the word of the list that relayed it. {_OWN_WORDS}"
+_DIVERTED = (
+    "in the last message, the address where the answer goes is another outside than inside its protection. "
+    f"{_OWN_WORDS}"
+)
+_FROM_OTHERS = "the last message did not come from the ticket's address, where the answer goes."
+_NOT_THEIRS = (
+    "nothing that was encrypted in the last message, and no good signature, shows that the ticket's address "
+    f"has written it: somebody may hope to be told what they cannot read. {_OWN_WORDS}"
+)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The preview of an answer: one message in the thread, edited as the answer goes its way."""
+
+from typing import Any
+
+from desk.outbox.posts import (
+    IN_TICKET_THREAD,
+    REACT,
+    Say,
+    Slot,
+    finish,
+    home_of,
+    lane_of,
+    put,
+    react,
+    say_to_json,
+)
+from desk.outbox.ranks import Rank
+from desk.replies.files import is_fetching
+from desk.tickets.details import add_details, read_details
+from desk.tickets.excerpts import head_of
+from desk.world import World
+from storage.models import Message, Outbox, Room
+from storage.states import OPEN_REPLY, OutboxState, ReplyState
+from storage.unit import Unit
+
+PREVIEW = "preview"
+EDIT = "preview.edit"
+UNREACT = "unreact"
+"""The kind of outbox row that takes away what was offered to be pressed."""
+
+
+async def show(unit: Unit, world: World, draft: Message, facts: str) -> None:
+    """Show what is going to leave; `facts` say to whom, from whom and how protected, a line each."""
+    room = await home_of(unit, draft.ticket)
+    add_details(draft, facts=facts, room=room.id)
+    lane = lane_of(room, Rank.ANSWER)
+    slot = Slot(PREVIEW, lane, room=room.id, ticket=draft.ticket_id, message=draft.id)
+    await put(unit, world, slot, say_to_json(say_of(draft)))
+
+
+def was_shown(draft: Message, event_id: str) -> None:
+    """Remember the event that shows the preview, to be edited from now on."""
+    add_details(draft, event=event_id)
+
+
+async def offer_button(unit: Unit, world: World, row: Outbox, key: str) -> None:
+    """React to a preview that has just been shown, so that people can press the same."""
+    room = await unit.rooms.get(row.room or 0)
+    if room is not None and row.event_id is not None:
+        slot = Slot(REACT, lane_of(room, Rank.EDIT), room=room.id, message=row.message_id)
+        await react(unit, world, slot, row.event_id, key)
+
+
+async def show_state(unit: Unit, world: World, draft: Message, *, why: str = "") -> None:
+    """Edit the preview, so that it shows how the answer stands; `why` says who or what made it so."""
+    known = read_details(draft)
+    room = await unit.rooms.get(known.get("room", 0))
+    if room is None:
+        return
+    add_details(draft, why=why)
+    # One edit that waits is enough.
+    for row in await unit.outbox.pending(EDIT, message=draft.id):
+        finish(world, row, OutboxState.DROPPED)
+    if draft.state not in OPEN_REPLY:
+        await _take_buttons_away(unit, world, draft, room)
+    lane = lane_of(room, Rank.ANSWER)
+    await put(unit, world, Slot(EDIT, lane, room=room.id, ticket=draft.ticket_id, message=draft.id))
+
+
+async def _take_buttons_away(unit: Unit, world: World, draft: Message, room: Room) -> None:
+    """Let nobody press what does nothing any more; one that leaves at this moment is found then."""
+    offered = await unit.outbox.of_message(REACT, draft.id)
+    for row in offered:
+        if row.state is OutboxState.PENDING:
+            finish(world, row, OutboxState.DROPPED)
+    if offered and not await unit.outbox.of_message(UNREACT, draft.id):
+        slot = Slot(UNREACT, lane_of(room, Rank.EDIT), room=room.id, message=draft.id)
+        await put(unit, world, slot)
+
+
+def event_of(draft: Message) -> str | None:
+    """Return the event that shows the preview; None when it has not arrived."""
+    return read_details(draft).get("event") or None
+
+
+def waits_for_word(draft: Message) -> bool:
+    """Tell whether the hold alone does not send it, as the ticket was another agent's."""
+    return bool(read_details(draft).get("waits_for_word"))
+
+
+def say_of(draft: Message) -> Say:
+    """Return the preview as it has to look now: its state in the first line, then facts and text."""
+    known = read_details(draft)
+    text = "\n".join((state_of(draft), known.get("facts", ""), *_files(known)))
+    head = head_of(draft.text or "", "", lines=None)
+    return Say(text, quote=head.words, thread=IN_TICKET_THREAD)
+
+
+def state_of(draft: Message) -> str:
+    """Return how the answer stands, in a line."""
+    if draft.state is ReplyState.HELD and is_fetching(draft):
+        return "Waiting for a file: this does not leave before it is here. ❌ or `!cancel` takes it back."
+    if draft.state is ReplyState.HELD and waits_for_word(draft):
+        return "Waits for your word: `!send` or ✅ sends it, ❌ or `!cancel` takes it back."
+    if draft.state is ReplyState.HELD:
+        return f"{_held(draft)} ✅ or `!send` sends it now, ❌ or `!cancel` takes it back."
+    why = read_details(draft).get("why", "")
+    if draft.state is ReplyState.SENT:
+        return f"Left at {draft.at:%Y-%m-%d %H:%M:%S} UTC."
+    return f"{_WORDS.get(draft.state, '')}{f': {why}' if why else ''}".rstrip(".") + "."
+
+
+def _files(known: dict[str, Any]) -> list[str]:
+    if not known.get("files"):
+        return []
+    how = "encrypted with the mail" if known.get("encrypted") else "in clear, as the mail does"
+    return [f"Files: they leave {how}, as they are", *(f"- {line}" for line in known["files"])]
+
+
+def _held(draft: Message) -> str:
+    if draft.hold_until is not None:
+        return f"Waiting: this leaves at {draft.hold_until:%Y-%m-%d %H:%M:%S} UTC."
+    return f"This is going to leave in {int(read_details(draft).get('hold_seconds', 0))} s."
+
+
+_WORDS: dict[ReplyState | None, str] = {
+    ReplyState.STALE: "Not sent, and waits for `!send` or `!cancel`",
+    ReplyState.LEAVING: "On its way: it cannot be taken back any more",
+    ReplyState.SENDING: "On its way: it cannot be taken back any more",
+    ReplyState.FAILED: "NOT sent, refused",
+    ReplyState.BOUNCED: "Left, but came back",
+    ReplyState.UNCLEAR: "UNCLEAR whether it has left",
+    ReplyState.CANCELLED: "Cancelled, it does not leave",
+}

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Disposable rooms: wanted, open for a while, and ended so that nothing is left."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from desk.house import House
+from desk.outbox.posts import Slot, lane_of, put
+from desk.world import Refusal, World
+from storage.models import Room, Ticket
+from storage.sealing.columns import to_json
+from storage.states import RoomPurpose, RoomState
+from storage.unit import Unit
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A room that an agent asks for."""
+
+    agent: str
+    life: dt.timedelta | None
+    """None: as long as the house says."""
+    guests: tuple[str, ...]
+    """Matrix user ids."""
+
+
+async def open_room(unit: Unit, world: World, house: House, ticket: Ticket, wish: Wish) -> str:
+    """Have a room made for a ticket; return what to say. Raises Refusal when it cannot be."""
+    life = house.room_life if wish.life is None else wish.life
+    if not dt.timedelta() < life <= house.longest_room_life:
+        longest = house.longest_room_life // dt.timedelta(hours=1)
+        raise Refusal(f"A disposable room lives for some time, at most {longest} h.")
+    if await unit.rooms.of_ticket(ticket.id) is not None:
+        raise Refusal(f"Ticket {ticket.id} has a disposable room. `!room close` ends it.")
+    room = Room(
+        ref=world.token(),
+        purpose=RoomPurpose.DISPOSABLE,
+        state=RoomState.WANTED,
+        ticket_id=ticket.id,
+        opened_by=wish.agent,
+        ends_at=world.now() + life,
+    )
+    guests = [guest for guest in dict.fromkeys(wish.guests) if guest != wish.agent]
+    await unit.rooms.add(room, to_json(guests))
+    await put(unit, world, Slot("room.open", lane_of(room), room=room.id, ticket=ticket.id))
+    return "The room is being made; the invitations follow."
+
+
+async def close_room(unit: Unit, world: World, room: Room) -> str:
+    """End a room; return what to say. Raises Refusal when it is ending already."""
+    if room.state in {RoomState.CLOSING, RoomState.CLOSED}:
+        raise Refusal("This room is being closed already.")
+    room.state = RoomState.CLOSING
+    await put(unit, world, Slot("room.close", lane_of(room), room=room.id, ticket=room.ticket_id))
+    return "The room is being closed: everybody is removed and my words are taken back."
+
+
+async def end_rooms(unit: Unit, world: World, house: House) -> dt.datetime | None:
+    """End the rooms whose time has come; return when the next one's comes.
+
+    No room lives longer from now on than any may, also where the clock was set back since it was opened.
+    """
+    now = world.now()
+    for room in await unit.rooms.ended(now):
+        await close_room(unit, world, room)
+    ends = []
+    for room in await unit.rooms.ending_after(now):
+        room.ends_at = min(room.ends_at or now, now + house.longest_room_life)
+        ends.append(room.ends_at)
+    return min(ends, default=None)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A lasting room whose place another room has taken: its row moves, its open tickets are announced anew."""
+
+import hashlib
+from dataclasses import replace
+
+from desk.outbox.posts import (
+    IN_TICKET_THREAD,
+    Slot,
+    announce,
+    finish,
+    lane_of,
+    put,
+    say_from_json,
+    say_to_json,
+)
+from desk.world import World
+from storage.models import Outbox, Room
+from storage.states import OutboxState, RoomPurpose, RoomState
+from storage.unit import Unit
+
+_SPOKEN = ("say", "ping", "preview", "file")
+
+
+def _moved(room_id: str) -> str:
+    """The name of the fact that says where a room has gone; ids of rooms are too long for one."""
+    return f"moved {hashlib.sha256(room_id.encode()).hexdigest()[:40]}"
+
+
+async def move_room(unit: Unit, world: World, room: Room, successor: str) -> None:
+    """Have all that is said in this room said in its successor from now on."""
+    await unit.facts.set(_moved(room.room_id or ""), successor)
+    waiting = await unit.outbox.waiting_for(room.id)
+    room.room_id, room.state = successor, RoomState.OPEN
+    await unit.flush()
+    moved: set[int | None] = {None}
+    tickets = await unit.tickets.open_in(room.queue) if room.purpose is RoomPurpose.QUEUE else ()
+    for ticket in tickets:
+        if ticket.event_id is not None:
+            # Threads stay behind in the old room, with the events that root them.
+            ticket.event_id = None
+            moved.add(ticket.id)
+            await announce(unit, world, ticket)
+    await unit.flush()
+    for row in waiting:
+        if row.ticket_id in moved:
+            await _say_anew(unit, world, room, row)
+
+
+async def _say_anew(unit: Unit, world: World, room: Room, row: Outbox) -> None:
+    """Put what waits behind the new announcement; edits of the old room's events go."""
+    if row.kind in _SPOKEN:
+        say = say_from_json(row.payload or "")
+        thread = IN_TICKET_THREAD if say.thread is not None and row.ticket_id is not None else None
+        slot = Slot(row.kind, lane_of(room), room=room.id, ticket=row.ticket_id, message=row.message_id)
+        await put(unit, world, slot, say_to_json(replace(say, thread=thread, reply_to=None)))
+    finish(world, row, OutboxState.DROPPED)
+
+
+async def newest(unit: Unit, room_id: str) -> str:
+    """Return where a room that the config names has gone since."""
+    seen = {room_id}
+    while (successor := await unit.facts.get(_moved(room_id))) is not None:
+        if successor in seen:
+            break
+        seen.add(successor)
+        room_id = successor
+    return room_id
