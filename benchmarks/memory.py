@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from benchmarks.post import Post, encrypted_mail, words
 from benchmarks.program import Program, configured, plan, program
-from bot.person import Person
+from bot.testing.person import Person
 from helproom.settings import read_settings
 from mail.openpgp.keyring import Keyring
 from tests.services.synapse import Homeserver, lay_site

@@ -13,7 +13,7 @@ from nio import RoomCreateResponse
 from benchmarks.figures import Figure, median_ratio, percentile
 from benchmarks.post import Post, encrypted_mail, words
 from benchmarks.program import AS_MANY_AS_COME
-from bot.person import Person, Seen
+from bot.testing.person import Person, Seen
 from tests.services.synapse import Homeserver, lay_site
 from tests.stories.office import PASSWORD, SUPPORT, Office, Plan, office
 

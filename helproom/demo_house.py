@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from bot.person import Person
+from bot.testing.person import Person
 from helproom import logs
 from helproom.homeserver import Homeserver, Site, free_port
 from helproom.sections import Log

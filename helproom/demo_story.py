@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.person import Person, Seen
+from bot.testing.person import Person, Seen
 from desk.letters.opened import SignatureState
 from helproom.demo_findings import Findings
 from helproom.demo_house import HOLD_SECONDS, USER, Stage

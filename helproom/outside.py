@@ -3,9 +3,9 @@
 
 from typing import TYPE_CHECKING
 
-from bot.homes import Home
-from bot.session import Account, Credential
-from bot.trust import Policy
+from bot.identity.session import Account, Credential
+from bot.identity.trust import Policy
+from bot.rooms.homes import Home
 from helproom.handover import session_folder
 from helproom.sections import ImapSection, QueueSection
 from helproom.settings import Settings

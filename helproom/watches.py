@@ -7,7 +7,7 @@ What the jobs work on lies in the database, so that a restart loses nothing.
 import datetime as dt
 from collections.abc import Callable, Sequence
 
-from bot.worker import Worker
+from bot.desk.worker import Worker
 from desk.house import House
 from desk.monitoring.accounting import check_yesterday
 from desk.replies import drafts

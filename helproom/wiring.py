@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bot.crosssigning import ensure_signed
-from bot.disposable import DisposableRooms
-from bot.doorkeeping import Doorkeeper
-from bot.enclosures import EnclosureFetcher
+from bot.carriers.disposable import DisposableRooms
+from bot.carriers.enclosures import EnclosureFetcher
+from bot.carriers.received_files import FileShower
+from bot.carriers.senders import RoomSenders
+from bot.desk.journal import SYNC_TOKEN, Journal, waits_for
+from bot.desk.pinning import Pinning, PinSenders
+from bot.desk.worker import Worker
 from bot.errors import TryLater
-from bot.heard import Undecryptable
-from bot.homes import note_homes, settle_homes
-from bot.journal import SYNC_TOKEN, Journal, waits_for
-from bot.members import Members
-from bot.pause import Pause
-from bot.pinning import Pinning, PinSenders
-from bot.profile import show_face
-from bot.received import FileShower
-from bot.rooms import Rooms
-from bot.senders import RoomSenders
-from bot.sending import Sender
-from bot.session import Session, open_session
-from bot.successors import Successors
-from bot.syncing import Since, Syncer
-from bot.trust import Policy, Trust
-from bot.worker import Worker
+from bot.events.events import Undecryptable
+from bot.http.pause import Pause
+from bot.identity.crosssigning import ensure_signed
+from bot.identity.session import Session, open_session
+from bot.identity.trust import Policy, Trust
+from bot.rooms.homes import note_homes, settle_homes
+from bot.rooms.members import Members
+from bot.rooms.membership import Doorkeeper
+from bot.rooms.profile import show_face
+from bot.rooms.replacement import Successors
+from bot.rooms.rooms import Rooms
+from bot.sending.sender import Sender
+from bot.sync.syncing import Since, Syncer
 from desk.delivery.delivery import Delivery, insist
 from desk.delivery.delivery import Sender as Carrier
 from desk.house import House

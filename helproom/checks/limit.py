@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import AsyncIterator
 
 from bot.errors import MatrixError
-from bot.ratelimit import lift_limit, limit_path
+from bot.identity.rate_limit import lift_limit, limit_path
 from desk.delivery.delivery import LIMITED
 from helproom import databases, handover
 from helproom.checks.findings import Finding, ok, problem, warning

@@ -5,10 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bot.crosssigning import ensure_signed, refuse_foreign
 from bot.errors import MatrixError, StoreInUse
-from bot.rooms import Rooms
-from bot.session import Credential, Session, only_asking, open_session
+from bot.identity.crosssigning import ensure_signed, refuse_foreign
+from bot.identity.session import Credential, Session, only_asking, open_session
+from bot.rooms.rooms import Rooms
 from helproom.checks.findings import Finding, ok, problem
 from helproom.checks.rooms import check_rooms
 from helproom.outside import bot_account, bot_credential

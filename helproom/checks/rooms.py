@@ -4,9 +4,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.homes import Home
-from bot.members import named_for
-from bot.rooms import OWNER, Member, Rooms
+from bot.rooms.homes import Home
+from bot.rooms.members import named_for
+from bot.rooms.rooms import OWNER, Member, Rooms
 from desk.rooms import replacement
 from desk.rooms.names import name_of
 from helproom import databases, handover

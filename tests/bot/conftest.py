@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.rooms import RoomPlan
-from bot.session import Account
+from bot.identity.session import Account
+from bot.rooms.rooms import RoomPlan
 from tests.bot.people import PASSWORD, Bot, Memory, Peer, running
 from tests.services.synapse import Homeserver
 

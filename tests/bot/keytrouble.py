@@ -12,12 +12,12 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-from bot import contents
 from bot.errors import KeyStoreTrouble
-from bot.rendering import plain
-from bot.rooms import RoomPlan
-from bot.session import Account
-from bot.trust import Standing
+from bot.identity.session import Account
+from bot.identity.trust import Standing
+from bot.rooms.rooms import RoomPlan
+from bot.sending import contents
+from bot.sending.rendering import plain
 from tests.bot.people import Bot, Memory, Peer, reset_identity, running
 
 Trouble = Callable[[Bot], contextlib.AbstractContextManager[None]]

@@ -11,16 +11,17 @@ from typing import Any
 
 from nio import AsyncClient, AsyncClientConfig, MegolmEvent, SyncResponse
 
-from bot import paging, signing
-from bot.crosssigning import SEEDS, Identity, ensure_signed
-from bot.heard import Batch, Heard, Undecryptable
-from bot.pause import Pause
-from bot.rooms import Rooms
-from bot.sending import Sender
-from bot.session import Account, Credential, Session, open_session
-from bot.syncing import Since, Syncer
-from bot.trust import Judgement, Pin, Policy, Trust
-from bot.wire import Json, exchange, path, request
+from bot.events.events import Batch, Heard, Undecryptable
+from bot.http.pause import Pause
+from bot.http.wire import Json, exchange, path, request
+from bot.identity import signing
+from bot.identity.crosssigning import SEEDS, Identity, ensure_signed
+from bot.identity.session import Account, Credential, Session, open_session
+from bot.identity.trust import Judgement, Pin, Policy, Trust
+from bot.rooms.rooms import Rooms
+from bot.sending.sender import Sender
+from bot.sync import paging
+from bot.sync.syncing import Since, Syncer
 
 PASSWORD = "test-only"
 EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot.errors import HomeserverUnreachable, LoginRefused, Rejected, SessionGone, TryLater
-from bot.pause import Pause
-from bot.session import Account, Credential, open_session
-from bot.wire import path, request
+from bot.http.pause import Pause
+from bot.http.wire import path, request
+from bot.identity.session import Account, Credential, open_session
 from tests.bot.people import Bot, Memory, Peer, running
 from tests.faults.fakehs import FakeHomeserver, Fault
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from bot.disposable import DisposableRooms
-from bot.senders import RoomSenders
-from bot.session import Account
+from bot.carriers.disposable import DisposableRooms
+from bot.carriers.senders import RoomSenders
+from bot.identity.session import Account
 from desk.delivery.delivery import REFUSALS_BEFORE_PARKING, Delivery
 from desk.duty.pings import call
 from desk.outbox.posts import announce, say_from_json, say_in_thread

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.heard import Batch, Heard, Kind, Undecryptable
-from bot.journal import Journal
-from bot.worker import HINT_AFTER, Worker
+from bot.desk.journal import Journal
+from bot.desk.worker import HINT_AFTER, Worker
+from bot.events.events import Batch, Heard, Kind, Undecryptable
 from desk.delivery import receipts
 from desk.delivery.receipts import reaction_of
 from desk.outbox.posts import DONE_KEY, Say, say_from_json

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import signing
-from bot.crosssigning import ROLES, SEEDS, Standing, ensure_signed
 from bot.errors import ForeignIdentity, MatrixError
-from bot.session import Credential, open_session
-from bot.wire import path, request
+from bot.http.wire import path, request
+from bot.identity import signing
+from bot.identity.crosssigning import ROLES, SEEDS, Standing, ensure_signed
+from bot.identity.session import Credential, open_session
 from tests.bot.people import PASSWORD, Memory, running
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from nio.crypto.attachments import encrypt_attachment
 
-from bot.contents import StoredFile, file
-from bot.enclosures import PAGE, EnclosureFetcher
+from bot.carriers.enclosures import PAGE, EnclosureFetcher
 from bot.errors import TryLater
-from bot.wire import request
+from bot.http.wire import request
+from bot.sending.contents import StoredFile, file
 from desk.delivery.delivery import Delivery
 from desk.outbox.posts import say_from_json
 from desk.replies.attaching import FETCH, Wish, ask

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.heard import Heard, read_event
+from bot.events.events import Heard, read_event
 
 
 def _read(content: dict[str, Any]) -> Heard:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot import signing
-from bot.session import Account
-from bot.trust import Judgement, Policy, Standing
-from bot.wire import Json
+from bot.http.wire import Json
+from bot.identity import signing
+from bot.identity.session import Account
+from bot.identity.trust import Judgement, Policy, Standing
 from storage.sealing import ed25519
 from tests.bot.people import Bot, Memory, running
 from tests.faults.fakehs import FakeHomeserver

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from bot.heard import Batch, Heard, Kind
-from bot.journal import Journal
-from bot.senders import RoomSenders
-from bot.sending import Sender
-from bot.session import Account
-from bot.worker import Worker
+from bot.carriers.senders import RoomSenders
+from bot.desk.journal import Journal
+from bot.desk.worker import Worker
+from bot.events.events import Batch, Heard, Kind
+from bot.identity.session import Account
+from bot.sending.sender import Sender
 from desk.delivery.delivery import Delivery
 from desk.outbox.posts import DONE_KEY, announce, say_from_json
 from storage.states import OutboxState

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """An agent whose client is matrix-js-sdk, and shares keys with signed devices only, is heard and answered."""
 
-from bot import contents
-from bot.heard import Kind
-from bot.rendering import plain
-from bot.rooms import RoomPlan
+from bot.events.events import Kind
+from bot.rooms.rooms import RoomPlan
+from bot.sending import contents
+from bot.sending.rendering import plain
 from tests.bot.people import PASSWORD, Bot
 from tests.services.jsclient import JsClient
 from tests.services.synapse import Homeserver

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Who is in a room, but is not named for it, gets none of its keys."""
 
-from bot.contents import notice
-from bot.rendering import plain
+from bot.sending.contents import notice
+from bot.sending.rendering import plain
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Memory
 

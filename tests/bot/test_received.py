@@ -3,9 +3,9 @@
 
 from pathlib import Path
 
-from bot.received import FileShower
-from bot.senders import RoomSenders
-from bot.session import Account
+from bot.carriers.received_files import FileShower
+from bot.carriers.senders import RoomSenders
+from bot.identity.session import Account
 from desk.delivery.delivery import Delivered, Delivery, Outcome, Parcel
 from desk.letters.opened import Attachment
 from desk.outbox.posts import Slot, put, say_from_json

@@ -8,11 +8,11 @@ from shutil import copytree
 
 import pytest
 
-from bot import contents
+from bot.carriers.senders import _message
 from bot.errors import Rejected, TryLater
-from bot.senders import _message
-from bot.session import Account
-from bot.wire import Answer, raise_for
+from bot.http.wire import Answer, raise_for
+from bot.identity.session import Account
+from bot.sending import contents
 from desk.outbox.posts import Say
 from tests.bot.people import Memory, running
 from tests.faults.fakehs import FakeHomeserver

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot import contents, rendering
-from bot.heard import Kind, is_heeded, moment, read_event
+from bot.events.events import Kind, is_heeded, moment, read_event
+from bot.sending import contents, rendering
 from desk.tickets.announcement import Announcement
 from storage.states import TicketState
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from bot.errors import Rejected
-from bot.rooms import AGENT, RoomPlan
-from bot.wire import Json, path, request
+from bot.http.wire import Json, path, request
+from bot.rooms.rooms import AGENT, RoomPlan
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Memory, Peer, running
 

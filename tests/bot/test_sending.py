@@ -5,12 +5,12 @@ import pytest
 from nio import MegolmEvent
 from nio.crypto.attachments import decrypt_attachment
 
-from bot import contents
-from bot.crosssigning import SEEDS
 from bot.errors import Rejected, TryLater
-from bot.rendering import plain
-from bot.rooms import RoomPlan
-from bot.wire import path, request
+from bot.http.wire import path, request
+from bot.identity.crosssigning import SEEDS
+from bot.rooms.rooms import RoomPlan
+from bot.sending import contents
+from bot.sending.rendering import plain
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Memory, running
 

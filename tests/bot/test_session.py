@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bot import contents
 from bot.errors import LoginRefused, SessionGone, StoreInUse
-from bot.rendering import plain
-from bot.session import Credential, Session, open_session
-from bot.wire import path, request
+from bot.http.wire import path, request
+from bot.identity.session import Credential, Session, open_session
+from bot.sending import contents
+from bot.sending.rendering import plain
 from helproom.troubles import explain
 from tests.bot.conftest import Enter, Gather, numbers
 from tests.bot.people import PASSWORD, Memory, running

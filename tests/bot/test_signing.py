@@ -3,7 +3,7 @@
 
 import pytest
 
-from bot.signing import canonical, decode, encode, is_signed, public_key, signed
+from bot.identity.signing import canonical, decode, encode, is_signed, public_key, signed
 from storage.sealing import ed25519
 
 SEED = decode("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1")

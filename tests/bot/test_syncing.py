@@ -9,10 +9,12 @@ from unittest.mock import AsyncMock
 import pytest
 from nio import AsyncClient
 
-from bot import contents, keyupkeep, paging
-from bot.heard import Kind
-from bot.rendering import plain
-from bot.wire import Json, path, request
+from bot.events.events import Kind
+from bot.http.wire import Json, path, request
+from bot.identity import device_keys
+from bot.sending import contents
+from bot.sending.rendering import plain
+from bot.sync import paging
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import EPOCH, Bot, Memory, Peer, running
 from tests.services.synapse import Homeserver
@@ -230,7 +232,7 @@ async def test_an_event_whose_key_comes_late_is_heard_then(bot: Bot, enter: Ente
     assert (found.event_id, found.sender, found.key_missing) == (said, ana.client.user_id, True)
     assert bot.journal.bodies == []
 
-    await keyupkeep.send_to_devices(ana.client, "m.room.encrypted", keys)
+    await device_keys.send_to_devices(ana.client, "m.room.encrypted", keys)
     await hear(bot, "!late")
     heard = bot.journal.heard[said]
     assert (heard.late, heard.decrypted, heard.verified) == (True, True, True)
@@ -248,7 +250,7 @@ async def test_a_late_key_opens_the_event_also_after_a_restart(
         _, keys = await say_without_key(ana, room_id, "!late")
         await bot.syncer.step()
         assert bot.journal.bodies == []
-    await keyupkeep.send_to_devices(ana.client, "m.room.encrypted", keys)
+    await device_keys.send_to_devices(ana.client, "m.room.encrypted", keys)
     if dies_with_the_key:
         async with running(memory) as bot:
             bot.syncer._keep = AsyncMock(side_effect=asyncio.CancelledError)
@@ -314,7 +316,7 @@ async def test_a_used_fallback_key_is_replaced_and_still_opens_what_was_sent_wit
         await bot.syncer.step()
     async with running(memory) as bot:
         sync = await request(bot.client, "GET", path("sync", query={"timeout": "0", "filter": "{}"}))
-        assert not keyupkeep.lacks_fallback_key(sync)
+        assert not device_keys.lacks_fallback_key(sync)
 
 
 async def test_comings_and_goings_are_told(bot: Bot, enter: Enter, gather: Gather) -> None:

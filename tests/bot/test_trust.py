@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from bot import contents
-from bot.crosssigning import SEEDS
-from bot.rendering import plain
-from bot.trust import Judgement, Policy, Standing
+from bot.identity.crosssigning import SEEDS
+from bot.identity.trust import Judgement, Policy, Standing
+from bot.sending import contents
+from bot.sending.rendering import plain
 from storage.unit import StorageTrouble
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Memory, reset_identity, running

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.heard import Batch, Heard, Kind, Undecryptable
-from bot.journal import Journal
-from bot.worker import HINT_AFTER, Worker
+from bot.desk.journal import Journal
+from bot.desk.worker import HINT_AFTER, Worker
+from bot.events.events import Batch, Heard, Kind, Undecryptable
 from desk.delivery.receipts import CANCEL_KEY
 from desk.outbox.posts import Say, announce, finish, say_from_json, say_in
 from storage.models import Enclosure, Event

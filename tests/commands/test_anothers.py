@@ -3,7 +3,7 @@
 
 import pytest
 
-from bot.senders import facts_of
+from bot.carriers.senders import facts_of
 from desk.delivery import receipts
 from desk.outbox.posts import Say, say_from_json
 from desk.replies import drafts, previews

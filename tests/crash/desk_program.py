@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import bot.pause
-from bot.syncing import Syncer
+import bot.http.pause
+from bot.sync.syncing import Syncer
 from desk.delivery.delivery import Delivery, Outcome, Parcel, Sender
 from desk.world import World
 from helproom import schedule, wiring
@@ -70,7 +70,7 @@ class HastyDelivery(Delivery):
 def prepare(plan: Plan) -> None:
     """Make the process hasty, and wrong if it is to be."""
     world = hasty_world(plan.began)
-    _put(bot.pause, "FIRST", FIRST_PAUSE)
+    _put(bot.http.pause, "FIRST", FIRST_PAUSE)
     _put(wiring, "real_world", lambda: world)
     _put(wiring, "Delivery", HastyDelivery)
     _put(schedule, "_attempt", _hasty_attempt)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.person import Person
+from bot.testing.person import Person
 from helproom.homeserver import free_port
 from mail.openpgp.keyring import Keyring
 from tests.crash.desk_program import Plan

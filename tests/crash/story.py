@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from bot.person import Person, Seen
+from bot.testing.person import Person, Seen
 from desk.outbox.posts import DONE_KEY
 from mail.testing.smtp_server import Catcher
 from tests.crash.desk_program import Plan

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.session import Account, Credential, open_session
+from bot.identity.session import Account, Credential, open_session
 from desk.delivery.delivery import LIMITED
 from helproom import handover
 from helproom.checks.database import check_database

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.person import Person, Seen
+from bot.testing.person import Person, Seen
 from desk.outbox.posts import DONE_KEY
 from helproom.homeserver import free_port
 from helproom.settings import Settings, read_settings

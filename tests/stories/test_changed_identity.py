@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bot.person import Person, Seen
+from bot.testing.person import Person, Seen
 from tests.bot.people import reset_identity
 from tests.services.synapse import Homeserver
 from tests.stories.office import SAMPLES, Office, Plan, office

@@ -5,7 +5,7 @@ import asyncio
 import datetime as dt
 from pathlib import Path
 
-from bot.person import Person
+from bot.testing.person import Person
 from storage.states import RoomState
 from tests.services.synapse import Homeserver
 from tests.stories.office import PASSWORD, Office, Plan, office

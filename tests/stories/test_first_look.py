@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from bot.wire import Json, path, request
+from bot.http.wire import Json, path, request
 from helproom.checks.findings import Finding, State
 from helproom.checks.matrix import check_matrix
 from helproom.settings import read_settings

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from bot.wire import path, request
+from bot.http.wire import path, request
 from tests.services.synapse import Homeserver
 from tests.stories.office import SAMPLES, Office, Plan, office
 

@@ -6,7 +6,7 @@ import datetime as dt
 from collections import Counter
 from pathlib import Path
 
-from bot.journal import SYNC_TOKEN
+from bot.desk.journal import SYNC_TOKEN
 from desk.outbox.posts import DONE_KEY
 from helproom.handover import open_units
 from storage.models import Fact

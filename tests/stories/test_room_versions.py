@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.rooms import AGENT, Rooms
-from bot.wire import Json, path, request
+from bot.http.wire import Json, path, request
+from bot.rooms.rooms import AGENT, Rooms
 from storage.states import RoomPurpose
 from tests.services.synapse import Homeserver
 from tests.stories.office import Office, Plan, office

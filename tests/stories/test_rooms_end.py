@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.person import Person
-from bot.wire import Json, path, request
+from bot.http.wire import Json, path, request
+from bot.testing.person import Person
 from helproom.settings import read_settings
 from tests.services.synapse import Homeserver
 from tests.stories.office import Office, Plan, office

@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bot.person import Person
-from bot.wire import path, request
+from bot.http.wire import path, request
+from bot.testing.person import Person
 from helproom.settings import read_settings
 from tests.services.synapse import Homeserver
 from tests.stories.office import PASSWORD, Office, Plan, office

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from bot.wire import path, request
+from bot.http.wire import path, request
 from desk.outbox.posts import DONE_KEY
 from helproom.homeserver import Homeserver
 from tests.services.synapse import lay_site

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""The rooms of the queues and of the operators: made at first start, or taken as the config names them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from bot.errors import Rejected
+from bot.rooms.rooms import AGENT, RoomPlan, Rooms
+from desk.outbox.posts import tell_operators
+from desk.rooms import replacement
+from desk.world import World
+from storage.models import Room
+from storage.states import RoomPurpose, RoomState
+from storage.unit import Unit, Units
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Home:
+    """A lasting room: for a queue, or for the operators when `queue` is None."""
+
+    queue: str | None
+    name: str
+    members: tuple[str, ...]
+    room_id: str | None = None
+    """Given by the config; None means that the bot makes the room."""
+    topic: str = ""
+    old_name: str = ""
+    """How the bot called such a room before it told the rooms of a role apart."""
+
+
+async def note_homes(units: Units, world: World, homes: tuple[Home, ...]) -> None:
+    """Write a row for each room that is to be, so that letters can be announced before it exists."""
+    async with units() as unit:
+        for home in homes:
+            row = await _row_of(unit, home)
+            if row is None:
+                purpose = RoomPurpose.QUEUE if home.queue else RoomPurpose.OPERATORS
+                row = Room(
+                    ref=world.token(),
+                    purpose=purpose,
+                    queue=home.queue,
+                    state=RoomState.WANTED,
+                    ticket_id=None,
+                )
+                await unit.rooms.add(row)
+            if home.room_id is None:
+                continue
+            # The config may still name a room that was replaced since.
+            newest = await replacement.newest(unit, home.room_id)
+            if row.room_id == newest:
+                continue
+            if row.state is RoomState.REPLACED:
+                await replacement.move_room(unit, world, row, newest)
+            row.room_id, row.state = newest, RoomState.OPEN
+
+
+async def _row_of(unit: Unit, home: Home) -> Room | None:
+    return await (unit.rooms.of_queue(home.queue) if home.queue else unit.rooms.of_operators())
+
+
+async def settle_homes(
+    units: Units, world: World, rooms: Rooms, homes: tuple[Home, ...], *, version: str, federate: bool
+) -> None:
+    """Make what is missing and invite who is missing. Raises TryLater or SessionGone; safe to repeat."""
+    joined = set(await rooms.joined_rooms())
+    for home in homes:
+        room_id = await _room_id(units, world, rooms, home, version=version, federate=federate)
+        if room_id is None:
+            continue
+        if room_id not in joined and not await _join(rooms, room_id):
+            words = f"I am not in {_called(home)}: an admin has to invite me there."
+            await _tell(units, world, words)
+            continue
+        await invite_people(units, world, rooms, home, room_id)
+        await _label(rooms, home, room_id)
+
+
+async def _room_id(
+    units: Units, world: World, rooms: Rooms, home: Home, *, version: str, federate: bool
+) -> str | None:
+    """The room of a home, made if need be; None where another one takes its place."""
+    async with units() as unit:
+        row = await _row_of(unit, home)
+        if row is None:
+            raise LookupError("note_homes comes first")
+        ref, room_id, state = row.ref, row.room_id, row.state
+    if state is RoomState.REPLACED:
+        return None
+    if room_id is not None:
+        return room_id
+    powers: Mapping[str, int] = dict.fromkeys(home.members, AGENT)
+    plan = RoomPlan(ref, home.name, home.topic, powers=powers, version=version, federate=federate)
+    room_id = await rooms.open_room(plan)
+    # Before anything is said: who is not invited when a key is shared can never read what it opens.
+    await invite_people(units, world, rooms, home, room_id)
+    async with units() as unit:
+        row = await _row_of(unit, home)
+        if row is not None:
+            row.room_id, row.state = room_id, RoomState.OPEN
+    return room_id
+
+
+async def _join(rooms: Rooms, room_id: str) -> bool:
+    try:
+        await rooms.join(room_id)
+    except Rejected:
+        log.warning("homes.not-invited", room=room_id)
+        return False
+    return True
+
+
+async def invite_people(units: Units, world: World, rooms: Rooms, home: Home, room_id: str) -> None:
+    """Invite who is missing, and tell the operators of those to whom no invitation goes."""
+    troubles = []
+    for member in home.members:
+        try:
+            is_new = await rooms.invite(room_id, member)
+        except Rejected as why:
+            log.warning("homes.invite-refused", room=room_id, code=why.code)
+            troubles.append(f"{member} could not be invited: {why}")
+        else:
+            if is_new and not await rooms.exists(member):
+                troubles.append(
+                    f"{member} is invited, but no such user exists. Is it spelt right in the config?"
+                )
+    if troubles:
+        await _tell(units, world, f"In {_called(home)}: {' '.join(troubles)}")
+
+
+def _called(home: Home) -> str:
+    return f"the room of “{home.queue}”" if home.queue else "the operators' room"
+
+
+async def _tell(units: Units, world: World, words: str) -> None:
+    async with units() as unit:
+        await tell_operators(unit, world, words)
+
+
+async def _label(rooms: Rooms, home: Home, room_id: str) -> None:
+    """Give a room a topic if it has none, and a name of its own if it has the one that all had."""
+    try:
+        if home.topic and not (await rooms.state(room_id, "m.room.topic")).get("topic"):
+            await rooms.put_state(room_id, "m.room.topic", {"topic": home.topic})
+        name = (await rooms.state(room_id, "m.room.name")).get("name")
+        if home.room_id is None and home.old_name and name == home.old_name != home.name:
+            await rooms.put_state(room_id, "m.room.name", {"name": home.name})
+    except Rejected as why:
+        log.warning("homes.label-refused", room=room_id, code=why.code)

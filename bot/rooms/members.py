@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""Who belongs into which room: they alone get its keys, and all others are removed."""
+
+import json
+
+import structlog
+
+from bot.errors import Rejected
+from bot.rooms.rooms import Member, Rooms
+from desk.house import House
+from desk.outbox.posts import tell_operators
+from desk.rooms.names import name_of
+from desk.world import World
+from storage.models import Room
+from storage.states import RoomPurpose, RoomState
+from storage.unit import Units
+
+log = structlog.get_logger()
+
+NOBODY: frozenset[str] = frozenset()
+
+
+def guests_of(room: Room) -> tuple[str, ...]:
+    """Those whom an agent invited into a disposable room."""
+    return tuple(json.loads(room.invited)) if room.invited else ()
+
+
+def named_for(house: House, room: Room) -> frozenset[str]:
+    """The people whom the config or an agent named for a room."""
+    if room.purpose is RoomPurpose.QUEUE:
+        return house.agents
+    if room.purpose is RoomPurpose.OPERATORS:
+        return house.admins
+    if room.state is RoomState.CLOSED or room.opened_by is None:
+        return NOBODY
+    return frozenset(guests_of(room)) | (house.agents & {room.opened_by})
+
+
+class Members:
+    """Compares who is in a room with whom the config, or a disposable room's row, names for it."""
+
+    def __init__(self, units: Units, world: World, house: House, rooms: Rooms) -> None:
+        self._units = units
+        self._world = world
+        self._house = house
+        self._rooms = rooms
+        self._lasting: dict[str, frozenset[str]] = {}
+        self._stubborn: set[tuple[str, str]] = set()
+
+    async def readers(self, room_id: str) -> frozenset[str]:
+        """Those who may read what the bot says there, itself among them; nobody where it has no business."""
+        known = self._lasting.get(room_id)
+        if known is not None:
+            return known
+        async with self._units() as unit:
+            room = await unit.rooms.by_room_id(room_id)
+            if room is None:
+                return NOBODY
+            named = named_for(self._house, room) | {self._rooms.own_id}
+        if room.purpose is not RoomPurpose.DISPOSABLE:
+            # The config does not change while the desk runs; a disposable room may be closed at any time.
+            self._lasting[room_id] = named
+        return named
+
+    async def tidy_all(self) -> None:
+        """Look at all rooms; raises TryLater or SessionGone."""
+        async with self._units() as unit:
+            rooms = [room.room_id for room in await unit.rooms.all_open() if room.room_id]
+        for room_id in rooms:
+            await self.tidy(room_id)
+
+    async def tidy(self, room_id: str) -> None:
+        """Remove who does not belong into a room, and tell the operators; raises TryLater or SessionGone."""
+        belong = await self.readers(room_id)
+        if not belong:
+            return
+        try:
+            present = await self._rooms.members(room_id)
+            strangers = [member for member in present if member.user_id not in belong]
+            await self._remove(room_id, strangers)
+            if not await self._rooms.keep_invitations(room_id, belong):
+                log.warning("members.may-invite", room=room_id)
+        except Rejected as why:
+            log.warning("members.refused", room=room_id, code=why.code)
+
+    async def _remove(self, room_id: str, strangers: list[Member]) -> None:
+        fresh = [member for member in strangers if (room_id, member.user_id) not in self._stubborn]
+        # Before it is done: a crash in between must not keep it from the operators.
+        await self._tell(room_id, [f"{_said(member)} I remove this user." for member in fresh])
+        stay = []
+        for member in strangers:
+            try:
+                await self._rooms.kick(room_id, member.user_id)
+            except Rejected as why:
+                log.warning("members.stays", room=room_id, code=why.code)
+                stay.append(member)
+        self._stubborn.update((room_id, member.user_id) for member in stay)
+        words = "I could not remove {who}: somebody with more power in the room must."
+        await self._tell(room_id, [words.format(who=member.user_id) for member in stay if member in fresh])
+
+    async def _tell(self, room_id: str, sentences: list[str]) -> None:
+        if not sentences:
+            return
+        async with self._units() as unit:
+            room = await unit.rooms.by_room_id(room_id)
+            if room is not None:
+                await tell_operators(unit, self._world, f"In {name_of(room)}: {' '.join(sentences)}")
+
+
+def _said(member: Member) -> str:
+    """Who somebody is to the desk, and what they could not do."""
+    if member.membership == "join":
+        return f"{member.user_id} is in the room, but is not named for it and gets no keys."
+    if member.membership == "knock":
+        return f"{member.user_id} asks to be let in, but is not named for this room."
+    return f"{member.user_id}, invited by {member.by}, is not named for this room and gets no keys."
