@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What agents can say: one file per family, and this one line that lists them."""
 
-from commands import (
+from commands.buttons import react
+from commands.families import (
     attaching,
     files,
     keys,
-    operators,
+    parked,
     pins,
     problems,
     quarantine,
@@ -15,10 +16,9 @@ from commands import (
     tickets,
     whisperback,
 )
-from commands.buttons import react
-from commands.declare import join
-from commands.helping import family_for
-from commands.running import Runner
+from commands.grammar.declare import join
+from commands.grammar.helping import family_for
+from commands.grammar.running import Runner
 
 FAMILIES = (
     tickets.family,
@@ -28,7 +28,7 @@ FAMILIES = (
     templates.family,
     problems.family,
     rooms.family,
-    operators.family,
+    parked.family,
     quarantine.family,
     pins.family,
     keys.family,

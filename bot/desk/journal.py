@@ -12,7 +12,7 @@ import structlog
 
 from bot.events.events import Batch, Heard, Kind, Membership, Tombstone, Undecryptable
 from bot.sync.paging import Known, Memory
-from commands.spelling import is_command
+from commands.grammar.spelling import is_command
 from desk.delivery.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.outbox.posts import Say, say_in, tell_operators
 from desk.rooms.names import name_of

@@ -12,7 +12,7 @@ import commands
 from bot.desk.journal import Journalled, read, waits_for
 from bot.events.events import Kind
 from commands.context import Context, Reply
-from commands.spelling import is_command
+from commands.grammar.spelling import is_command
 from desk.delivery.receipts import CLAIM_KEY
 from desk.house import House
 from desk.outbox.posts import Say, confirm, is_aside, say_in

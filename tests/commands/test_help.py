@@ -9,9 +9,9 @@ import pytest
 
 from commands import TABLE
 from commands.context import Context, Reply
-from commands.declare import Command, Commands, join
-from commands.running import Runner
-from commands.words import Remaining
+from commands.grammar.declare import Command, Commands, join
+from commands.grammar.running import Runner
+from commands.grammar.words import Remaining
 from storage.models import Ticket
 from storage.queries.letters import NewLetter
 from storage.states import LetterState

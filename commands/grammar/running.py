@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import structlog
 
 from commands.context import Context, Reply
-from commands.declare import Command
-from commands.spelling import command_in
-from commands.words import Remaining, brief
+from commands.grammar.declare import Command
+from commands.grammar.spelling import command_in
+from commands.grammar.words import Remaining, brief
 from desk.stopwatch import Stopwatch
 from desk.world import Refusal
 from storage.states import RoomPurpose

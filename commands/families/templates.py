@@ -2,8 +2,8 @@
 """`!template`: the texts that agents answer with."""
 
 from commands.context import Context, Reply
-from commands.declare import Commands
-from commands.words import LanguageCode, Rest
+from commands.grammar.declare import Commands
+from commands.grammar.words import LanguageCode, Rest
 from desk.replies import templates
 from desk.tickets.excerpts import head_of, in_file
 from desk.world import Refusal

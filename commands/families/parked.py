@@ -2,8 +2,8 @@
 """`!parked` and `!unpark`: what could not leave the house."""
 
 from commands.context import Context, Reply
-from commands.declare import Commands, Who
-from commands.words import Unfit, brief, number_in
+from commands.grammar.declare import Commands, Who
+from commands.grammar.words import Unfit, brief, number_in
 from desk.delivery import parked as parking
 
 family = Commands()

@@ -2,8 +2,8 @@
 """`!files` and `!file`: what users sent along."""
 
 from commands.context import Context, Reply, told_elsewhere
-from commands.declare import Commands
-from commands.words import Unfit, Words, brief, number_in
+from commands.grammar.declare import Commands
+from commands.grammar.words import Unfit, Words, brief, number_in
 from desk.tickets import received_files
 from storage.models import Ticket
 

@@ -2,8 +2,8 @@
 """`!quarantine`: letters that a person must look at."""
 
 from commands.context import Context, Reply
-from commands.declare import Commands
-from commands.words import QuarantinedLetter, Unfit, brief, number_in
+from commands.grammar.declare import Commands
+from commands.grammar.words import QuarantinedLetter, Unfit, brief, number_in
 from desk.outbox.posts import File
 from desk.quarantine import letters
 from desk.world import Refusal

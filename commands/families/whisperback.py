@@ -2,8 +2,8 @@
 """`!wb`: a report by the id that developers cite."""
 
 from commands.context import Context, Reply
-from commands.declare import Commands
-from commands.words import Reports
+from commands.grammar.declare import Commands
+from commands.grammar.words import Reports
 from desk.intake import same_report
 
 family = Commands()

@@ -2,8 +2,8 @@
 """`!pins`: the Matrix identities of those who are in our rooms."""
 
 from commands.context import Context, Reply
-from commands.declare import Commands, Who
-from commands.words import UserId
+from commands.grammar.declare import Commands, Who
+from commands.grammar.words import UserId
 from desk.agents import identities
 from desk.world import Refusal
 from storage.states import RoomPurpose

@@ -4,8 +4,8 @@
 from collections.abc import Sequence
 
 from commands.context import Context, Reply
-from commands.declare import Commands
-from commands.words import Agent, LanguageCode, Rest, Words, brief
+from commands.grammar.declare import Commands
+from commands.grammar.words import Agent, LanguageCode, Rest, Words, brief
 from desk.outbox.posts import File, ago
 from desk.rooms.names import link_to
 from desk.tickets import actions, reading

@@ -2,8 +2,8 @@
 """`!link` and `!unlink`: which known bug a ticket is about."""
 
 from commands.context import Context, Reply
-from commands.declare import Commands
-from commands.words import IssueNumber
+from commands.grammar.declare import Commands
+from commands.grammar.words import IssueNumber
 from desk.problems import links
 from storage.models import Ticket
 

@@ -2,8 +2,8 @@
 """`!key` and `!recheck`: the public keys of a ticket's user, and what they open."""
 
 from commands.context import Context, Reply, told_elsewhere
-from commands.declare import Commands, Who
-from commands.words import Rest, Words
+from commands.grammar.declare import Commands, Who
+from commands.grammar.words import Rest, Words
 from desk.intake import recheck as rechecking
 from desk.keys import decisions, listing
 from desk.keys.decisions import Decision

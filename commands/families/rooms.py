@@ -4,8 +4,8 @@
 import datetime as dt
 
 from commands.context import Context, Reply
-from commands.declare import Commands
-from commands.words import Unfit, Words, brief, duration, number_in, user_id
+from commands.grammar.declare import Commands
+from commands.grammar.words import Unfit, Words, brief, duration, number_in, user_id
 from desk.rooms import disposable
 from desk.world import Refusal
 from storage.models import Ticket

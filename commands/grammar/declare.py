@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from commands.context import Context, Reply
-from commands.words import CONVERTERS, Remaining, Rest, Unfit, Words, brief, names_ticket, number_in
+from commands.grammar.words import CONVERTERS, Remaining, Rest, Unfit, Words, brief, names_ticket, number_in
 from desk.rooms.names import link_to
 from desk.tickets.threads import refuse_ended
 from desk.world import Refusal

@@ -3,7 +3,7 @@
 
 import re
 
-from commands.words import BLANKS, INVISIBLE
+from commands.grammar.words import BLANKS, INVISIBLE
 
 # Keyboards for Chinese, Japanese and Korean have wide and small ones.
 _MARKS = "!\uff01\ufe57\ufe15"

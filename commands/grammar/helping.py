@@ -4,8 +4,8 @@
 from collections.abc import Mapping
 
 from commands.context import Context, Reply
-from commands.declare import Command, Commands
-from commands.words import Rest, brief
+from commands.grammar.declare import Command, Commands
+from commands.grammar.words import Rest, brief
 from desk.world import Refusal
 
 
