@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from benchmarks.post import ADDRESS, Post, encrypted_mail, plain_mail, post, words
 from desk.house import House, Queue
-from helproom.keeping import keeper
+from helproom.jobs.keeping import keeper
 from helproom.world import real_world
 from mail.inbound.incoming import Arrival
 from mail.openpgp.keyring import Workshop

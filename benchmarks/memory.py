@@ -11,7 +11,7 @@ from benchmarks.figures import Figure
 from benchmarks.post import Post, encrypted_mail, words
 from benchmarks.program import Program, configured, plan, program
 from bot.testing.person import Person
-from helproom.settings import read_settings
+from helproom.config.settings import read_settings
 from mail.openpgp.keyring import Keyring
 from tests.services.synapse import Homeserver, lay_site
 from tests.stories.office import PASSPHRASE, PASSWORD, SUPPORT, Plan

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from helproom.handover import open_units
-from helproom.settings import Settings, read_settings
+from helproom.config.for_desk import open_units
+from helproom.config.settings import Settings, read_settings
 from mail.testing.smtp_server import Catcher
 from storage.unit import Units
 from tests.services.synapse import Homeserver

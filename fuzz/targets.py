@@ -8,7 +8,7 @@ from desk.letters.opened import Headers, Opened, Unopenable
 from desk.letters.quoted_text import fold, own_words, split
 from desk.redaction.redact import redact
 from fuzz.open_keyring import OpenKeyring
-from helproom.inspecting import describe as describe_opened
+from helproom.cli.inspect_mail import describe as describe_opened
 from mail.files.calendar import describe
 from mail.files.rtf import decompress_rtf, rtf_to_text
 from mail.files.tnef import unpack

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return os.EX_IOERR
     except Exception as error:  # noqa: BLE001 - a traceback would show words that are not for the terminal
-        code: int = import_module("helproom.troubles").report(error)
+        code: int = import_module("helproom.cli.exit_codes").report(error)
         return os.EX_TEMPFAIL if asked.command == "deliver" else code
 
 
@@ -77,12 +77,12 @@ def _command(
 
 
 def _add_simple(commands: Any) -> None:
-    _command(commands, "run", "Run the help desk until it is told to stop", _in("running", "run"))
-    _command(commands, "migrate", "Bring the database to this version's shape", _in("running", "migrate"))
+    _command(commands, "run", "Run the help desk until it is told to stop", _in("cli.run", "run"))
+    _command(commands, "migrate", "Bring the database to this version's shape", _in("cli.run", "migrate"))
 
 
 def _add_init(commands: Any) -> None:
-    parser = _command(commands, "init", "Write the first config and keys", _in("initialising", "init"))
+    parser = _command(commands, "init", "Write the first config and keys", _in("cli.init", "init"))
     parser.add_argument("--folder", type=Path, default=Path(), help="where to write (default: here)")
     parser.add_argument("--yes", action="store_true", help="ask nothing; what is not given gets its default")
     parser.add_argument("--domain", help="your mail domain, such as example.org")
@@ -97,46 +97,50 @@ def _add_init(commands: Any) -> None:
 
 
 def _add_check(commands: Any) -> None:
-    parser = _command(commands, "check", "Try every part and say what to mend", _in("checking", "check"))
+    parser = _command(commands, "check", "Try every part and say what to mend", _in("cli.check", "check"))
     parser.add_argument("--json", action="store_true", help="one JSON object per line")
 
 
 def _add_deliver(commands: Any) -> None:
-    parser = _command(commands, "deliver", "Keep the letter on standard input", _in("delivering", "deliver"))
+    parser = _command(commands, "deliver", "Keep the letter on standard input", _in("cli.deliver", "deliver"))
     parser.add_argument("--recipient", required=True, help="the address it is for")
     parser.add_argument("--sender", required=True, help="the envelope sender; empty or <> for none")
 
 
 def _add_demo(commands: Any) -> None:
-    parser = _command(commands, "demo", "Show a whole help desk on this machine alone", _in("demo", "demo"))
+    parser = _command(
+        commands, "demo", "Show a whole help desk on this machine alone", _in("demo.demo", "demo")
+    )
     parser.add_argument("--stay", action="store_true", help="keep it running and say how to log in")
 
 
 def _add_keys(commands: Any) -> None:
-    keys = _command(commands, "keys", "OpenPGP keys of contacts and queues", _in("keys", "list_keys"))
+    keys = _command(commands, "keys", "OpenPGP keys of contacts and queues", _in("cli.keys", "list_keys"))
     actions = keys.add_subparsers(dest="action", required=True, metavar="ACTION")
     parser = _command(
         actions,
         "import",
         "Store a contact's public key, or a secret one for a queue",
-        _in("keys", "import_key"),
+        _in("cli.keys", "import_key"),
     )
     parser.add_argument("file", type=Path, help="a file with one key")
     parser.add_argument(
         "--address", type=_bare_address, help="the contact's mail address; none for a secret key"
     )
-    parser = _command(actions, "list", "Show the desk's keys, or a contact's", _in("keys", "list_keys"))
+    parser = _command(actions, "list", "Show the desk's keys, or a contact's", _in("cli.keys", "list_keys"))
     parser.add_argument(
         "--address", type=_bare_address, help="show what is known of this contact's keys, too"
     )
-    parser = _command(actions, "forget", "Delete a contact's public keys", _in("keys", "forget_keys"))
+    parser = _command(actions, "forget", "Delete a contact's public keys", _in("cli.keys", "forget_keys"))
     parser.add_argument("fingerprint", nargs="*", help="of one key, or its last 8 digits (default: all)")
     parser.add_argument("--address", type=_bare_address, required=True, help="the contact's mail address")
-    parser = _command(actions, "export", "Write the queues' public keys", _in("queue_keys", "export_key"))
+    parser = _command(actions, "export", "Write the queues' public keys", _in("cli.queue_keys", "export_key"))
     parser.add_argument("queue", nargs="?", help="the name of one queue (default: all)")
-    _command(actions, "check", "Try the queues' keys and say what to mend", _in("queue_keys", "check_keys"))
+    _command(
+        actions, "check", "Try the queues' keys and say what to mend", _in("cli.queue_keys", "check_keys")
+    )
     parser = _command(
-        actions, "expire", "Let a queue's key live for a period from now", _in("queue_keys", "extend_key")
+        actions, "expire", "Let a queue's key live for a period from now", _in("cli.queue_keys", "extend_key")
     )
     parser.add_argument("key", help="the queue's name, or the key's fingerprint")
     parser.add_argument("period", help="how long from now on: 2y, 18m, 26w or 90d; 20y at most")
@@ -152,7 +156,7 @@ def _bare_address(word: str) -> str:
 
 def _add_inspect(commands: Any) -> None:
     parser = _command(
-        commands, "inspect-mail", "Say what Helproom makes of a mail", _in("inspecting", "inspect_mail")
+        commands, "inspect-mail", "Say what Helproom makes of a mail", _in("cli.inspect_mail", "inspect_mail")
     )
     parser.add_argument("file", metavar="FILE", help="a mail as it came; - for standard input")
     parser.add_argument("--json", action="store_true", help="one JSON object")
@@ -163,12 +167,14 @@ def _add_inspect(commands: Any) -> None:
 
 
 def _add_pins(commands: Any) -> None:
-    pins = _command(commands, "pins", "Matrix identities of the rooms' members", _in("pins", "list_pins"))
+    pins = _command(commands, "pins", "Matrix identities of the rooms' members", _in("cli.pins", "list_pins"))
     actions = pins.add_subparsers(dest="action", required=True, metavar="ACTION")
-    _command(actions, "list", "Show whose identity is known, and whose has changed", _in("pins", "list_pins"))
-    parser = _command(actions, "accept", "Accept a changed identity", _in("pins", "accept_pin"))
+    _command(
+        actions, "list", "Show whose identity is known, and whose has changed", _in("cli.pins", "list_pins")
+    )
+    parser = _command(actions, "accept", "Accept a changed identity", _in("cli.pins", "accept_pin"))
     parser.add_argument("user", metavar="USER_ID", help="whose; you have made sure that it is theirs")
-    parser = _command(actions, "drop", "Forget an identity: the next one counts", _in("pins", "drop_pin"))
+    parser = _command(actions, "drop", "Forget an identity: the next one counts", _in("cli.pins", "drop_pin"))
     parser.add_argument("user", metavar="USER_ID", help="whose")
 
 

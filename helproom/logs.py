@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from helproom.sections import Log
+from helproom.config.sections import Log
 
 _MOST_FRAMES = 12
 _MOST_CAUSES = 5

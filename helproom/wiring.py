@@ -39,15 +39,15 @@ from desk.intake.recheck import RECHECK
 from desk.quarantine.letters import SHOW
 from desk.replies import drafts
 from desk.world import World
-from helproom import handover, outside
-from helproom.keeping import keeper
-from helproom.keywatch import KeyWatch
-from helproom.mailboxes import Mailboxes, open_mailboxes
-from helproom.masterkey import refuse_other_master_key
-from helproom.readiness import refuse_unusable_keys
-from helproom.schedule import keep_calendar, repeat
-from helproom.settings import Settings
-from helproom.watches import Watches, daily_jobs, waiting_jobs
+from helproom.config import for_desk, for_edges
+from helproom.config.settings import Settings
+from helproom.jobs.keeping import keeper
+from helproom.jobs.keywatch import KeyWatch
+from helproom.jobs.mailboxes import Mailboxes, open_mailboxes
+from helproom.jobs.schedule import keep_calendar, repeat
+from helproom.jobs.watches import Watches, daily_jobs, waiting_jobs
+from helproom.startup.masterkey import refuse_other_master_key
+from helproom.startup.readiness import refuse_unusable_keys
 from helproom.world import real_jitter, real_world
 from mail.addresses import queues_by_address
 from mail.inbound.lmtp import LmtpDoor
@@ -117,7 +117,7 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
     """Run a desk in the background of the block."""
     async with contextlib.AsyncExitStack() as stack:
         desk = await _open_desk(settings, stack)
-        session = await open_session(outside.bot_account(settings), outside.bot_credential(settings))
+        session = await open_session(for_edges.bot_account(settings), for_edges.bot_credential(settings))
         stack.push_async_callback(session.close)
         matrix = await _open_matrix(desk, session)
         mailboxes = open_mailboxes(settings, desk.units, desk.world)
@@ -138,25 +138,25 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
 
 
 async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> Desk:
-    units = handover.open_units(settings)
+    units = for_desk.open_units(settings)
     stack.push_async_callback(units.close)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     sole_use = await take_sole_use(units.engine)
     stack.push_async_callback(sole_use.close)
     await migrate(units.engine)
     await refuse_other_master_key(units)
-    keyring = outside.open_keyring(settings)
+    keyring = for_edges.open_keyring(settings)
     stack.callback(keyring.close)
     await refuse_unusable_keys(keyring, settings)
     workshop = Workshop()
     stack.callback(workshop.close)
     await workshop.run(sweep)
-    tracker = outside.open_tracker(settings)
+    tracker = for_edges.open_tracker(settings)
     if tracker is not None:
         stack.callback(tracker.close)
-    house = handover.house_of(settings)
+    house = for_desk.house_of(settings)
     desk = Desk(settings, real_world(), house, units, sole_use, keyring, workshop, tracker)
-    await note_homes(units, desk.world, outside.homes(settings))
+    await note_homes(units, desk.world, for_edges.homes(settings))
     return desk
 
 
@@ -164,7 +164,7 @@ async def _open_door(desk: Desk, stack: contextlib.AsyncExitStack) -> LmtpDoor |
     lmtp = desk.settings.mail.lmtp
     if lmtp is None:
         return None
-    queue_of = queues_by_address(handover.queue_addresses(desk.settings))
+    queue_of = queues_by_address(for_desk.queue_addresses(desk.settings))
     keep = keeper(desk.units, desk.world, "lmtp")
     listen = lmtp.listen
     door = LmtpDoor(
@@ -195,8 +195,8 @@ class Matrix:
 
 
 async def _open_matrix(desk: Desk, session: Session) -> Matrix:
-    credential = outside.bot_credential(desk.settings)
-    await ensure_signed(session.client, handover.session_folder(desk.settings), credential.password)
+    credential = for_edges.bot_credential(desk.settings)
+    await ensure_signed(session.client, for_desk.session_folder(desk.settings), credential.password)
     trust = await _trust(desk, session)
     journal = Journal(desk.units, desk.world, own_id=session.user_id)
     pause = Pause(jitter=real_jitter)
@@ -209,9 +209,9 @@ async def _open_matrix(desk: Desk, session: Session) -> Matrix:
         **PinSenders(desk.units, desk.world, trust).table(),
     }
     delivery = Delivery(desk.units, desk.world, carriers)
-    only_verified = outside.key_policy(desk.settings) is Policy.SIGNED
+    only_verified = for_edges.key_policy(desk.settings) is Policy.SIGNED
     worker = Worker(desk.units, desk.world, desk.house, only_verified=only_verified)
-    homes = outside.homes(desk.settings)
+    homes = for_edges.homes(desk.settings)
     successors = Successors(desk.units, desk.world, rooms, members, homes)
     own_pause = Pause(jitter=real_jitter)
     doorkeeper = Doorkeeper(desk.units, desk.house, rooms, members, successors, pause=own_pause)
@@ -220,7 +220,7 @@ async def _open_matrix(desk: Desk, session: Session) -> Matrix:
 
 async def _trust(desk: Desk, session: Session) -> Trust:
     pinning = Pinning(desk.units, desk.world)
-    policy = outside.key_policy(desk.settings)
+    policy = for_edges.key_policy(desk.settings)
     known = await pinning.known()
     return Trust(session.client, known, policy=policy, keep=pinning.keep, report=pinning.report)
 
@@ -244,14 +244,14 @@ async def _since(desk: Desk, journal: Journal) -> Since:
 
 def _carriers(desk: Desk, session: Session, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]:
     version = desk.settings.matrix.room_version
-    only_verified = outside.key_policy(desk.settings) is Policy.SIGNED
+    only_verified = for_edges.key_policy(desk.settings) is Policy.SIGNED
     mail = MailSender(
         desk.units,
         desk.world,
         desk.house,
         desk.keyring,
         desk.workshop,
-        outside.submission_settings(desk.settings),
+        for_edges.submission_settings(desk.settings),
     )
     reader = IssueReader(desk.units, desk.world, desk.tracker)
     senders = RoomSenders(desk.units, desk.world, desk.house, sender)
@@ -292,7 +292,7 @@ def _tasks(desk: Desk, matrix: Matrix, mailboxes: Mailboxes) -> tuple[Callable[[
         settle,
         partial(matrix.doorkeeper.run, matrix.journal),
         partial(watch, desk.sole_use),
-        partial(learn_server, desk.units, outside.submission_settings(desk.settings)),
+        partial(learn_server, desk.units, for_edges.submission_settings(desk.settings)),
     )
 
 
@@ -308,7 +308,7 @@ async def _settle(desk: Desk, matrix: Matrix) -> None:
                 desk.units,
                 desk.world,
                 matrix.rooms,
-                outside.homes(desk.settings),
+                for_edges.homes(desk.settings),
                 version=wanted.room_version,
                 federate=wanted.federate,
             )

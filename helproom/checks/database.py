@@ -3,9 +3,9 @@
 
 from collections.abc import AsyncIterator
 
-from helproom import databases, handover
 from helproom.checks.findings import Finding, ok, problem, warning
-from helproom.settings import Settings
+from helproom.config import databases, for_desk
+from helproom.config.settings import Settings
 from storage.migrating import Shape, shape_of
 from storage.sealing.columns import OwnKey
 from storage.sealing.vault import SealBroken
@@ -16,8 +16,8 @@ PART = "database"
 
 async def check_database(settings: Settings) -> AsyncIterator[Finding]:
     """Look at the database without changing it."""
-    units = handover.open_units(settings)
-    file = databases.file_of(handover.database_url(settings))
+    units = for_desk.open_units(settings)
+    file = databases.file_of(for_desk.database_url(settings))
     try:
         if file is not None and not file.exists():
             yield warning(PART, "There is none yet: `helproom run` makes it.")

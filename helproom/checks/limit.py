@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from bot.errors import MatrixError
 from bot.identity.rate_limit import lift_limit, limit_path
 from desk.delivery.delivery import LIMITED
-from helproom import databases, handover
 from helproom.checks.findings import Finding, ok, problem, warning
-from helproom.outside import bot_account
-from helproom.settings import Settings
+from helproom.config import databases, for_desk
+from helproom.config.for_edges import bot_account
+from helproom.config.settings import Settings
 from helproom.world import real_world
 from storage.migrating import Shape, shape_of
 
@@ -53,10 +53,10 @@ async def _lift(settings: Settings, token: str) -> Finding:
 
 async def _met(settings: Settings) -> dt.datetime | None:
     """When the running desk last met the limit."""
-    file = databases.file_of(handover.database_url(settings))
+    file = databases.file_of(for_desk.database_url(settings))
     if file is not None and not file.exists():
         return None
-    units = handover.open_units(settings)
+    units = for_desk.open_units(settings)
     try:
         if await shape_of(units.engine) is not Shape.CURRENT:
             return None

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.checks.folders import trouble_with
-from helproom.settings import Settings
-from helproom.values import Listen
+from helproom.config.settings import Settings
+from helproom.config.values import Listen
 
 FOLDERS = ("bot", "commands", "desk", "helproom", "mail", "storage", "trackers")
 _LITTLE_SPACE = 500_000_000

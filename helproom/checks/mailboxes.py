@@ -6,9 +6,9 @@ import os
 from collections.abc import AsyncIterator, Iterator
 
 from helproom.checks.findings import Finding, ok, problem, warning
-from helproom.outside import imap_account
-from helproom.sections import ImapSection, MaildirSection
-from helproom.settings import Settings
+from helproom.config.for_edges import imap_account
+from helproom.config.sections import ImapSection, MaildirSection
+from helproom.config.settings import Settings
 from mail.inbound.imap import Abilities, connected
 from mail.inbound.mailbox import LoginRefused, MailboxTrouble
 

@@ -11,8 +11,8 @@ from bot.identity.session import Credential, Session, only_asking, open_session
 from bot.rooms.rooms import Rooms
 from helproom.checks.findings import Finding, ok, problem
 from helproom.checks.rooms import check_rooms
-from helproom.outside import bot_account, bot_credential
-from helproom.settings import Settings
+from helproom.config.for_edges import bot_account, bot_credential
+from helproom.config.settings import Settings
 
 _PATIENCE = 8.0
 PART = "Matrix"

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 from desk.letters.opened import EncryptionState
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.checks.folders import strangers_in, trouble_with
-from helproom.outside import open_keyring
-from helproom.sections import QueueSection
-from helproom.settings import Settings
+from helproom.config.for_edges import open_keyring
+from helproom.config.sections import QueueSection
+from helproom.config.settings import Settings
 from helproom.world import real_world
 from mail.openpgp.keyring import KeyRefused, Keyring, KeyringUnusable, SealRefused, SecretKey
 

@@ -9,10 +9,10 @@ from bot.rooms.members import named_for
 from bot.rooms.rooms import OWNER, Member, Rooms
 from desk.rooms import replacement
 from desk.rooms.names import name_of
-from helproom import databases, handover
 from helproom.checks.findings import Finding, ok, problem, warning
-from helproom.outside import homes
-from helproom.settings import Settings
+from helproom.config import databases, for_desk
+from helproom.config.for_edges import homes
+from helproom.config.settings import Settings
 from storage.migrating import Shape, shape_of
 from storage.states import RoomPurpose, RoomState
 from storage.unit import Unit
@@ -84,10 +84,10 @@ async def _absent(rooms: Rooms, place: Place, members: tuple[Member, ...]) -> li
 
 async def _places(settings: Settings) -> list[Place]:
     wanted = homes(settings)
-    file = databases.file_of(handover.database_url(settings))
+    file = databases.file_of(for_desk.database_url(settings))
     if file is not None and not file.exists():
         return [_place_of(home, home.room_id) for home in wanted]
-    units = handover.open_units(settings)
+    units = for_desk.open_units(settings)
     try:
         if await shape_of(units.engine) is not Shape.CURRENT:
             return [_place_of(home, home.room_id) for home in wanted]
@@ -112,7 +112,7 @@ def _place_of(home: Home, room_id: str | None, old_line: str | None = None) -> P
 
 
 async def _disposable(unit: Unit, settings: Settings) -> list[Place]:
-    house = handover.house_of(settings)
+    house = for_desk.house_of(settings)
     return [
         Place(name_of(row), row.room_id, named_for(house, row))
         for row in await unit.rooms.all_open()

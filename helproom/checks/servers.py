@@ -4,8 +4,8 @@
 from collections.abc import AsyncIterator
 
 from helproom.checks.findings import Finding, ok, problem
-from helproom.outside import open_tracker, submission_settings
-from helproom.settings import Settings
+from helproom.config.for_edges import open_tracker, submission_settings
+from helproom.config.settings import Settings
 from mail.outbound.submission import NotSubmitted, knock
 from trackers.tracker import TrackerTrouble
 

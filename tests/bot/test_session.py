@@ -17,7 +17,7 @@ from bot.http.wire import path, request
 from bot.identity.session import Credential, Session, open_session
 from bot.sending import contents
 from bot.sending.rendering import plain
-from helproom.troubles import explain
+from helproom.cli.exit_codes import explain
 from tests.bot.conftest import Enter, Gather, numbers
 from tests.bot.people import PASSWORD, Memory, running
 from tests.services.synapse import Homeserver

@@ -24,9 +24,10 @@ import bot.http.pause
 from bot.sync.syncing import Syncer
 from desk.delivery.delivery import Delivery, Outcome, Parcel, Sender
 from desk.world import World
-from helproom import schedule, wiring
+from helproom import wiring
 from helproom.__main__ import main
-from helproom.keeping import keeper
+from helproom.jobs import schedule
+from helproom.jobs.keeping import keeper
 from helproom.world import real_world
 from mail.inbound.lmtp import Arrival, Keep
 from mail.workers.letters import LetterWorker

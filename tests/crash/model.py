@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.testing.person import Person
-from helproom.homeserver import free_port
+from helproom.demo.homeserver import free_port
 from mail.openpgp.keyring import Keyring
 from tests.crash.desk_program import Plan
 from tests.crash.tracing import Nursery

@@ -3,8 +3,8 @@
 
 from pathlib import Path
 
-from helproom import handover
-from helproom.settings import read_settings
+from helproom.config import for_desk
+from helproom.config.settings import read_settings
 from storage.migrating import migrate
 from storage.models import Room
 from storage.states import RoomPurpose, RoomState
@@ -12,7 +12,7 @@ from storage.states import RoomPurpose, RoomState
 
 async def make_operators_room(desk: Path) -> None:
     """Keep the operators' room, sealed with the master key of this desk."""
-    units = handover.open_units(read_settings(desk / "config.yaml"))
+    units = for_desk.open_units(read_settings(desk / "config.yaml"))
     await migrate(units.engine)
     async with units() as unit:
         await unit.rooms.add(Room(ref="r", purpose=RoomPurpose.OPERATORS, state=RoomState.OPEN))

@@ -11,7 +11,6 @@ import pytest
 
 from bot.identity.session import Account, Credential, open_session
 from desk.delivery.delivery import LIMITED
-from helproom import handover
 from helproom.checks.database import check_database
 from helproom.checks.findings import State
 from helproom.checks.folders import strangers_in
@@ -19,10 +18,11 @@ from helproom.checks.limit import check_limit
 from helproom.checks.machine import check_code
 from helproom.checks.openpgp import check_openpgp
 from helproom.checks.servers import check_redmine
-from helproom.credentials import Secret
-from helproom.homeserver import Homeserver
-from helproom.settings import Settings, read_settings
-from helproom.troubles import explain
+from helproom.cli.exit_codes import explain
+from helproom.config import for_desk
+from helproom.config.credentials import Secret
+from helproom.config.settings import Settings, read_settings
+from helproom.demo.homeserver import Homeserver
 from storage.migrating import migrate
 from storage.models import Room
 from storage.states import RoomPurpose, RoomState
@@ -69,7 +69,7 @@ async def test_a_postgresql_database_is_looked_at(tmp_path: Path, postgres: Clus
     settings = with_postgres(tmp_path, postgres.fresh())
     [empty] = [found async for found in check_database(settings)]
     assert (empty.state, empty.sentence) == (State.WARNING, "It is empty: `helproom run` prepares it.")
-    units = handover.open_units(settings)
+    units = for_desk.open_units(settings)
     await migrate(units.engine)
     async with units() as unit:
         row = Room(ref="r", purpose=RoomPurpose.OPERATORS, queue=None, ticket_id=None, state=RoomState.OPEN)
@@ -210,7 +210,7 @@ async def test_without_a_token_it_is_told_how_the_limit_is_lifted(
     key = tmp_path / "secrets" / "master.key"
     key.touch(mode=0o600)
     key.write_text(base64.b64encode(bytes(32)).decode())
-    units = handover.open_units(settings)
+    units = for_desk.open_units(settings)
     await migrate(units.engine)
     async with units() as unit:
         await unit.facts.set(LIMITED, dt.datetime.now(dt.UTC).isoformat())

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from helproom import handover
-from helproom.homeserver import free_port
-from helproom.settings import read_settings
+from helproom.config import for_desk
+from helproom.config.settings import read_settings
+from helproom.demo.homeserver import free_port
 from storage.sealing.vault import address_tag
 from storage.states import KeyState, LetterState
 from tests.helproom.configs import write_config
@@ -187,7 +187,7 @@ def deliver(desk: Path, recipient: str, data: bytes | None = LETTER) -> Done:
 
 async def letters_in(desk: Path) -> dict[LetterState, int]:
     """Count what is kept."""
-    units = handover.open_units(read_settings(desk / "config.yaml"))
+    units = for_desk.open_units(read_settings(desk / "config.yaml"))
     async with units() as unit:
         counts = await unit.letters.counts()
     await units.close()
@@ -237,7 +237,7 @@ def test_a_database_without_tables_lets_the_mail_server_try_later(desk: Path) ->
 
 async def keys_of(desk: Path, address: str) -> list[tuple[str | None, KeyState, str]]:
     """Return what is kept for a contact."""
-    units = handover.open_units(read_settings(desk / "config.yaml"))
+    units = for_desk.open_units(read_settings(desk / "config.yaml"))
     async with units() as unit:
         kept = await unit.keys.of(address_tag(units.vault, address))
         found = [(key.fingerprint, key.state, key.source) for key in kept]
@@ -338,7 +338,7 @@ def test_no_command_leaves_a_core() -> None:
 
 def test_light_commands_import_no_matrix() -> None:
     program = (
-        "import sys, helproom.delivering, helproom.running, helproom.__main__\n"
+        "import sys, helproom.cli.deliver, helproom.cli.run, helproom.__main__\n"
         "print(sorted({'nio', 'redminelib', 'alembic.command', 'gnupg'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

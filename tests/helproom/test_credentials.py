@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helproom.credentials import Secret, SecretUnusable, read_master_key
+from helproom.config.credentials import Secret, SecretUnusable, read_master_key
 
 
 def write_secret(file: Path, content: bytes, mode: int = 0o600) -> Secret:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from helproom.homeserver import free_port
-from helproom.settings import read_settings
+from helproom.config.settings import read_settings
+from helproom.demo.homeserver import free_port
 from tests.helproom.test_commands import change, give, helproom, make
 from tests.services.mailserver import Account, Catcher, make_certificate
 from tests.services.synapse import Homeserver

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from helproom.outside import open_keyring
-from helproom.settings import read_settings
+from helproom.config.for_edges import open_keyring
+from helproom.config.settings import read_settings
 from tests.helproom.test_commands import helproom, make
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from helproom import demo
+from helproom.demo import demo
 from mail.openpgp.borrowed import borrow
 from mail.openpgp.keyring import Keyring
 from mail.openpgp.packets import dearmor
@@ -168,7 +168,7 @@ def _offering(home: Home) -> bytes:
 
 
 def _reporting(_home: Home) -> bytes:
-    report = Path(demo.__file__).with_name("demo_report.txt").read_text()
+    report = Path(demo.__file__).with_name("report.txt").read_text()
     return entity(report.format(address="kim@example.net", key=""))
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from helproom import handover, logs
+from helproom import logs
 from helproom.__main__ import main
 from helproom.checks.database import check_database
 from helproom.checks.findings import State
-from helproom.settings import read_settings
+from helproom.config import for_desk
+from helproom.config.settings import read_settings
 from helproom.world import real_world
 from mail.openpgp.keyring import read_public_key
 from storage.sealing.vault import address_tag
@@ -83,7 +84,7 @@ def file_of(folder: Path, content: bytes) -> Path:
 
 def kept(desk: Path) -> list[tuple[str | None, KeyState]]:
     async def look() -> list[tuple[str | None, KeyState]]:
-        units = handover.open_units(read_settings(desk / "config.yaml"))
+        units = for_desk.open_units(read_settings(desk / "config.yaml"))
         async with units() as unit:
             found = [
                 (key.fingerprint, key.state) for key in await unit.keys.of(address_tag(units.vault, KIM))

@@ -6,7 +6,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 from desk.keys.expiry import words_if_over
-from helproom.keywatch import KeyWatch
+from helproom.jobs.keywatch import KeyWatch
 from mail.openpgp.keyring import Keyring, KeyringUnusable
 from storage.states import OutboxState
 from tests.mail.office import Office, open_office

@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from helproom import logs
-from helproom.sections import Log
+from helproom.config.sections import Log
 
 MARKER = "ana@example.org wrote hunter2"
 
@@ -121,7 +121,7 @@ def test_warnings_go_the_same_way(written: io.StringIO) -> None:
 
 def test_an_uncaught_exception_shows_no_words() -> None:
     program = (
-        "from helproom import logs\nfrom helproom.sections import Log\n"
+        "from helproom import logs\nfrom helproom.config.sections import Log\n"
         "logs.set_up(Log(form='json'))\n"
         f"raise ExceptionGroup('hunter2', [ValueError({MARKER!r})])"
     )

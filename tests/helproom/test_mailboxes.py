@@ -12,8 +12,8 @@ import pytest
 
 from helproom.checks.findings import Finding, State
 from helproom.checks.mailboxes import check_mailboxes
-from helproom.mailboxes import Mailboxes, open_mailboxes
-from helproom.settings import Settings, read_settings
+from helproom.config.settings import Settings, read_settings
+from helproom.jobs.mailboxes import Mailboxes, open_mailboxes
 from mail.inbound.mailbox import MailboxTrouble, Outcome, Waiting
 from storage.models import Letter
 from storage.states import LetterState

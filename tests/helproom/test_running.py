@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from helproom.homeserver import free_port
+from helproom.demo.homeserver import free_port
 from tests.helproom.test_commands import change, give, make
 from tests.services.synapse import Homeserver
 

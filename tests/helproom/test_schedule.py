@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from apscheduler.schedulers import base
 
-from helproom.schedule import Job, keep_calendar, repeat
-from helproom.watches import Watches
+from helproom.jobs.schedule import Job, keep_calendar, repeat
+from helproom.jobs.watches import Watches
 from storage.models import Event
 from storage.states import EventState, ReplyState, RoomState
 from storage.unit import StorageTrouble

@@ -9,10 +9,10 @@ import pytest
 from pydantic import BaseModel
 
 from desk.house import Relay
-from helproom import handover
-from helproom.complaints import _model_in
-from helproom.configfile import ConfigTrouble
-from helproom.settings import Settings, find_config, read_settings
+from helproom.config import for_desk
+from helproom.config.complaints import _model_in
+from helproom.config.configfile import ConfigTrouble
+from helproom.config.settings import Settings, find_config, read_settings
 from tests.helproom.configs import RIGHT, write_config
 from tests.helproom.mistakes import WRONG
 
@@ -63,9 +63,9 @@ def test_a_file_that_is_no_config_is_told(tmp_path: Path, content: bytes | None,
 
 def test_the_right_config_becomes_a_house(tmp_path: Path) -> None:
     settings = read_settings(write_config(tmp_path))
-    house = handover.house_of(settings)
+    house = for_desk.house_of(settings)
     assert settings.data_dir == tmp_path / "data"
-    assert handover.database_url(settings) == f"sqlite:///{tmp_path}/data/helproom.db"
+    assert for_desk.database_url(settings) == f"sqlite:///{tmp_path}/data/helproom.db"
     assert house.agents == {"@ana:example.org", "@admin:example.org"}
     assert house.queue("de").address == "hilfe@example.org"
     assert house.shifts[0].weekdays == {0, 1, 2, 3, 4}
@@ -87,7 +87,7 @@ def test_a_database_password_comes_from_a_file_and_is_quoted(tmp_path: Path) -> 
     lines = "data_dir: data\ndatabase: postgresql://desk@db.example.org/desk\n"
     lines += "database_password_file: database.password"
     settings = read_settings(write_config(tmp_path, "data_dir: data", lines))
-    assert handover.database_url(settings) == "postgresql://desk:p%40ss%3Aw%2Frd@db.example.org/desk"
+    assert for_desk.database_url(settings) == "postgresql://desk:p%40ss%3Aw%2Frd@db.example.org/desk"
     assert "p@ss" not in repr(settings)
 
 
@@ -129,8 +129,8 @@ def test_the_example_explains_every_key() -> None:
 
 def test_a_schleuder_list_counts_with_address_and_key_and_is_no_flood(tmp_path: Path) -> None:
     lines = 'mail:\n  schleuder: [{address: Reports@Lists.example.org, fingerprint: "' + "AB" * 20 + '"}]\n'
-    house = handover.house_of(read_settings(write_config(tmp_path, "mail:\n", lines)))
+    house = for_desk.house_of(read_settings(write_config(tmp_path, "mail:\n", lines)))
     assert house.relays == (Relay("reports@lists.example.org", "AB" * 20),)
     assert house.rate is not None
     assert {"reports@lists.example.org", "reports-bounce@lists.example.org"} <= set(house.rate.crowds)
-    assert handover.house_of(read_settings(write_config(tmp_path))).relays == ()
+    assert for_desk.house_of(read_settings(write_config(tmp_path))).relays == ()

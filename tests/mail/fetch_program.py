@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from helproom import handover
-from helproom.mailboxes import open_mailboxes
-from helproom.settings import read_settings
+from helproom.config import for_desk
+from helproom.config.settings import read_settings
+from helproom.jobs.mailboxes import open_mailboxes
 from helproom.world import real_world
 
 STEPS = ("before keeping", "after keeping", "after moving")
@@ -35,7 +35,7 @@ class Killer:
 async def fetch(config: Path, killer: Killer) -> None:
     """Run until every mailbox waits for news."""
     settings = read_settings(config)
-    units = handover.open_units(settings)
+    units = for_desk.open_units(settings)
     [fetcher] = open_mailboxes(settings, units, real_world()).fetchers
     fetcher._doing = replace(fetcher._doing, keep=_around(fetcher._doing.keep, killer))
     box, loop, empty = fetcher._mailbox, asyncio.get_running_loop(), asyncio.Event()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from helproom.inspecting import describe
+from helproom.cli.inspect_mail import describe
 from mail.openpgp.keyring import Keyring
 from mail.reading.open_letter import open_letter
 

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from helproom import handover
-from helproom.settings import Settings, read_settings
+from helproom.config import for_desk
+from helproom.config.settings import Settings, read_settings
 from storage.migrating import migrate
 from tests.helproom.configs import write_config
 from tests.mail import fetch_program
@@ -52,7 +52,7 @@ def fetch(config: Path, step: str, count: int) -> int:
 
 async def kept(settings: Settings) -> int:
     """Return how many letters the database has."""
-    units = handover.open_units(settings)
+    units = for_desk.open_units(settings)
     async with units() as unit:
         counts = await unit.letters.counts()
     await units.close()
@@ -63,7 +63,7 @@ async def test_kills_lose_and_double_nothing(database: str, tmp_path: Path) -> N
     with Dovecot() as dovecot:
         config = write_desk(tmp_path, dovecot, database)
         settings = read_settings(config)
-        units = handover.open_units(settings)
+        units = for_desk.open_units(settings)
         await migrate(units.engine)
         await units.close()
         subjects = [f"letter {number}" for number in range(LETTERS)]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from helproom.homeserver import free_port
-from helproom.keeping import keeper
+from helproom.demo.homeserver import free_port
+from helproom.jobs.keeping import keeper
 from mail.addresses import queues_by_address
 from mail.inbound.incoming import Arrival
 from mail.inbound.lmtp import LmtpDoor

@@ -15,7 +15,7 @@ from desk.letters.opened import EncryptionState, SignatureState, Unopenable
 from desk.letters.quoted_text import fold, split
 from fuzz.open_keyring import OpenKeyring
 from fuzz.seeds import WORDS, armored, letters
-from helproom.inspecting import describe
+from helproom.cli.inspect_mail import describe
 from mail.reading.open_letter import open_letter
 from tests.mail.people import encrypted, entity, headers, multipart
 

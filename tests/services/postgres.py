@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import asyncpg
 
-from helproom.homeserver import free_port
+from helproom.demo.homeserver import free_port
 
 START_SECONDS = 60.0
 OWNER = "helproom"

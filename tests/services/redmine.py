@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from helproom.homeserver import bound_to_us, free_port
+from helproom.demo.homeserver import bound_to_us, free_port
 
 DEBIAN = Path("/usr/share/redmine")
 SEED = Path(__file__).with_name("redmine_seed.rb")

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from helproom.homeserver import Homeserver, HomeserverError, Site
+from helproom.demo.homeserver import Homeserver, HomeserverError, Site
 
 __all__ = ["Homeserver", "HomeserverError", "lay_site"]
 

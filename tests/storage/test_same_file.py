@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from helproom.keeping import keeper
+from helproom.jobs.keeping import keeper
 from helproom.world import real_world
 from mail.inbound.lmtp import LmtpDoor
 from storage.engine.single_use import take_sole_use

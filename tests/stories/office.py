@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bot.testing.person import Person, Seen
 from desk.outbox.posts import DONE_KEY
-from helproom.homeserver import free_port
-from helproom.settings import Settings, read_settings
+from helproom.config.settings import Settings, read_settings
+from helproom.demo.homeserver import free_port
 from helproom.wiring import Running, serving
 from mail.openpgp.keyring import Keyring
 from mail.testing.smtp_server import Catcher

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from helproom.demo_findings import Findings, files_with
+from helproom.demo.findings import Findings, files_with
 
 DEMO = [sys.executable, "-m", "helproom", "demo"]
 

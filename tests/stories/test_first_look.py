@@ -6,7 +6,7 @@ from pathlib import Path
 from bot.http.wire import Json, path, request
 from helproom.checks.findings import Finding, State
 from helproom.checks.matrix import check_matrix
-from helproom.settings import read_settings
+from helproom.config.settings import read_settings
 from tests.services.synapse import Homeserver
 from tests.stories.office import Office, Plan, office
 from tests.stories.test_rooms_end import ask, room_of

@@ -4,7 +4,7 @@
 import asyncio
 from pathlib import Path
 
-from helproom.homeserver import Homeserver, Site
+from helproom.demo.homeserver import Homeserver, Site
 from tests.stories.office import Plan, office
 from tests.stories.test_follow_up import from_user
 

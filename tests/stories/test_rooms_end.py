@@ -8,7 +8,7 @@ import pytest
 
 from bot.http.wire import Json, path, request
 from bot.testing.person import Person
-from helproom.settings import read_settings
+from helproom.config.settings import read_settings
 from tests.services.synapse import Homeserver
 from tests.stories.office import Office, Plan, office
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.http.wire import path, request
 from bot.testing.person import Person
-from helproom.settings import read_settings
+from helproom.config.settings import read_settings
 from tests.services.synapse import Homeserver
 from tests.stories.office import PASSWORD, Office, Plan, office
 

@@ -11,7 +11,7 @@ import pytest
 
 from bot.http.wire import path, request
 from desk.outbox.posts import DONE_KEY
-from helproom.homeserver import Homeserver
+from helproom.demo.homeserver import Homeserver
 from tests.services.synapse import lay_site
 from tests.stories.office import Office, Plan, office
 from tests.stories.test_follow_up import from_user

@@ -9,7 +9,7 @@ from email.message import EmailMessage, Message
 from importlib import resources
 
 from desk.letters.opened import Signature
-from helproom.demo_house import ENGLISH, USER, Stage
+from helproom.demo.stage import ENGLISH, USER, Stage
 from helproom.world import real_world
 from mail.testing.whisperback_writer import write_report
 
@@ -39,7 +39,7 @@ class Received:
 def encrypted_report(stage: Stage) -> bytes:
     """Mila's report, encrypted to the desk by WhisperBack, with her public key in it."""
     key = stage.user.export_public_key(stage.user_key).decode("ascii")
-    report = _text("demo_report.txt").format(address=USER, key=key)
+    report = _text("report.txt").format(address=USER, key=key)
     report_id = f"{int.from_bytes(real_world().token().encode()[:16]):032x}"
     return write_report(report, report_id=report_id, recipient=ENGLISH, desk_key=stage.public_key("en"))
 
@@ -47,7 +47,7 @@ def encrypted_report(stage: Stage) -> bytes:
 def plain_letter() -> bytes:
     """Luc's mail with a picture, in French and not encrypted, to the English address."""
     date = email.utils.format_datetime(real_world().now())
-    text = _text("demo_letter.txt").format(
+    text = _text("letter.txt").format(
         address=FRENCH_USER, recipient=ENGLISH, date=date, picture=base64.b64encode(PICTURE).decode("ascii")
     )
     return text.replace("\n", "\r\n").encode("utf-8")
@@ -89,4 +89,4 @@ def _payload(part: Message | str) -> bytes:
 
 
 def _text(name: str) -> str:
-    return resources.files("helproom").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("helproom.demo").joinpath(name).read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
-from helproom.values import (
+from helproom.config.values import (
     Address,
     Clock,
     Days,

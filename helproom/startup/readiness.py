@@ -4,9 +4,9 @@
 import asyncio
 from collections.abc import Iterable
 
-from helproom.credentials import SecretUnusable
-from helproom.sections import QueueSection
-from helproom.settings import Settings
+from helproom.config.credentials import SecretUnusable
+from helproom.config.sections import QueueSection
+from helproom.config.settings import Settings
 from mail.openpgp.keyring import Keyring, SealRefused
 
 _SAMPLE = b"Helproom tries its key.\n"

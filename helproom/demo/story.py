@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from bot.testing.person import Person, Seen
 from desk.letters.opened import SignatureState
-from helproom.demo_findings import Findings
-from helproom.demo_house import HOLD_SECONDS, USER, Stage
-from helproom.demo_letters import (
+from helproom.demo.findings import Findings
+from helproom.demo.letters import (
     ANSWER,
     FRENCH_ANSWER,
     FRENCH_SENTENCE,
@@ -22,7 +21,8 @@ from helproom.demo_letters import (
     open_signed,
     plain_letter,
 )
-from helproom.demo_telling import Narrator, head_of
+from helproom.demo.stage import HOLD_SECONDS, USER, Stage
+from helproom.demo.telling import Narrator, head_of
 from mail.testing.smtp_server import Caught
 
 RASH_ANSWER = "Buy another laptop."

@@ -9,11 +9,11 @@ from desk.monitoring.mail_arrivals import Pulse, watch_arrivals, watch_mailbox
 from desk.quarantine import left_in_mailbox
 from desk.quarantine.left_in_mailbox import Refused
 from desk.world import World
-from helproom import handover
-from helproom.keeping import keeper, new_letter
-from helproom.outside import imap_account
-from helproom.sections import MaildirSection
-from helproom.settings import Settings
+from helproom.config import for_desk
+from helproom.config.for_edges import imap_account
+from helproom.config.sections import MaildirSection
+from helproom.config.settings import Settings
+from helproom.jobs.keeping import keeper, new_letter
 from mail.addresses import queues_by_address
 from mail.inbound.envelope import Addressing
 from mail.inbound.fetcher import Doing, Fetcher
@@ -48,7 +48,7 @@ class Mailboxes:
 
 def open_mailboxes(settings: Settings, units: Units, world: World) -> Mailboxes:
     """Make a fetcher for each mailbox; nothing is connected yet. Raises SecretUnusable."""
-    queue_of = queues_by_address(handover.queue_addresses(settings))
+    queue_of = queues_by_address(for_desk.queue_addresses(settings))
     fetchers, pulses = [], []
     for mailbox, source, name, queue in _mailboxes(settings):
         pulse = Pulse(name)

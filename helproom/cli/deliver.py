@@ -7,10 +7,11 @@ import os
 import sys
 
 from desk.world import Refusal
-from helproom import handover, logs
-from helproom.keeping import keeper
-from helproom.masterkey import refuse_other_master_key
-from helproom.settings import Settings, find_config, read_settings
+from helproom import logs
+from helproom.config import for_desk
+from helproom.config.settings import Settings, find_config, read_settings
+from helproom.jobs.keeping import keeper
+from helproom.startup.masterkey import refuse_other_master_key
 from helproom.world import real_world
 from mail.addresses import queues_by_address
 from mail.inbound import pipe
@@ -29,13 +30,13 @@ def deliver(asked: argparse.Namespace) -> int:
 
 
 async def _deliver(settings: Settings, recipient: str, sender: str) -> int:
-    units = handover.open_units(settings)
+    units = for_desk.open_units(settings)
     try:
         await refuse_other_master_key(units)
         return await pipe.deliver(
             sys.stdin.buffer,
             keeper(units, real_world(), "pipe"),
-            queue_of=queues_by_address(handover.queue_addresses(settings)),
+            queue_of=queues_by_address(for_desk.queue_addresses(settings)),
             recipient=recipient,
             mail_from=sender,
         )

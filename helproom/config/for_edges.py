@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from bot.identity.session import Account, Credential
 from bot.identity.trust import Policy
 from bot.rooms.homes import Home
-from helproom.handover import session_folder
-from helproom.sections import ImapSection, QueueSection
-from helproom.settings import Settings
+from helproom.config.for_desk import session_folder
+from helproom.config.sections import ImapSection, QueueSection
+from helproom.config.settings import Settings
 from mail.openpgp.keyring import Keyring
 from mail.outbound.submission import SubmissionSettings
 

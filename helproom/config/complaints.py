@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from helproom.configfile import ConfigText, Place, Problem, dotted
+from helproom.config.configfile import ConfigText, Place, Problem, dotted
 
 SECRETS = {
     "password": "password_file",

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from desk.house import House, Queue, Rate, Relay, Shift
 from desk.intake.matching import partner_pattern
-from helproom import databases
-from helproom.credentials import SecretUnusable, read_master_key
-from helproom.sections import QueueSection, RateSection, SchleuderSection, ShiftSection
-from helproom.settings import Settings
+from helproom.config import databases
+from helproom.config.credentials import SecretUnusable, read_master_key
+from helproom.config.sections import QueueSection, RateSection, SchleuderSection, ShiftSection
+from helproom.config.settings import Settings
 from mail.whisperback.report import NOBODIES
 from storage.sealing.vault import MASTER_KEY_BYTES, Vault
 from storage.unit import Units, open_engine

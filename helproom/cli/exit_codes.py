@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from helproom.terminal import complain
+from helproom.cli.terminal import complain
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class Trouble:
 
 
 _CODES = (
-    ("helproom.configfile", "ConfigTrouble", os.EX_CONFIG),
-    ("helproom.credentials", "SecretUnusable", os.EX_CONFIG),
-    ("helproom.initialising", "CannotInitialise", os.EX_CANTCREAT),
-    ("helproom.answers", "BadAnswer", os.EX_USAGE),
-    ("helproom.homeserver", "HomeserverError", os.EX_UNAVAILABLE),
+    ("helproom.config.configfile", "ConfigTrouble", os.EX_CONFIG),
+    ("helproom.config.credentials", "SecretUnusable", os.EX_CONFIG),
+    ("helproom.cli.init", "CannotInitialise", os.EX_CANTCREAT),
+    ("helproom.cli.answers", "BadAnswer", os.EX_USAGE),
+    ("helproom.demo.homeserver", "HomeserverError", os.EX_UNAVAILABLE),
     ("desk.world", "Refusal", os.EX_DATAERR),
     ("desk.delivery.delivery", "StopDelivery", os.EX_CONFIG),
     ("storage.engine.single_use", "DatabaseInUse", os.EX_TEMPFAIL),

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from helproom.demo_findings import Findings, files_with
-from helproom.demo_house import VISITORS, Stage, stage
-from helproom.demo_letters import PRIVATE
-from helproom.demo_story import Told, tell_story
-from helproom.demo_telling import Narrator, head_of
-from helproom.homeserver import HomeserverError
+from helproom.demo.findings import Findings, files_with
+from helproom.demo.homeserver import HomeserverError
+from helproom.demo.letters import PRIVATE
+from helproom.demo.stage import VISITORS, Stage, stage
+from helproom.demo.story import Told, tell_story
+from helproom.demo.telling import Narrator, head_of
 
 _STAY = """\
 Everything keeps running until Ctrl-C. Log in with any Matrix client (Element: “Edit” the homeserver first):

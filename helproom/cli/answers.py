@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.prompt import Prompt
 
-from helproom.values import Address, Language, UserId, WebAddress, read_port
+from helproom.config.values import Address, Language, UserId, WebAddress, read_port
 
 _HOST_AND_PORT = re.compile(r"(?P<host>\w[\w.-]*|\[[0-9a-fA-F:.]+\])(?::(?P<port>.*))?", re.ASCII)
 _SUBMISSION_PORT = 587

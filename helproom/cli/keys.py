@@ -13,12 +13,13 @@ from desk.keys.listing import WITHOUT_KEYS, described
 from desk.keys.offers import KeyGrown
 from desk.keys.standing import spaced
 from desk.world import Refusal
-from helproom import handover, logs
-from helproom.masterkey import refuse_other_master_key
-from helproom.outside import open_keyring
-from helproom.sections import LARGEST_LETTER
-from helproom.settings import Settings, find_config, read_settings
-from helproom.terminal import complain, say
+from helproom import logs
+from helproom.cli.terminal import complain, say
+from helproom.config import for_desk
+from helproom.config.for_edges import open_keyring
+from helproom.config.sections import LARGEST_LETTER
+from helproom.config.settings import Settings, find_config, read_settings
+from helproom.startup.masterkey import refuse_other_master_key
 from helproom.world import real_world
 from mail.openpgp.keyring import SecretKey, read_public_key
 from mail.openpgp.merging import merged_offer
@@ -124,7 +125,7 @@ def forget_keys(asked: argparse.Namespace) -> int:
 
 
 async def _with_units(settings: Settings, work: Callable[[Units], Awaitable[T]]) -> T:
-    units = handover.open_units(settings)
+    units = for_desk.open_units(settings)
     try:
         await migrate(units.engine)
         await refuse_other_master_key(units)

@@ -4,7 +4,7 @@
 import json
 from collections.abc import Mapping
 
-from helproom.answers import Answers
+from helproom.cli.answers import Answers
 
 _HEAD = """\
 # Helproom's config. Every key is explained in config.yaml.example.

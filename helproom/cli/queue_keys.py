@@ -8,13 +8,13 @@ import re
 
 from desk.keys.standing import spaced
 from desk.world import Refusal
-from helproom import handover
 from helproom.checks.findings import State
 from helproom.checks.openpgp import check_openpgp
-from helproom.keys import settings_of
-from helproom.outside import open_keyring
-from helproom.settings import Settings
-from helproom.terminal import say
+from helproom.cli.keys import settings_of
+from helproom.cli.terminal import say
+from helproom.config import for_desk
+from helproom.config.for_edges import open_keyring
+from helproom.config.settings import Settings
 
 _PERIOD = re.compile(r"([1-9][0-9]{0,3})([dwmy])")
 _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
@@ -29,7 +29,7 @@ def export_key(asked: argparse.Namespace) -> int:
     if asked.queue is None:
         wanted = [queue.fingerprint for queue in settings.queues]
     else:
-        wanted = [handover.house_of(settings).queue(asked.queue).fingerprint]
+        wanted = [for_desk.house_of(settings).queue(asked.queue).fingerprint]
     keyring = open_keyring(settings)
     try:
         for fingerprint in dict.fromkeys(wanted):
@@ -81,4 +81,4 @@ def _fingerprint_of(settings: Settings, key: str) -> str:
     fingerprint = "".join(key.upper().split())
     if _FINGERPRINT.fullmatch(fingerprint):
         return fingerprint
-    return handover.house_of(settings).queue(key).fingerprint
+    return for_desk.house_of(settings).queue(key).fingerprint

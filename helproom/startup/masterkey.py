@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Looks whether the master key is the one that sealed the database, before anything more is sealed."""
 
-from helproom.credentials import SecretUnusable
+from helproom.config.credentials import SecretUnusable
 from storage.sealing.vault import SealBroken
 from storage.unit import Units
 

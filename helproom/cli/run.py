@@ -7,9 +7,10 @@ import os
 import signal
 from importlib import import_module
 
-from helproom import handover, logs
-from helproom.settings import find_config, read_settings
-from helproom.terminal import say
+from helproom import logs
+from helproom.cli.terminal import say
+from helproom.config import for_desk
+from helproom.config.settings import find_config, read_settings
 from storage.migrating import migrate as migrate_database
 from storage.unit import Units
 
@@ -32,7 +33,7 @@ def migrate(asked: argparse.Namespace) -> int:
     settings = read_settings(find_config(asked.config))
     os.umask(0o077)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    asyncio.run(_migrate(handover.open_units(settings)))
+    asyncio.run(_migrate(for_desk.open_units(settings)))
     say("The database has the shape that this Helproom wants.")
     return os.EX_OK
 

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from helproom.answers import Answers, gather
-from helproom.firstconfig import write_config_text
-from helproom.settings import read_settings
-from helproom.terminal import say
+from helproom.cli.answers import Answers, gather
+from helproom.cli.firstconfig import write_config_text
+from helproom.cli.terminal import say
+from helproom.config.settings import read_settings
 from mail.openpgp.keyring import Keyring
 from storage.sealing.vault import new_master_key
 

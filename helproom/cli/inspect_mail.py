@@ -19,9 +19,10 @@ from desk.letters.opened import (
     WhisperBack,
 )
 from desk.world import Refusal
-from helproom import logs, telling
-from helproom.credentials import SecretUnusable
-from helproom.sections import Log
+from helproom import logs
+from helproom.cli import inspect_output
+from helproom.config.credentials import SecretUnusable
+from helproom.config.sections import Log
 from mail.limits import LETTER_BYTES
 from mail.openpgp.borrowed import borrow
 from mail.reading.open_letter import open_letter
@@ -43,7 +44,7 @@ def inspect_mail(asked: argparse.Namespace) -> int:
     if asked.json:
         sys.stdout.write(f"{json.dumps(description, ensure_ascii=True, indent=2)}\n")
     else:
-        telling.tell(description)
+        inspect_output.tell(description)
     return os.EX_OK
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from bot.testing.person import Person
 from helproom import logs
-from helproom.homeserver import Homeserver, Site, free_port
-from helproom.sections import Log
-from helproom.settings import Settings, read_settings
+from helproom.config.sections import Log
+from helproom.config.settings import Settings, read_settings
+from helproom.demo.homeserver import Homeserver, Site, free_port
 from helproom.wiring import Running, serving
 from helproom.world import real_world
 from mail.openpgp.keyring import Keyring
@@ -146,7 +146,7 @@ def _write_desk(secrets: Secrets, homeserver: Homeserver, catcher: Catcher, ids:
     _keep(secrets.folder / "master.key", base64.b64encode(new_master_key()).decode())
     _keep(secrets.folder / "matrix.password", secrets.password)
     _keep(secrets.folder / "passphrase", passphrase)
-    text = resources.files("helproom").joinpath("demo_config.yaml").read_text(encoding="utf-8")
+    text = resources.files("helproom.demo").joinpath("config.yaml").read_text(encoding="utf-8")
     config = secrets.folder / "config.yaml"
     _keep(
         config,

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo
 
-from helproom.complaints import explain
-from helproom.configfile import ConfigText, ConfigTrouble, Place, Problem, read_config_text
-from helproom.databases import check_database
-from helproom.sections import (
+from helproom.config.complaints import explain
+from helproom.config.configfile import ConfigText, ConfigTrouble, Place, Problem, read_config_text
+from helproom.config.databases import check_database
+from helproom.config.sections import (
     DisposableRooms,
     Log,
     MailSection,
@@ -23,7 +23,7 @@ from helproom.sections import (
     Section,
     ShiftSection,
 )
-from helproom.values import FOLDER, PathOf, SecretFile, UserId
+from helproom.config.values import FOLDER, PathOf, SecretFile, UserId
 
 VARIABLE = "HELPROOM_CONFIG"
 USUAL_PLACES = (Path("config.yaml"), Path("/etc/helproom/config.yaml"))

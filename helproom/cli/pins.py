@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 
 from desk.agents import identities
 from desk.world import World
-from helproom import handover, logs
-from helproom.masterkey import refuse_other_master_key
-from helproom.settings import find_config, read_settings
-from helproom.terminal import say
+from helproom import logs
+from helproom.cli.terminal import say
+from helproom.config import for_desk
+from helproom.config.settings import find_config, read_settings
+from helproom.startup.masterkey import refuse_other_master_key
 from helproom.world import real_world
 from storage.migrating import migrate
 from storage.unit import Unit
@@ -47,7 +48,7 @@ def _in_unit(asked: argparse.Namespace, work: Callable[[Unit, World], Awaitable[
     os.umask(0o077)
 
     async def done() -> str:
-        units = handover.open_units(settings)
+        units = for_desk.open_units(settings)
         try:
             await migrate(units.engine)
             await refuse_other_master_key(units)

@@ -13,9 +13,9 @@ from desk.monitoring.accounting import check_yesterday
 from desk.replies import drafts
 from desk.rooms import disposable
 from desk.world import World
-from helproom.keywatch import KEY_CHECK_SECONDS, KeyWatch
-from helproom.mailboxes import WATCH_SECONDS, Mailboxes
-from helproom.schedule import Job
+from helproom.jobs.keywatch import KEY_CHECK_SECONDS, KeyWatch
+from helproom.jobs.mailboxes import WATCH_SECONDS, Mailboxes
+from helproom.jobs.schedule import Job
 from storage.unit import Units
 
 _LOOK_ANYHOW = 20.0

@@ -20,10 +20,10 @@ from helproom.checks.mailboxes import check_mailboxes
 from helproom.checks.matrix import check_matrix
 from helproom.checks.openpgp import check_openpgp
 from helproom.checks.servers import check_redmine, check_submission
-from helproom.configfile import ConfigTrouble
-from helproom.sections import Log
-from helproom.settings import Settings, find_config, read_settings
-from helproom.troubles import explain
+from helproom.cli.exit_codes import explain
+from helproom.config.configfile import ConfigTrouble
+from helproom.config.sections import Log
+from helproom.config.settings import Settings, find_config, read_settings
 
 Check = Callable[[Settings], AsyncIterator[Finding]]
 

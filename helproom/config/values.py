@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, ValidationInfo
 
 from desk.languages import is_language
-from helproom.credentials import Secret
+from helproom.config.credentials import Secret
 
 FOLDER = "folder"
 """Key of the validation context: the folder of the config file, to which relative paths are relative."""
