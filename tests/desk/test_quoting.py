@@ -244,6 +244,9 @@ HOSTILE = {
 
 
 def test_a_megabyte_of_anything_is_folded_at_once() -> None:
-    code = "import json, sys; from desk.letters.quoted_text import fold; [fold(text) for text in json.load(sys.stdin)]"
+    code = (
+        "import json, sys; from desk.letters.quoted_text import fold; "
+        "[fold(text) for text in json.load(sys.stdin)]"
+    )
     texts = json.dumps(list(HOSTILE.values()))
     subprocess.run([sys.executable, "-c", code], input=texts, text=True, check=True, timeout=30)

@@ -73,7 +73,8 @@ def test_words_in_capitals_are_recognised() -> None:
 
 def test_nothing_that_could_download_is_even_loaded() -> None:
     program = (
-        "import sys; from mail.text.language import detect; assert detect('Hello, my Wi-Fi does not work at all');"
+        "import sys; from mail.text.language import detect; "
+        "assert detect('Hello, my Wi-Fi does not work at all');"
         "sys.exit(bool({'requests', 'urllib3', 'robust_downloader', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
