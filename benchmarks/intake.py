@@ -19,11 +19,12 @@ from mail.inbound.incoming import Arrival
 from mail.openpgp.keyring import Workshop
 from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
+from storage.engine.connect import open_engine
 from storage.migrating import migrate
 from storage.models import Room
 from storage.sealing.vault import Vault
 from storage.states import LetterState, RoomPurpose, RoomState
-from storage.unit import Units, open_engine
+from storage.unit import Units
 
 LETTERS = 200
 ROUNDS = 3

@@ -15,6 +15,7 @@ from bot.carriers.disposable import DisposableRooms
 from bot.carriers.enclosures import EnclosureFetcher
 from bot.carriers.received_files import FileShower
 from bot.carriers.senders import RoomSenders
+from bot.desk.doorkeeping import Doorkeeper
 from bot.desk.journal import SYNC_TOKEN, Journal, waits_for
 from bot.desk.pinning import Pinning, PinSenders
 from bot.desk.worker import Worker
@@ -26,7 +27,6 @@ from bot.identity.session import Session, open_session
 from bot.identity.trust import Policy, Trust
 from bot.rooms.homes import note_homes, settle_homes
 from bot.rooms.members import Members
-from bot.rooms.membership import Doorkeeper
 from bot.rooms.profile import show_face
 from bot.rooms.replacement import Successors
 from bot.rooms.rooms import Rooms

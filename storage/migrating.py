@@ -11,7 +11,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from storage.unit import StorageTrouble, trouble_of
+from storage.engine.troubles import StorageTrouble, trouble_of
 
 T = TypeVar("T")
 

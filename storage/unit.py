@@ -3,22 +3,15 @@
 
 import asyncio
 import contextlib
-import sqlite3
 from collections.abc import AsyncIterator
-from functools import cached_property, partial
-from pathlib import Path
-from typing import Any, Literal
+from functools import cached_property
+from typing import Literal
 
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-from storage.engine import sqlite_driver
-from storage.engine.same_file import SameFile
-from storage.engine.sqlite_driver import OneTripConnection
+from storage.engine.troubles import StorageTrouble, trouble_of
 from storage.queries.contacts import Keys, Pins
 from storage.queries.facts import Facts
 from storage.queries.files import Enclosures
@@ -33,23 +26,8 @@ from storage.queries.templates import Templates
 from storage.queries.tickets import Tickets
 from storage.sealing.vault import Vault
 
-BUSY_TIMEOUT_MS = 10_000
-_PRAGMAS = {
-    "journal_mode": "wal",
-    "synchronous": 2,
-    "foreign_keys": 1,
-    "secure_delete": 1,
-    "busy_timeout": BUSY_TIMEOUT_MS,
-    "trusted_schema": 0,
-}
-
-
 _DATA_EXCEPTION = "22"
 """The class of SQLSTATE (ISO/IEC 9075) that says so."""
-
-
-class StorageTrouble(Exception):
-    """The database cannot be used as it is; the text is a sentence for the sysadmin."""
 
 
 class Bells:
@@ -178,104 +156,7 @@ class Units:
         await self.engine.dispose()
 
 
-def database_url(text: str) -> URL:
-    """Return the URL with its asynchronous driver: a plain `sqlite:` or `postgresql:` URL gets ours."""
-    url = make_url(text)
-    drivers = {
-        "sqlite": "sqlite+aiosqlite",
-        "postgresql": "postgresql+asyncpg",
-        "postgres": "postgresql+asyncpg",
-    }
-    return url.set(drivername=drivers.get(url.drivername, url.drivername))
-
-
-def open_engine(text: str) -> AsyncEngine:
-    """Make the engine for a database URL.
-
-    SQLite gets one connection: its writers queue anyway, and here they queue fairly and without polling.
-    """
-    url = database_url(text)
-    if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
-
-    file = SameFile(Path(url.database or ""))
-
-    async def connect() -> OneTripConnection:
-        file.closed()
-        # SQLite would make a new file where the old one is missing.
-        _refuse_lost(file)
-        where, options = engine.dialect.create_connect_args(url)
-        opened = await sqlite_driver.connect(partial(sqlite3.connect, *where, **options))
-        # Before a commit, the file might still go while it is committed.
-        opened.after_commit = partial(_refuse_lost, file)
-        return opened
-
-    def prepare(connection: Any, _record: object) -> None:
-        _prepare_sqlite(connection)
-        file.opened()
-
-    def begin(connection: Connection) -> None:
-        _refuse_lost(file)
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    engine = create_async_engine(
-        url,
-        async_creator=connect,
-        hide_parameters=True,
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=1,
-        max_overflow=0,
-    )
-    event.listen(engine.sync_engine, "connect", prepare)
-    event.listen(engine.sync_engine, "begin", begin)
-    return engine
-
-
-def _refuse_lost(file: SameFile) -> None:
-    if trouble := file.trouble():
-        raise StorageTrouble(trouble)
-
-
-def _prepare_sqlite(connection: Any) -> None:
-    """Set the pragmas and read them back; the driver must not open transactions by itself.
-
-    The last look opens the write-ahead log.
-    """
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    try:
-        for name, wanted in _PRAGMAS.items():
-            cursor.execute(f"PRAGMA {name} = {wanted}")
-            cursor.execute(f"PRAGMA {name}")
-            found = cursor.fetchone()[0]
-            if found != wanted:
-                raise StorageTrouble(f"SQLite does not take PRAGMA {name} = {wanted}; it says {found}.")
-        cursor.execute("SELECT count(*) FROM sqlite_schema")
-    finally:
-        cursor.close()
-
-
 def _is_ours(error: SQLAlchemyError) -> bool:
     """Tell whether a value that we gave is to blame: asyncpg's errors on data come as any other does."""
     origin = getattr(error, "orig", None)
     return str(getattr(origin, "sqlstate", None) or "").startswith(_DATA_EXCEPTION)
-
-
-_TROUBLES = {
-    "locked": "The database is locked by another process.",
-    "is full": "The disk that holds the database is full.",
-    "No space left": "The disk that holds the database is full.",
-    "readonly": "The database cannot be written: is its disk mounted read-only?",
-    "unable to open": "The database file cannot be opened.",
-    "password authentication failed": "The database does not accept the user or the password.",
-    "does not exist": "The database server has no database, or no user, of this name.",
-}
-
-
-def trouble_of(error: SQLAlchemyError) -> str:
-    """Return a sentence on a database error, without SQL and without values."""
-    cause = str(error.__cause__ or error).splitlines()[0] if str(error.__cause__ or error) else ""
-    for words, sentence in _TROUBLES.items():
-        if words in cause:
-            return sentence
-    return f"The database does not answer ({type(error.__cause__ or error).__name__})."

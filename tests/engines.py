@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from storage.engine.connect import open_engine
 from storage.migrating import migrate
-from storage.unit import open_engine
 from tests.services.postgres import Cluster
 
 _engines: dict[str, AsyncEngine] = {}

@@ -21,7 +21,7 @@ from bot.http.wire import Json, TooLarge, fetch, path, request
 from desk.delivery.delivery import Delivered, Outcome, Parcel
 from desk.house import House
 from desk.replies.attaching import FETCH, Fetched, Wish, choose, fetched, wish_of
-from desk.replies.files import size_words
+from desk.sizes import size_words
 from desk.world import World
 from storage.unit import Units
 

@@ -20,9 +20,10 @@ from desk.outbox.ranks import Rank
 from desk.replies import attaching, edits
 from desk.tickets import threads
 from desk.world import Refusal, World
+from storage.engine.troubles import StorageTrouble
 from storage.models import Event, Room, Ticket
 from storage.states import Came, EventState, OutboxState
-from storage.unit import StorageTrouble, Unit, Units
+from storage.unit import Unit, Units
 
 log = structlog.get_logger()
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!attach` and `!detach`: files that leave with an answer."""
 
+from commands.captions import attach_file
 from commands.context import Context, Reply
-from commands.families.captions import attach_file
 from commands.grammar.declare import Commands
 from commands.grammar.words import Words
 from desk.replies import attaching

@@ -8,6 +8,7 @@ from desk.intake import recheck as rechecking
 from desk.keys import decisions, listing
 from desk.keys.decisions import Decision
 from desk.keys.standing import spaced
+from desk.replies import key_request
 from desk.replies.drafts import Answer
 from storage.models import Ticket
 
@@ -85,7 +86,9 @@ async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> Reply 
     !key ask You can reach us at the next meeting, too.
     """
     answer = Answer(context.agent, text, context.said_at, asked_by=context.event_id)
-    await decisions.ask(context.unit, context.world, context.house, ticket, answer, verified=context.verified)
+    await key_request.ask(
+        context.unit, context.world, context.house, ticket, answer, verified=context.verified
+    )
     return await told_elsewhere(context, ticket, "The preview is")
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!reply`, `!send`, `!cancel`: answers to users."""
 
+from commands.captions import attach_own_file
 from commands.context import Context, Reply, told_elsewhere
-from commands.families.captions import attach_own_file
 from commands.grammar.declare import Commands
 from commands.grammar.words import Remaining, Rest
 from desk.replies import drafts, templates

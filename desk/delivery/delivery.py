@@ -18,10 +18,11 @@ from desk.outbox.ranks import Turns
 from desk.replies.attaching import FETCH
 from desk.stopwatch import Stopwatch
 from desk.world import World
+from storage.engine.troubles import StorageTrouble
 from storage.models import Outbox
 from storage.queries.outbox import longest_pause
 from storage.states import OutboxState
-from storage.unit import StorageTrouble, Unit, Units
+from storage.unit import Unit, Units
 
 log = structlog.get_logger()
 T = TypeVar("T")

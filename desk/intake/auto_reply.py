@@ -3,8 +3,9 @@
 
 import datetime as dt
 
+from desk.context import Work
 from desk.intake import rate_limit
-from desk.intake.context import Arrival, Desk
+from desk.intake.context import Arrival
 from desk.letters.no_reply import is_unread
 from desk.outbox.posts import Slot, put, tell_operators
 from desk.replies.drafts import MAIL
@@ -20,7 +21,7 @@ _DAY, _HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 _BROKEN, _NO_TEXT = "first-answer.breaker", "first-answer.text"
 
 
-async def give(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
+async def give(desk: Work, arrival: Arrival, ticket: Ticket) -> None:
     """Answer a new ticket's first letter by template, if the config names one and nothing speaks against it.
 
     It goes to the ticket's contact alone, through the outbox as any mail, and quotes nothing. Where it could
@@ -43,7 +44,7 @@ async def give(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
     await put(desk.unit, desk.world, slot)
 
 
-async def _may(desk: Desk, arrival: Arrival, ticket: Ticket) -> bool:
+async def _may(desk: Work, arrival: Arrival, ticket: Ticket) -> bool:
     """RFC 3834, 2: to people only, not to ourselves, once a day, and not in a flood."""
     opened = arrival.opened
     # A report's own headers speak for the relay; the person is the one inside.
@@ -58,7 +59,7 @@ async def _may(desk: Desk, arrival: Arrival, ticket: Ticket) -> bool:
     )
 
 
-async def _is_broken(desk: Desk, sent: int) -> bool:
+async def _is_broken(desk: Work, sent: int) -> bool:
     """Stop for as long as more leave than any usual hour brings, and say so once."""
     most = desk.house.most_first_answers
     if sent < most:
@@ -72,19 +73,19 @@ async def _is_broken(desk: Desk, sent: int) -> bool:
     return True
 
 
-async def _tell_once(desk: Desk, fact: str, text: str) -> None:
+async def _tell_once(desk: Work, fact: str, text: str) -> None:
     if not await desk.unit.facts.get(fact):
         await desk.unit.facts.set(fact, desk.world.now().isoformat())
         await tell_operators(desk.unit, desk.world, text)
 
 
-async def _text(desk: Desk, ticket: Ticket, name: str) -> str:
+async def _text(desk: Work, ticket: Ticket, name: str) -> str:
     template = await existing(desk.unit, name)
     wording = variant(template, chain(ticket.language, desk.house))
     return fill(template.name, wording, values_for(desk.house, ticket))
 
 
-async def _keep(desk: Desk, ticket: Ticket, text: str) -> Message:
+async def _keep(desk: Work, ticket: Ticket, text: str) -> Message:
     message = Message(
         ref=desk.world.token(),
         ticket=ticket,

@@ -3,8 +3,9 @@
 
 from collections import Counter
 
+from desk.context import Work
 from desk.duty.pings import call
-from desk.intake.context import Arrival, Desk, Verdict
+from desk.intake.context import Arrival, Verdict
 from desk.letters.opened import Bounce, Fate, Opened
 from desk.outbox.posts import say_in_thread, show_state
 from desk.quarantine.letters import hint_of
@@ -52,7 +53,7 @@ _SUBJECTS = {
 }
 
 
-async def take_in(desk: Desk, arrival: Arrival) -> Verdict | None:
+async def take_in(desk: Work, arrival: Arrival) -> Verdict | None:
     """Tell a bounce in the thread of the mail it answers; None when it answers none of ours.
 
     Its text is shown on demand alone: anybody can write one, and it may return what must not stand there.
@@ -87,7 +88,7 @@ def _which(message: Message | None) -> str:
     return "The answer" if message.author is not None else "The automatic first answer"
 
 
-async def _answered(desk: Desk, arrival: Arrival) -> tuple[Ticket, Message | None] | None:
+async def _answered(desk: Work, arrival: Arrival) -> tuple[Ticket, Message | None] | None:
     """Return the ticket and the mail: by the Message-ID of what is returned, else by a reply token.
 
     The token names no mail: it is the one, if only one has gone out.
@@ -111,7 +112,7 @@ def _ids(opened: Opened) -> list[str]:
     return [*returned, *opened.headers.in_reply_to, *reversed(opened.headers.references)]
 
 
-async def _by_token(desk: Desk, arrival: Arrival) -> Ticket | None:
+async def _by_token(desk: Work, arrival: Arrival) -> Ticket | None:
     returned = arrival.opened.bounce.tokens if arrival.opened.bounce is not None else ()
     tags = [arrival.letter.reply_tag, *(desk.unit.vault.tag("reply token", each) for each in returned)]
     for tag in tags:
@@ -121,7 +122,7 @@ async def _by_token(desk: Desk, arrival: Arrival) -> Ticket | None:
     return None
 
 
-def _for_contact(desk: Desk, ticket: Ticket, fates: tuple[Fate, ...]) -> list[Fate]:
+def _for_contact(desk: Work, ticket: Ticket, fates: tuple[Fate, ...]) -> list[Fate]:
     """Of several recipients, the user's own address counts; else all, as it may be one that leads to them."""
     own = [
         fate
@@ -151,7 +152,7 @@ def words_of(action: str, code: str) -> str:
     return f"{said}: {why} ({code})" if is_bad else f"{said} ({code})"
 
 
-async def _not_delivered(desk: Desk, message: Message, told: str) -> bool:
+async def _not_delivered(desk: Work, message: Message, told: str) -> bool:
     """The user has not read it, so that the ticket is left to answer again; tell whether it was closed."""
     if message.state not in _GONE_OUT:
         return False

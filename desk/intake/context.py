@@ -4,21 +4,11 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from desk.house import House, Queue
+from desk.context import Work
+from desk.house import Queue
 from desk.letters.opened import Opened
-from desk.world import World
 from storage.models import Letter, Message
 from storage.states import LetterState, MessageKind
-from storage.unit import Unit
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What every step works with."""
-
-    unit: Unit
-    world: World
-    house: House
 
 
 @dataclass(frozen=True)
@@ -35,7 +25,7 @@ class Arrival:
 
 
 Verdict = tuple[LetterState, str]
-Step = Callable[[Desk, Arrival], Awaitable[Verdict | None]]
+Step = Callable[[Work, Arrival], Awaitable[Verdict | None]]
 
 
 def first(messages: Sequence[Message], kind: MessageKind) -> Message | None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Our own mail come back, known by Message-ID, sender or mark; operators hear of it once a day."""
 
+from desk.context import Work
 from desk.house import House
-from desk.intake.context import Arrival, Desk, Verdict, first
+from desk.intake.context import Arrival, Verdict, first
 from desk.letters.opened import Automatic, EncryptionState, Opened
 from desk.outbox.posts import tell_operators
 from desk.quarantine.letters import CAME_BACK, put_aside
@@ -14,7 +15,7 @@ _PERHAPS_A_REPORT = "it comes from our own address and cannot be opened: it may 
 _TOLD = "loop.told"
 
 
-async def take_out(desk: Desk, arrival: Arrival) -> Verdict | None:
+async def take_out(desk: Work, arrival: Arrival) -> Verdict | None:
     """Drop and count our own mail; what may be a person's all the same is put aside."""
     opened = arrival.opened
     is_marked = any(desk.house.is_ours(mark) for mark in opened.loop_marks)
@@ -33,12 +34,12 @@ def _is_from_us(house: House, opened: Opened) -> bool:
     return not opened.by_whisperback and house.is_ours(opened.headers.sender)
 
 
-async def _aside(desk: Desk, arrival: Arrival, reason: str) -> Verdict:
+async def _aside(desk: Work, arrival: Arrival, reason: str) -> Verdict:
     await put_aside(desk, arrival.letter, reason)
     return LetterState.QUARANTINED, reason
 
 
-async def _dropped(desk: Desk, arrival: Arrival) -> Verdict:
+async def _dropped(desk: Work, arrival: Arrival) -> Verdict:
     """A mail server that marks whatever it hands over would have all letters dropped, and nobody notice."""
     number, today = arrival.letter.id, desk.world.now().date().isoformat()
     if await desk.unit.facts.get(_TOLD) != today:

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from desk.intake.context import Arrival, Desk
+from desk.context import Work
+from desk.intake.context import Arrival
 from desk.replies.subjects import MOST_TAGS, numbers_in
 from storage.models import Ticket
 from storage.sealing.vault import address_tag
@@ -29,7 +30,7 @@ class Belonging:
         return self.by_token or self.by_party
 
 
-async def find(desk: Desk, arrival: Arrival) -> Belonging | None:
+async def find(desk: Work, arrival: Arrival) -> Belonging | None:
     """Look for a letter's ticket: by our Message-ID, reply token, a partner's tag, our tag in its subject.
 
     The first that its sender may name counts, else the first is a claim. Our tag counts in a protected
@@ -52,7 +53,7 @@ async def find(desk: Desk, arrival: Arrival) -> Belonging | None:
 
 
 async def _named(
-    desk: Desk, arrival: Arrival, named: Sequence[int], by_token: Sequence[int]
+    desk: Work, arrival: Arrival, named: Sequence[int], by_token: Sequence[int]
 ) -> Belonging | None:
     numbers = await desk.unit.tickets.existing(dict.fromkeys(named)) if named else ()
     if len(numbers) > 1:
@@ -64,7 +65,7 @@ async def _named(
     return Belonging(numbers, ticket, ticket.id in by_token, is_partys)
 
 
-async def remember(desk: Desk, arrival: Arrival, ticket: Ticket, *, has_token: bool) -> None:
+async def remember(desk: Work, arrival: Arrival, ticket: Ticket, *, has_token: bool) -> None:
     """Know the ticket again by what a letter that went into it has shown.
 
     That is the partner's number in its subject and, when it came with the ticket's token, its sender.
@@ -89,7 +90,7 @@ def is_contact(unit: Unit, ticket: Ticket, address: str) -> bool:
     return bool(address) and address_tag(unit.vault, address) == ticket.contact_tag
 
 
-def partner_tags(desk: Desk, arrival: Arrival) -> tuple[str, ...]:
+def partner_tags(desk: Work, arrival: Arrival) -> tuple[str, ...]:
     """Return the tags of other desks' ticket numbers in the subject."""
     subject = arrival.opened.headers.subject
     found = (
@@ -114,13 +115,13 @@ def _sender(arrival: Arrival) -> str:
     return arrival.opened.headers.sender
 
 
-async def _by_token(desk: Desk, arrival: Arrival) -> list[int]:
+async def _by_token(desk: Work, arrival: Arrival) -> list[int]:
     tag = arrival.letter.reply_tag
     ticket = await desk.unit.tickets.by_reply_tag(tag) if tag else None
     return [ticket.id] if ticket is not None else []
 
 
-async def _by_reference(desk: Desk, named: Sequence[str], kind: MessageKind) -> Sequence[int]:
+async def _by_reference(desk: Work, named: Sequence[str], kind: MessageKind) -> Sequence[int]:
     known = await desk.unit.messages.by_message_id(named) if named else []
     return [message.ticket_id for message in known if message.kind is kind]
 
@@ -130,7 +131,7 @@ def _by_our_tag(arrival: Arrival) -> list[int]:
     return numbers_in(headers.subject) if headers.protected else []
 
 
-async def _beside_own_letter(desk: Desk, arrival: Arrival) -> Belonging | None:
+async def _beside_own_letter(desk: Work, arrival: Arrival) -> Belonging | None:
     """A letter that goes on from another letter of the same person, as when they answer their own.
 
     It is no claim where somebody else's is named: anybody may answer what they got a copy of. A ticket of

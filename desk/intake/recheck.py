@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from desk.intake.context import Desk
+from desk.context import Work
 from desk.intake.matching import is_contact
 from desk.intake.replays import with_warning
 from desk.keys.offers import offer
@@ -75,7 +75,7 @@ def _tickets_of(shut: Sequence[tuple[int, int]]) -> Sequence[int]:
     return list(dict.fromkeys(ticket for ticket, _ in shut))
 
 
-async def conclude(desk: Desk, row_id: int, message_id: int, opened: Opened | str) -> None:
+async def conclude(desk: Work, row_id: int, message_id: int, opened: Opened | str) -> None:
     """Note what a letter turned out to hold this time, or the sentence why it still cannot be opened.
 
     The row is done in the same unit, so that nothing is said twice. What was readable before stays as it was
@@ -91,7 +91,7 @@ async def conclude(desk: Desk, row_id: int, message_id: int, opened: Opened | st
     await say_in_thread(desk.unit, desk.world, message.ticket, f"{which}: {words}")
 
 
-async def _taken_over(desk: Desk, message: Message, opened: Opened) -> str:
+async def _taken_over(desk: Work, message: Message, opened: Opened) -> str:
     words = encryption_words(opened)
     if opened.encryption.state in _SHUT:
         return f"nothing new. {words}"
@@ -113,7 +113,7 @@ async def _taken_over(desk: Desk, message: Message, opened: Opened) -> str:
     return f"{words} Read it with `!show`." if is_news else f"nothing new. {words}"
 
 
-async def _with_warning(desk: Desk, message: Message, opened: Opened) -> Opened:
+async def _with_warning(desk: Work, message: Message, opened: Opened) -> Opened:
     """Ask only now whether the ciphertext came before, where it could not be opened on its arrival."""
     letter = await desk.unit.letters.get(message.letter_id) if message.letter_id is not None else None
     if letter is None:
@@ -121,7 +121,7 @@ async def _with_warning(desk: Desk, message: Message, opened: Opened) -> Opened:
     return await with_warning(desk.unit, desk.world, letter, opened, contact_of(desk.house, opened))
 
 
-async def _tell_ticket(desk: Desk, ticket: Ticket, opened: Opened, *, is_first: bool) -> None:
+async def _tell_ticket(desk: Work, ticket: Ticket, opened: Opened, *, is_first: bool) -> None:
     """Of the first letter the ticket carries the facts; a ticket once confidential stays so."""
     ticket.confidential = ticket.confidential or is_confidential(opened)
     if is_first:
@@ -142,7 +142,7 @@ def _take_report(ticket: Ticket, opened: Opened) -> None:
         ticket.tails_version, ticket.whisperback_id = report.tails_version, report.whisperback_id
 
 
-def _take_contact(desk: Desk, ticket: Ticket, opened: Opened) -> None:
+def _take_contact(desk: Work, ticket: Ticket, opened: Opened) -> None:
     """A report's address is the user's, and so is the one that a list has signed: outside stood the list.
 
     Any other protected From proves nothing: answers go on to where they went.

@@ -3,9 +3,10 @@
 
 from collections.abc import Sequence
 
+from desk.context import Work
 from desk.duty.pings import call, tell_new
 from desk.intake import auto_reply, bounces, loops, matching
-from desk.intake.context import Arrival, Desk, Step, Verdict
+from desk.intake.context import Arrival, Step, Verdict
 from desk.intake.replays import with_warning
 from desk.intake.same_report import tell_same
 from desk.keys.offers import offer
@@ -23,7 +24,7 @@ SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""
 
 
-async def take_in(desk: Desk, letter: Letter, opened: Opened) -> None:
+async def take_in(desk: Work, letter: Letter, opened: Opened) -> None:
     """Decide what a letter is; the first step that knows has the last word."""
     opened = await with_warning(desk.unit, desk.world, letter, opened, contact_of(desk.house, opened))
     message_id = opened.headers.message_id
@@ -41,7 +42,7 @@ async def take_in(desk: Desk, letter: Letter, opened: Opened) -> None:
     raise AssertionError("the last step always knows")
 
 
-async def _take_in_released(desk: Desk, arrival: Arrival) -> Verdict | None:
+async def _take_in_released(desk: Work, arrival: Arrival) -> Verdict | None:
     """What somebody took out of quarantine goes where they said, whatever it is."""
     letter = arrival.letter
     if letter.released_by is None:
@@ -55,7 +56,7 @@ async def _take_in_released(desk: Desk, arrival: Arrival) -> Verdict | None:
     return LetterState.FOLLOW_UP, reason
 
 
-async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
+async def _drop_copy(desk: Work, arrival: Arrival) -> Verdict | None:
     """What differs by its way here only is the same mail, delivered twice: to whichever address.
 
     One that was put aside counts for nothing: the other may bring what it lacked, as a token or a sender.
@@ -69,7 +70,7 @@ async def _drop_copy(desk: Desk, arrival: Arrival) -> Verdict | None:
     return None
 
 
-async def _is_withheld(desk: Desk, arrival: Arrival, letter_id: int) -> bool:
+async def _is_withheld(desk: Work, arrival: Arrival, letter_id: int) -> bool:
     """Tell whether somebody who got the same mail may have sent it on first, to keep it from being answered.
 
     They can do so as a program would, or with the token of a ticket that is not its writer's.
@@ -89,7 +90,7 @@ async def _is_withheld(desk: Desk, arrival: Arrival, letter_id: int) -> bool:
     return found is None or not found.is_sure or found.numbers != (ticket.id,)
 
 
-async def _tell_bounce(desk: Desk, arrival: Arrival) -> Verdict | None:
+async def _tell_bounce(desk: Work, arrival: Arrival) -> Verdict | None:
     """A bounce belongs to the mail it answers, whoever it comes from; one that answers none is put aside.
 
     A ticket's party, or who has its token, may write of bounces: theirs needs more than words to be one.
@@ -111,7 +112,7 @@ def _answers_nothing(arrival: Arrival) -> str:
     return f"an automatic mail ({kind.value if kind else ''}) that answers none of ours"
 
 
-async def _follow_up(desk: Desk, arrival: Arrival) -> Verdict | None:
+async def _follow_up(desk: Work, arrival: Arrival) -> Verdict | None:
     """A letter of a ticket's party, or with the ticket's token, goes to the ticket it names."""
     found = await matching.find(desk, arrival)
     if found is None:
@@ -131,12 +132,12 @@ async def _follow_up(desk: Desk, arrival: Arrival) -> Verdict | None:
     return LetterState.FOLLOW_UP, ""
 
 
-async def _put_aside(desk: Desk, arrival: Arrival, reason: str, *, claims: Ticket | None = None) -> Verdict:
+async def _put_aside(desk: Work, arrival: Arrival, reason: str, *, claims: Ticket | None = None) -> Verdict:
     await letters.put_aside(desk, arrival.letter, reason, claims=claims)
     return LetterState.QUARANTINED, reason
 
 
-async def _note_automatic(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
+async def _note_automatic(desk: Work, arrival: Arrival, ticket: Ticket) -> None:
     """An auto-reply is told in the thread; it does not count as the user's word.
 
     Its text is shown on demand alone: anybody can send one, and what was decrypted stays out of the thread.
@@ -147,7 +148,7 @@ async def _note_automatic(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
     await say_in_thread(desk.unit, desk.world, ticket, words)
 
 
-async def _add_to(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
+async def _add_to(desk: Work, arrival: Arrival, ticket: Ticket) -> None:
     now = desk.world.now()
     by_user = matching.is_contact(desk.unit, ticket, arrival.opened.headers.sender)
     await _keep_message(desk, arrival, ticket, by_user=by_user)
@@ -162,14 +163,14 @@ async def _add_to(desk: Desk, arrival: Arrival, ticket: Ticket) -> None:
     await show_state(desk.unit, desk.world, ticket)
 
 
-async def _quarantine_automatic(desk: Desk, arrival: Arrival) -> Verdict | None:
+async def _quarantine_automatic(desk: Work, arrival: Arrival) -> Verdict | None:
     """Auto-replies that answer nothing of ours make no ticket. Mail through lists does."""
     if arrival.opened.automatic is not Automatic.AUTO_REPLY:
         return None
     return await _put_aside(desk, arrival, _answers_nothing(arrival))
 
 
-async def _open_ticket(desk: Desk, arrival: Arrival) -> Verdict | None:
+async def _open_ticket(desk: Work, arrival: Arrival) -> Verdict | None:
     """Everything else is somebody's new matter."""
     ticket = await desk.unit.tickets.add(_new_ticket(desk, arrival))
     # First, as whatever is said of it hangs on the announcement, also that its letter brings another key.
@@ -194,7 +195,7 @@ STEPS: Sequence[Step] = (
 )
 
 
-async def _keep_message(desk: Desk, arrival: Arrival, ticket: Ticket, *, by_user: bool) -> None:
+async def _keep_message(desk: Work, arrival: Arrival, ticket: Ticket, *, by_user: bool) -> None:
     opened = arrival.opened
     message = Message(
         ref=desk.world.token(),
@@ -220,7 +221,7 @@ async def _keep_message(desk: Desk, arrival: Arrival, ticket: Ticket, *, by_user
             await offer(desk.unit, desk.world, ticket, key, by_user=by_user)
 
 
-def _new_ticket(desk: Desk, arrival: Arrival) -> NewTicket:
+def _new_ticket(desk: Work, arrival: Arrival) -> NewTicket:
     opened, report = arrival.opened, arrival.opened.whisperback
     language, confidence = _language(arrival)
     room_queue = desk.house.queue_for_language(language) if arrival.queue.detect else None

@@ -1,27 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A person's word on a user's public keys: accept one, refuse one, ask for one."""
+"""A person's word on a user's public keys: accept one, refuse one, forget one."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from desk.house import House
 from desk.keys.offers import absorb, keep
-from desk.keys.standing import FLAW_WORDS, USED, current, flaw_of, waiting
+from desk.keys.standing import FLAW_WORDS, USED, flaw_of
 from desk.letters.opened import OfferedKey
 from desk.outbox.posts import tell_operators
-from desk.replies import drafts, templates
-from desk.replies.drafts import Answer
-from desk.replies.protection import Path, protection_of
 from desk.world import Refusal, World
 from storage.models import ContactKey, KnownOnce, Ticket
 from storage.states import KeyState
 from storage.unit import Unit
 
-ASK_TEMPLATE = "key-ask"
-"""The template with which `!key ask` asks; agents write it."""
-CLEAR_TEMPLATE = "key-ask-clear"
-"""The one with which it asks where nothing can be encrypted: nothing in it can come from the ticket."""
 _FEWEST_DIGITS = 8
 _DIGITS = re.compile(r"[0-9A-F]{8,40}")
 _UNDECIDED = frozenset({KeyState.SEEN, KeyState.CHANGED})
@@ -103,54 +95,6 @@ async def forget_by_sysadmin(unit: Unit, world: World, contact_tag: str, fingerp
 
 def _mark(contact_tag: str, world: World, agent: str | None) -> KnownOnce:
     return KnownOnce(contact_tag=contact_tag, forgotten_at=world.now(), forgotten_by=agent)
-
-
-async def ask(
-    unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer, *, verified: bool
-) -> None:
-    """Hold a mail that asks the user to confirm their key or to send one; `answer.text` is added to it.
-
-    The words are those of the template `key-ask`. Where such a mail would be refused, since it cannot be
-    encrypted and must not leave in clear, those of `key-ask-clear` leave in clear, and nothing else.
-    Raises Refusal when there is no such template, and as `replies.begin`.
-    """
-    contact = contact_tag_of(ticket)
-    try:
-        await protection_of(unit, ticket, world.now())
-    except Refusal as why:
-        if not verified:
-            raise Refusal(f"{why}\nTo ask for a key in clear, use a device that you have verified.") from None
-        await _ask_in_clear(unit, world, house, ticket, answer)
-        return
-    if await unit.templates.by_name(ASK_TEMPLATE) is None:
-        raise Refusal(
-            f"There is no template “{ASK_TEMPLATE}” yet, and I have no words of my own. Write one: "
-            f"`!template add {ASK_TEMPLATE} en …`; {{fingerprint}} in it is the key that waits, or else "
-            "the one in use."
-        )
-    keys = await unit.keys.held(contact)
-    asked_about = waiting(keys)[-1] if waiting(keys) else current(keys)
-    fingerprint = (asked_about.fingerprint or "") if asked_about is not None else "-"
-    line = f"{ASK_TEMPLATE} fingerprint={fingerprint}\n{answer.text}"
-    text = await templates.expand(unit, house, ticket, line)
-    await drafts.begin(unit, world, house, ticket, replace(answer, text=text))
-
-
-async def _ask_in_clear(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> None:
-    """Ask in clear, under the rules of `!reply --plain`."""
-    if answer.text:
-        raise Refusal(
-            f"This leaves in clear, so only the text of the template “{CLEAR_TEMPLATE}” can leave: say "
-            "`!key ask` alone, or `!reply --plain` with words of your own."
-        )
-    text = await templates.house_words(unit, house, ticket, CLEAR_TEMPLATE)
-    if text is None:
-        raise Refusal(
-            f"This leaves in clear, with words that are the same for everybody. Write them once: "
-            f"`!template add {CLEAR_TEMPLATE} {ticket.language} …`; {{role}} in it is the desk's name."
-        )
-    request = replace(answer, text=text, path=Path.KEY_REQUEST)
-    await drafts.begin(unit, world, house, ticket, request)
 
 
 async def pin_imported(unit: Unit, world: World, contact_tag: str, key: OfferedKey) -> None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from desk.intake.context import Desk
+from desk.context import Work
 from desk.letters.opened import Opened
 from desk.outbox.posts import File, Say, Slot, ago, finish, put, say_in
 from desk.outbox.ranks import Rank
@@ -30,7 +30,7 @@ TOLD = frozenset({"auto-reply", "bounce", "complaint"})
 """Reasons of letters of which a ticket's thread hears, and that are shown and taken in only on demand."""
 
 
-async def put_aside(desk: Desk, letter: Letter, reason: str, *, claims: Ticket | None = None) -> None:
+async def put_aside(desk: Work, letter: Letter, reason: str, *, claims: Ticket | None = None) -> None:
     """Keep a letter aside, and say so where operators read; `claims` is the ticket it wants to belong to."""
     letter.state, letter.reason, letter.released_by = LetterState.QUARANTINED, reason, None
     if claims is not None:

@@ -10,6 +10,7 @@ from desk.outbox.posts import Slot, answer_in_thread, finish, put
 from desk.replies import files, previews
 from desk.replies.drafts import locked, path_of
 from desk.replies.protection import IN_CLEAR
+from desk.sizes import size_words
 from desk.world import Refusal, World
 from storage.models import Enclosure, Message, Outbox, Room, Ticket
 from storage.sealing.columns import to_json
@@ -193,7 +194,7 @@ async def _unfit(unit: Unit, house: House, enclosure: Enclosure, draft: Message 
     if any(each.event_id == file.event_id for each in others):
         return "that file is attached already."
     if sum(each.size or 0 for each in others) + len(file.content) > house.files_size:
-        most = files.size_words(house.files_size)
+        most = size_words(house.files_size)
         return f"the files of one answer can have {most} together at most."
     return ""
 

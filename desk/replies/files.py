@@ -4,6 +4,7 @@
 import re
 import unicodedata
 
+from desk.sizes import size_words
 from desk.tickets.details import add_details, read_details
 from desk.world import Refusal
 from storage.models import Enclosure, Message
@@ -14,7 +15,6 @@ _LONGEST_EXTENSION = 12
 # RFC 6838, 4.2; what holds mails or parts of its own would be opened as such, and is sent as mere bytes.
 _MEDIA_TYPE = re.compile(r"(?!multipart/|message/)[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9.+-]{0,63}")
 _BYTES = "application/octet-stream"
-_KILO = 1000
 
 
 def fit_name(name: str) -> str:
@@ -33,14 +33,6 @@ def fit_media_type(media_type: str) -> str:
     """Return a media type that may stand in a mail."""
     bare = media_type.partition(";")[0].strip().lower()
     return bare if _MEDIA_TYPE.fullmatch(bare) else _BYTES
-
-
-def size_words(size: int) -> str:
-    """Return a size as people read it."""
-    if size < _KILO:
-        return f"{size} bytes"
-    kilobytes = size / _KILO
-    return f"{kilobytes:.0f} KB" if kilobytes < _KILO else f"{kilobytes / _KILO:.1f} MB"
 
 
 def line_of(enclosure: Enclosure) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from desk.outbox.posts import Slot, answer_in_thread, finish, home_of, lane_of, put
 from desk.outbox.ranks import Rank
-from desk.replies.files import size_words
+from desk.sizes import size_words
 from desk.tickets.details import read_details
 from desk.world import Refusal, World
 from storage.models import Outbox, Ticket

@@ -24,10 +24,11 @@ from helproom.world import real_world
 from mail.openpgp.keyring import SecretKey, read_public_key
 from mail.openpgp.merging import merged_offer
 from mail.openpgp.packets import holds_secrets
-from mail.reading.offered_keys import offered
+from mail.openpgp.public_keys import offered
+from storage.engine.troubles import StorageTrouble
 from storage.migrating import migrate
 from storage.sealing.vault import address_tag
-from storage.unit import StorageTrouble, Units
+from storage.unit import Units
 
 T = TypeVar("T")
 

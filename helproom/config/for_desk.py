@@ -11,8 +11,9 @@ from helproom.config.credentials import SecretUnusable, read_master_key
 from helproom.config.sections import QueueSection, RateSection, SchleuderSection, ShiftSection
 from helproom.config.settings import Settings
 from mail.whisperback.report import NOBODIES
+from storage.engine.connect import open_engine
 from storage.sealing.vault import MASTER_KEY_BYTES, Vault
-from storage.unit import Units, open_engine
+from storage.unit import Units
 
 
 def house_of(settings: Settings) -> House:

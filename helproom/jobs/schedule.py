@@ -11,7 +11,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from storage.unit import StorageTrouble
+from storage.engine.troubles import StorageTrouble
 
 log = structlog.get_logger()
 

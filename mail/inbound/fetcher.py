@@ -18,7 +18,7 @@ from mail.inbound.envelope import Addressing, read_envelope
 from mail.inbound.incoming import Arrival, Keep
 from mail.inbound.mailbox import LoginRefused, Mailbox, MailboxTrouble, NotPutAway, Outcome, Waiting
 from mail.inbound.retrieval import Errand, Wishes, read_whole
-from storage.unit import StorageTrouble
+from storage.engine.troubles import StorageTrouble
 
 log = structlog.get_logger()
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from aiosmtpd.smtp import Envelope, Session
 from desk.stopwatch import Stopwatch
 from mail.addresses import is_legible, split_token
 from mail.inbound.incoming import Arrival, Keep, is_empty
-from storage.unit import StorageTrouble
+from storage.engine.troubles import StorageTrouble
 
 # aiosmtpd logs peers, addresses and whole lines of letters.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)

@@ -10,7 +10,7 @@ import structlog
 from mail.addresses import is_legible, split_token
 from mail.inbound.incoming import Arrival, Keep, is_empty
 from mail.limits import LETTER_BYTES
-from storage.unit import StorageTrouble
+from storage.engine.troubles import StorageTrouble
 
 log = structlog.get_logger()
 

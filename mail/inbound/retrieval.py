@@ -12,9 +12,9 @@ from mail.inbound.envelope import Addressing, read_envelope
 from mail.inbound.incoming import Arrival
 from mail.inbound.mailbox import Mailbox, MailboxTrouble, Outcome, Waiting
 from mail.limits import LETTER_BYTES
+from storage.engine.troubles import StorageTrouble
 from storage.queries.left_in_mailbox import Lying
 from storage.states import Wish
-from storage.unit import StorageTrouble
 
 log = structlog.get_logger()
 

@@ -15,9 +15,9 @@ from mail.files.tnef import unpack
 from mail.files.uuencode import take_out_files
 from mail.limits import TEXT_BYTES
 from mail.mime.alternatives import is_copy, letters, says_more
+from mail.mime.key_files import holds_only_keys, is_key_part
 from mail.mime.parts import Part, read_parts
 from mail.openpgp.packets import MESSAGE_BEGIN
-from mail.reading.offered_keys import holds_only_keys, is_key_part
 from mail.text.charsets import decode
 from mail.text.flowed import unflow
 from mail.text.html import charset_of, html_to_text

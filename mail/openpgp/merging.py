@@ -8,7 +8,7 @@ from desk.letters.opened import OfferedKey, Opened
 from mail.openpgp.ephemeral_homes import passing_home
 from mail.openpgp.keyring import GpgLimits, KeyRefused, PublicKey, read_public_key
 from mail.openpgp.process import GuardedGpg
-from mail.reading.offered_keys import offered
+from mail.openpgp.public_keys import offered
 
 
 def merge_public_keys(known: bytes, copy: bytes, *, limits: GpgLimits | None = None) -> PublicKey:

@@ -5,9 +5,14 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from desk.letters.opened import OfferedKey
 from mail.openpgp import packets as pgp_packets
 from mail.openpgp.process import GuardedGpg, KeyringUnusable, Run
+
+Source = Literal["autocrypt", "attached", "report", "imported"]
+"""Where a key was offered, or that a sysadmin brought it."""
 
 _MOST_KEYS = 8
 _RSA = frozenset({"1", "2", "3"})
@@ -339,3 +344,23 @@ def export_for(gpg: GuardedGpg, fingerprint: str, address: str) -> bytes | None:
     except pgp_packets.Malformed:
         return None
     return key if pgp_packets.USER_ID in tags else None
+
+
+def offered(key: PublicKey, source: Source) -> OfferedKey:
+    """Return what the desk keeps of a public key."""
+    return OfferedKey(
+        key.fingerprint,
+        source,
+        key.armor,
+        key.encrypts_until,
+        problem=_problem(key),
+        algorithm=key.algorithm,
+        created_at=key.created,
+        addresses=key.addresses,
+    )
+
+
+def _problem(key: PublicKey) -> Literal["", "revoked", "unusable"]:
+    if key.revoked:
+        return "revoked"
+    return "" if key.is_for_encryption else "unusable"

@@ -6,18 +6,11 @@ from dataclasses import dataclass, replace
 
 from desk.letters.opened import Attachment, OfferedKey, WhisperBack
 from mail.mime.content import Content, as_attachment, join_texts
+from mail.mime.key_files import holds_only_keys, key_blocks, key_file_blocks
 from mail.mime.parts import Part
 from mail.openpgp.keyring import Keyring
 from mail.origin.schleuder import Relayed
-from mail.reading.offered_keys import (
-    MOST_KEYS,
-    each_once,
-    holds_only_keys,
-    key_blocks,
-    key_file_blocks,
-    read_autocrypt,
-    read_offers,
-)
+from mail.reading.offered_keys import MOST_KEYS, each_once, read_autocrypt, read_offers
 from mail.text.headers import HeaderBlock
 from mail.whisperback.report import told_words
 

@@ -9,18 +9,19 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from desk.context import Work
 from desk.house import House
-from desk.intake.context import Desk
 from desk.intake.rate_limit import hold_back
 from desk.keys.standing import USED
 from desk.quarantine.letters import put_aside
 from desk.world import World
 from mail.limits import HEADER_BYTES
 from mail.text.headers import HeaderBlock
+from storage.engine.troubles import StorageTrouble
 from storage.models import ContactKey, Letter
 from storage.sealing.vault import SealBroken, address_tag
 from storage.states import LetterState
-from storage.unit import StorageTrouble, Unit, Units
+from storage.unit import Unit, Units
 
 log = structlog.get_logger()
 
@@ -111,7 +112,7 @@ class Shelf:
         begun = []
         for letter in letters:
             if letter.tries >= MOST_TRIES:
-                await put_aside(Desk(unit, self._world, self._house), letter, OUR_FAULT)
+                await put_aside(Work(unit, self._world, self._house), letter, OUR_FAULT)
             elif not await hold_back(unit, self._world, self._house, letter):
                 letter.tries += 1
                 begun.append(letter)

@@ -6,9 +6,9 @@ import datetime as dt
 
 import structlog
 
+from desk.context import Work
 from desk.house import House
 from desk.intake import steps
-from desk.intake.context import Desk
 from desk.keys.offers import KeyGrown
 from desk.letters.opened import Opened, Unopenable
 from desk.outbox.posts import tell_operators
@@ -18,10 +18,11 @@ from desk.world import Refusal, World
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import MOST_TRIES, OUR_FAULT, Begun, Shelf
 from mail.workers.opener import LetterOpener
+from storage.engine.troubles import StorageTrouble
 from storage.models import Letter
 from storage.queries.letters import LONGEST_PAUSE
 from storage.sealing.vault import SealBroken
-from storage.unit import StorageTrouble, Unit, Units
+from storage.unit import Unit, Units
 
 log = structlog.get_logger()
 
@@ -113,8 +114,8 @@ class LetterWorker:
             log.info("letter.opened", letter=letter_id, encryption=encryption, ms=stopwatch.ms)
             await self._conclude(letter_id, opened)
 
-    def _desk(self, unit: Unit) -> Desk:
-        return Desk(unit, self._world, self._house)
+    def _desk(self, unit: Unit) -> Work:
+        return Work(unit, self._world, self._house)
 
     async def _conclude(self, letter_id: int, opened: Opened) -> None:
         while True:

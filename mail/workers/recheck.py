@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Opens kept letters once more, with the keys that are here by now."""
 
+from desk.context import Work
 from desk.delivery.delivery import Delivered, Impossible, Later, Outcome, Parcel
 from desk.house import House
-from desk.intake.context import Desk
 from desk.intake.recheck import conclude
 from desk.keys.offers import KeyGrown
 from desk.letters.opened import Opened, Unopenable
@@ -59,7 +59,7 @@ class Rechecker:
         while True:
             try:
                 async with self._units() as unit:
-                    desk = Desk(unit, self._world, self._house)
+                    desk = Work(unit, self._world, self._house)
                     await conclude(desk, parcel.id, parcel.message or 0, found)
                     return
             except KeyGrown as why:

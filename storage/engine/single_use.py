@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from storage.engine.same_file import SameFile
-from storage.unit import StorageTrouble, trouble_of
+from storage.engine.troubles import StorageTrouble, trouble_of
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from bot.identity.crosssigning import SEEDS
 from bot.identity.trust import Judgement, Policy, Standing
 from bot.sending import contents
 from bot.sending.rendering import plain
-from storage.unit import StorageTrouble
+from storage.engine.troubles import StorageTrouble
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Memory, reset_identity, running
 

@@ -12,7 +12,8 @@ from desk.delivery.delivery import Delivered, Delivery, Impossible, Outcome, Par
 from desk.outbox.posts import say_from_json
 from desk.replies import attaching, previews
 from desk.replies.attaching import FETCH, Fetched, wish_of
-from desk.replies.files import fit_media_type, fit_name, size_words
+from desk.replies.files import fit_media_type, fit_name
+from desk.sizes import size_words
 from desk.world import Refusal
 from storage.states import OutboxState, ReplyState
 from tests.desks import ANA, Desk

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from desk.intake import context, steps
+from desk.context import Work
+from desk.intake import steps
 from desk.letters.opened import Automatic, Encryption, EncryptionState, Headers, Opened
 from desk.outbox.posts import say_from_json
 from desk.quarantine.letters import SHOW, show
@@ -36,7 +37,7 @@ async def comes(desk: Desk, *, queue: str = "en", raw: bytes = b"raw") -> int:
 async def take_in(desk: Desk, number: int, opened: Opened = AWAY) -> None:
     async with desk.units() as unit:
         letter = await unit.letters.get(number)
-        await steps.take_in(context.Desk(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(Work(unit, desk.world, desk.house), letter, opened)
 
 
 async def look(desk: Desk, number: int) -> Letter:

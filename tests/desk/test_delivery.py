@@ -10,9 +10,9 @@ import pytest
 
 from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel, StopDelivery
 from desk.outbox.posts import Say, Slot, finish, put, say_in
+from storage.engine.troubles import StorageTrouble
 from storage.models import Outbox
 from storage.states import OutboxState, ReplyState
-from storage.unit import StorageTrouble
 from tests.desks import Desk
 
 

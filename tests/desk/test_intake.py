@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from desk.context import Work
 from desk.house import Shift
-from desk.intake import context, steps
+from desk.intake import steps
 from desk.keys.offers import digest_of
 from desk.letters.facts import worst_signature
 from desk.letters.opened import (
@@ -55,7 +56,7 @@ async def take_in(desk: Desk, opened: Opened, *, queue: str = "en", token: str |
         assert number is not None
         letter = await unit.letters.get(number)
         assert letter is not None
-        await steps.take_in(context.Desk(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(Work(unit, desk.world, desk.house), letter, opened)
         return letter
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from desk.intake import context, steps
+from desk.context import Work
+from desk.intake import steps
 from desk.letters.opened import Automatic, Encryption, EncryptionState, Opened
 from desk.outbox.posts import say_from_json
 from storage.states import LetterState
@@ -47,7 +48,7 @@ async def test_what_was_taken_for_our_own_mail_can_be_seen_and_taken_in(desk: De
     assert said == "Letter 1 is opened again and becomes a new ticket."
     async with desk.units() as unit:
         kept = await unit.letters.get(letter.id)
-        await steps.take_in(context.Desk(unit, desk.world, desk.house), kept, marked)
+        await steps.take_in(Work(unit, desk.world, desk.house), kept, marked)
         assert (kept.state, kept.ticket_id) == (LetterState.TICKET, 1)
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from desk.intake import context, steps
+from desk.context import Work
+from desk.intake import steps
 from desk.intake.recheck import RECHECK, conclude, named, tell_of_new_key
 from desk.keys.offers import keep
 from desk.letters.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
@@ -34,7 +35,7 @@ async def came(desk: Desk, opened: Opened = SHUT, *, token: str | None = None) -
             NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", raw, USER, token)
         )
         letter = await unit.letters.get(number)
-        await steps.take_in(context.Desk(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(Work(unit, desk.world, desk.house), letter, opened)
 
 
 async def recheck(desk: Desk, *found: Opened | str) -> list[str]:
@@ -43,7 +44,7 @@ async def recheck(desk: Desk, *found: Opened | str) -> list[str]:
     before = len(await desk.rows("say"))
     for row, opened in zip(await desk.rows(RECHECK), found, strict=True):
         async with desk.units() as unit:
-            await conclude(context.Desk(unit, desk.world, desk.house), row.id, row.message_id, opened)
+            await conclude(Work(unit, desk.world, desk.house), row.id, row.message_id, opened)
     return [say_from_json(row.payload).text for row in (await desk.rows("say"))[before:]]
 
 
@@ -188,8 +189,8 @@ async def test_a_row_that_is_done_or_gone_says_nothing_more(desk: Desk):
     before = len(await desk.rows("say"))
     async with desk.units() as unit:
         [row] = [each for each in await unit.outbox.in_state(OutboxState.SENT) if each.kind == RECHECK]
-        await conclude(context.Desk(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
-        await conclude(context.Desk(unit, desk.world, desk.house), 999, row.message_id, OPEN)
+        await conclude(Work(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
+        await conclude(Work(unit, desk.world, desk.house), 999, row.message_id, OPEN)
     assert len(await desk.rows("say")) == before
 
 
@@ -216,7 +217,7 @@ async def test_an_admin_has_all_shut_letters_opened_again(desk: Desk):
     assert [(row.ticket_id, row.message_id) for row in rows] == [(1, 1), (2, 3)]
     for row in rows:
         async with desk.units() as unit:
-            await conclude(context.Desk(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
+            await conclude(Work(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
     assert await desk.say("!key recheck", where="ops") == "No letter is kept that could not be opened."
 
 

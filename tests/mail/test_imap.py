@@ -15,7 +15,7 @@ from mail.inbound.imap import ImapAccount, ImapMailbox, connected
 from mail.inbound.incoming import Arrival
 from mail.inbound.mailbox import LoginRefused, MailboxTrouble, Outcome, Waiting
 from mail.limits import LETTER_BYTES
-from storage.unit import StorageTrouble
+from storage.engine.troubles import StorageTrouble
 from tests.mail.mailboxes import NOON, QUEUES, Shelf, account, another_client, fetching, letter, lies_in
 from tests.services.mailhost import USER, Dovecot
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import commands
 from commands.context import Context
+from desk.context import Work as IntakeDesk
 from desk.intake import auto_reply
 from desk.intake.context import Arrival
-from desk.intake.context import Desk as IntakeDesk
 from desk.keys import decisions
 from desk.keys.decisions import Decision
 from desk.keys.offers import keep

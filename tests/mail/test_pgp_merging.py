@@ -10,7 +10,7 @@ from desk.keys.offers import digest_of
 from mail.openpgp.keyring import KeyRefused, read_public_key
 from mail.openpgp.merging import merge_public_keys, merged_offer
 from mail.openpgp.packets import PUBLIC_KEY, SIGNATURE, armor, dearmor, packets
-from mail.reading.offered_keys import offered
+from mail.openpgp.public_keys import offered
 from tests.mail.people import Person, person
 
 

@@ -16,8 +16,8 @@ from mail.inbound.incoming import Arrival
 from mail.inbound.lmtp import LmtpDoor
 from mail.limits import LETTER_BYTES
 from mail.openpgp.keyring import Keyring
+from storage.engine.troubles import StorageTrouble
 from storage.states import LetterState
-from storage.unit import StorageTrouble
 from tests.mail.office import open_office
 from tests.services.mailhost import Postfix
 

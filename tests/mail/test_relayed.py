@@ -10,7 +10,7 @@ from desk.house import Relay
 from desk.keys.decisions import pin_imported
 from desk.letters.opened import EncryptionState, Opened, SignatureState
 from mail.openpgp.keyring import read_public_key
-from mail.reading.offered_keys import offered
+from mail.openpgp.public_keys import offered
 from mail.reading.open_letter import open_letter
 from storage.sealing.vault import address_tag
 from storage.states import KeyState, LetterState

@@ -13,10 +13,12 @@ from structlog.testing import capture_logs
 from helproom.jobs.keeping import keeper
 from helproom.world import real_world
 from mail.inbound.lmtp import LmtpDoor
+from storage.engine.connect import open_engine
 from storage.engine.single_use import take_sole_use
+from storage.engine.troubles import StorageTrouble
 from storage.migrating import migrate
 from storage.sealing.vault import Vault
-from storage.unit import StorageTrouble, Units, open_engine
+from storage.unit import Units
 
 LETTER = b"From: a@user.example\r\nSubject: hi\r\n\r\nHello\r\n"
 

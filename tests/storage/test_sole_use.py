@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from storage.engine.connect import open_engine
 from storage.engine.single_use import ADVISORY_KEY, DatabaseInUse, take_sole_use, watch
-from storage.unit import StorageTrouble, open_engine
+from storage.engine.troubles import StorageTrouble
 
 HOLDER = """
 import asyncio, sys

@@ -15,11 +15,13 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from storage.engine.connect import open_engine
+from storage.engine.troubles import StorageTrouble
 from storage.migrating import Shape, migrate, shape_of
 from storage.models import Base, Event, Fact
 from storage.sealing.vault import Vault, new_master_key
 from storage.states import EventState
-from storage.unit import StorageTrouble, Units, open_engine
+from storage.unit import Units
 from tests.desks import MONDAY_NOON, Desk
 
 

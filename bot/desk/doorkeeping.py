@@ -13,8 +13,9 @@ from bot.rooms.members import Members
 from bot.rooms.replacement import Successors
 from bot.rooms.rooms import Rooms
 from desk.house import House
+from storage.engine.troubles import StorageTrouble
 from storage.states import RoomPurpose
-from storage.unit import StorageTrouble, Units
+from storage.unit import Units
 
 log = structlog.get_logger()
 
