@@ -4,9 +4,9 @@
 from pathlib import Path
 
 from fuzz.open_keyring import FILLER
+from tests.mail.mime.test_files import FILE, HEAD, PACKED, RTF, calendar, winmail
+from tests.mail.mime.test_files import WORDS as RTF_WORDS
 from tests.mail.people import encrypted, entity, headers, multipart
-from tests.mail.test_files import FILE, HEAD, PACKED, RTF, calendar, winmail
-from tests.mail.test_files import WORDS as RTF_WORDS
 
 MAILS = Path(__file__).parents[1] / "tests" / "mails"
 PAGE = (

@@ -5,6 +5,7 @@ import ast
 import re
 import subprocess
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ ASIDE = {"tests", "benchmarks", "fuzz"}
 """Packages that are not installed."""
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 50
+MOST_MODULES = 14
 # Written in pieces, so that this file does not hold what it looks for.
 REGISTRIES = [
     "pypi" + ".org",
@@ -139,3 +141,21 @@ def test_no_pattern_needs_what_the_regular_expressions_of_debian_12_get_wrong() 
         path for path in list_files("*.py") if path.parts[-2] not in ASIDE and "tests" not in path.parts
     ]
     assert [path.name for path in patterns if odd.search(path.read_text())] == []
+
+
+def test_no_folder_of_the_program_or_the_tests_is_crowded() -> None:
+    modules = Counter(
+        path.parent.relative_to(ROOT).as_posix()
+        for path in list_files("*.py")
+        if path.name != "__init__.py" and path.parent.name != "versions"
+    )
+    assert {folder: count for folder, count in modules.items() if count > MOST_MODULES} == {}
+
+
+def test_the_map_shows_the_rooms_there_are() -> None:
+    drawn = re.findall(r"(?m)^([a-z]+)/  .*\n((?:  [a-z].*\n)?)", (ROOT / "CONTRIBUTING.md").read_text())
+    shown = {folder: set(rooms.split()) for folder, rooms in drawn if folder != "tests"}
+    assert shown == {
+        package: {path.parent.name for path in list_files(f"{package}/*/__init__.py")}
+        for package in PROJECT["tool"]["importlinter"]["root_packages"]
+    }

@@ -9,7 +9,7 @@ from helproom.checks.matrix import check_matrix
 from helproom.config.settings import read_settings
 from tests.services.synapse import Homeserver
 from tests.stories.office import Office, Plan, office
-from tests.stories.test_rooms_end import ask, room_of
+from tests.stories.rooms.test_rooms_end import ask, room_of
 
 
 async def state(desk: Office, room: str, kind: str) -> Json:
