@@ -15,8 +15,8 @@ from benchmarks.post import ADDRESS, Post, encrypted_mail, plain_mail, post, wor
 from desk.house import House, Queue
 from helproom.jobs.keeping import keeper
 from helproom.world import real_world
-from mail.inbound.incoming import Arrival
-from mail.openpgp.keyring import Workshop
+from mail.inbound.incoming import IncomingMail
+from mail.openpgp.keyring import GpgExecutor
 from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
 from storage.engine.connect import open_engine
@@ -70,7 +70,7 @@ async def _take_in(office: Post, database: Path, raws: Sequence[bytes]) -> float
     async with _desk(database, office) as (units, worker):
         keep = keeper(units, real_world(), "lmtp")
         for number, raw in enumerate(raws):
-            await keep(Arrival(f"user{number}@user.example", ADDRESS, "help", None, raw))
+            await keep(IncomingMail(f"user{number}@user.example", ADDRESS, "help", None, raw))
         start = time.perf_counter()
         running = asyncio.create_task(worker.run())
         while await _in_state(units, LetterState.TICKET) < len(raws):  # noqa: ASYNC110 - nothing rings at the end
@@ -93,7 +93,7 @@ async def _desk(database: Path, office: Post) -> AsyncIterator[tuple[Units, Lett
     await migrate(engine)
     units = Units(engine, Vault(os.urandom(32)))
     house = House((Queue("help", "en", ADDRESS, "Help Desk", office.fingerprint),), frozenset())
-    workshop = Workshop(WORKERS)
+    workshop = GpgExecutor(WORKERS)
     async with units() as unit:
         for purpose, queue, ref in ((RoomPurpose.QUEUE, "help", "r1"), (RoomPurpose.OPERATORS, None, "r2")):
             room = Room(purpose=purpose, queue=queue, state=RoomState.OPEN, room_id=f"!{ref}:x", ref=ref)

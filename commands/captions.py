@@ -3,7 +3,7 @@
 
 from commands.context import Context
 from desk.replies import attaching
-from desk.replies.attaching import Wish
+from desk.replies.attaching import AttachRequest
 from desk.world import Refusal
 from storage.models import Ticket
 
@@ -18,5 +18,5 @@ async def attach_file(context: Context, ticket: Ticket, file: str | None) -> Non
     """Attach a file of the ticket's thread, or without one the agent's newest there."""
     if context.thread is None or ticket.event_id != context.thread:
         raise Refusal(f"Say it in the thread of ticket {ticket.id}, where the file has to be.")
-    wish = Wish(context.agent, context.event_id, context.thread, file)
+    wish = AttachRequest(context.agent, context.event_id, context.thread, file)
     await attaching.ask(context.unit, context.world, context.house, ticket, context.room, wish)

@@ -16,7 +16,7 @@ from bot.carriers.enclosures import EnclosureFetcher
 from bot.carriers.received_files import FileShower
 from bot.carriers.senders import RoomSenders
 from bot.desk.doorkeeping import Doorkeeper
-from bot.desk.journal import SYNC_TOKEN, Journal, waits_for
+from bot.desk.journal import SYNC_TOKEN, EventJournal, waits_for
 from bot.desk.pinning import Pinning, PinSenders
 from bot.desk.worker import Worker
 from bot.errors import TryLater
@@ -24,15 +24,15 @@ from bot.events.events import Undecryptable
 from bot.http.pause import Pause
 from bot.identity.crosssigning import ensure_signed
 from bot.identity.session import Session, open_session
-from bot.identity.trust import Policy, Trust
+from bot.identity.trust import Trust, TrustPolicy
 from bot.rooms.homes import note_homes, settle_homes
 from bot.rooms.members import Members
 from bot.rooms.profile import show_face
 from bot.rooms.replacement import Successors
 from bot.rooms.rooms import Rooms
 from bot.sending.sender import Sender
-from bot.sync.syncing import Since, Syncer
-from desk.delivery.delivery import Delivery, insist
+from bot.sync.syncing import Syncer, SyncPosition
+from desk.delivery.delivery import Delivery, retry_storage
 from desk.delivery.delivery import Sender as Carrier
 from desk.house import House
 from desk.intake.recheck import RECHECK
@@ -52,7 +52,7 @@ from helproom.world import real_jitter, real_world
 from mail.addresses import queues_by_address
 from mail.inbound.lmtp import LmtpDoor
 from mail.openpgp.ephemeral_homes import sweep
-from mail.openpgp.keyring import Keyring, Workshop
+from mail.openpgp.keyring import GpgExecutor, Keyring
 from mail.outbound.sender import MailSender, learn_server
 from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
@@ -75,7 +75,7 @@ DRAIN_SECONDS = 20
 
 
 @dataclass(frozen=True)
-class Desk:
+class RunningDesk:
     """What all parts share."""
 
     settings: Settings
@@ -84,7 +84,7 @@ class Desk:
     units: Units
     sole_use: SoleUse
     keyring: Keyring
-    workshop: Workshop
+    workshop: GpgExecutor
     tracker: "Redmine | None"
 
 
@@ -92,7 +92,7 @@ class Desk:
 class Running:
     """A desk that is running."""
 
-    desk: Desk
+    desk: RunningDesk
     session: Session
     lmtp_port: int
 
@@ -137,7 +137,7 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
             await matrix.delivery.finish(DRAIN_SECONDS)
 
 
-async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> Desk:
+async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> RunningDesk:
     units = for_desk.open_units(settings)
     stack.push_async_callback(units.close)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -148,19 +148,19 @@ async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> De
     keyring = for_edges.open_keyring(settings)
     stack.callback(keyring.close)
     await refuse_unusable_keys(keyring, settings)
-    workshop = Workshop()
+    workshop = GpgExecutor()
     stack.callback(workshop.close)
     await workshop.run(sweep)
     tracker = for_edges.open_tracker(settings)
     if tracker is not None:
         stack.callback(tracker.close)
     house = for_desk.house_of(settings)
-    desk = Desk(settings, real_world(), house, units, sole_use, keyring, workshop, tracker)
+    desk = RunningDesk(settings, real_world(), house, units, sole_use, keyring, workshop, tracker)
     await note_homes(units, desk.world, for_edges.homes(settings))
     return desk
 
 
-async def _open_door(desk: Desk, stack: contextlib.AsyncExitStack) -> LmtpDoor | None:
+async def _open_door(desk: RunningDesk, stack: contextlib.AsyncExitStack) -> LmtpDoor | None:
     lmtp = desk.settings.mail.lmtp
     if lmtp is None:
         return None
@@ -189,16 +189,16 @@ class Matrix:
     members: Members
     doorkeeper: Doorkeeper
     syncer: Syncer
-    journal: Journal
+    journal: EventJournal
     worker: Worker
     delivery: Delivery
 
 
-async def _open_matrix(desk: Desk, session: Session) -> Matrix:
+async def _open_matrix(desk: RunningDesk, session: Session) -> Matrix:
     credential = for_edges.bot_credential(desk.settings)
     await ensure_signed(session.client, for_desk.session_folder(desk.settings), credential.password)
     trust = await _trust(desk, session)
-    journal = Journal(desk.units, desk.world, own_id=session.user_id)
+    journal = EventJournal(desk.units, desk.world, own_id=session.user_id)
     pause = Pause(jitter=real_jitter)
     rooms = Rooms(session.client)
     members = Members(desk.units, desk.world, desk.house, rooms)
@@ -209,7 +209,7 @@ async def _open_matrix(desk: Desk, session: Session) -> Matrix:
         **PinSenders(desk.units, desk.world, trust).table(),
     }
     delivery = Delivery(desk.units, desk.world, carriers)
-    only_verified = for_edges.key_policy(desk.settings) is Policy.SIGNED
+    only_verified = for_edges.key_policy(desk.settings) is TrustPolicy.SIGNED
     worker = Worker(desk.units, desk.world, desk.house, only_verified=only_verified)
     homes = for_edges.homes(desk.settings)
     successors = Successors(desk.units, desk.world, rooms, members, homes)
@@ -218,14 +218,14 @@ async def _open_matrix(desk: Desk, session: Session) -> Matrix:
     return Matrix(rooms, members, doorkeeper, syncer, journal, worker, delivery)
 
 
-async def _trust(desk: Desk, session: Session) -> Trust:
+async def _trust(desk: RunningDesk, session: Session) -> Trust:
     pinning = Pinning(desk.units, desk.world)
     policy = for_edges.key_policy(desk.settings)
     known = await pinning.known()
     return Trust(session.client, known, policy=policy, keep=pinning.keep, report=pinning.report)
 
 
-async def _since(desk: Desk, journal: Journal) -> Since:
+async def _since(desk: RunningDesk, journal: EventJournal) -> SyncPosition:
     async with desk.units() as unit:
         token = await unit.facts.get(SYNC_TOKEN)
         closed = await unit.journal.undecryptable()
@@ -239,12 +239,12 @@ async def _since(desk: Desk, journal: Journal) -> Since:
             )
             for each in closed
         )
-    return Since(journal.memory(), token, waiting)
+    return SyncPosition(journal.memory(), token, waiting)
 
 
-def _carriers(desk: Desk, session: Session, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]:
+def _carriers(desk: RunningDesk, session: Session, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]:
     version = desk.settings.matrix.room_version
-    only_verified = for_edges.key_policy(desk.settings) is Policy.SIGNED
+    only_verified = for_edges.key_policy(desk.settings) is TrustPolicy.SIGNED
     mail = MailSender(
         desk.units,
         desk.world,
@@ -272,11 +272,13 @@ def _carriers(desk: Desk, session: Session, rooms: Rooms, sender: Sender) -> Map
     }
 
 
-def _opener(desk: Desk) -> LetterOpener:
+def _opener(desk: RunningDesk) -> LetterOpener:
     return LetterOpener(desk.keyring, desk.workshop, desk.house.relays)
 
 
-def _tasks(desk: Desk, matrix: Matrix, mailboxes: Mailboxes) -> tuple[Callable[[], Awaitable[None]], ...]:
+def _tasks(
+    desk: RunningDesk, matrix: Matrix, mailboxes: Mailboxes
+) -> tuple[Callable[[], Awaitable[None]], ...]:
     workers = desk.settings.mail.workers
     letters = LetterWorker(desk.units, desk.world, desk.house, _opener(desk), parallel=workers)
 
@@ -296,7 +298,7 @@ def _tasks(desk: Desk, matrix: Matrix, mailboxes: Mailboxes) -> tuple[Callable[[
     )
 
 
-async def _settle(desk: Desk, matrix: Matrix) -> None:
+async def _settle(desk: RunningDesk, matrix: Matrix) -> None:
     """Make the lasting rooms and remove strangers, however long the homeserver takes to be well."""
     pause = Pause(jitter=real_jitter)
     wanted = desk.settings.matrix
@@ -332,4 +334,4 @@ async def _background(tasks: tuple[Callable[[], Awaitable[None]], ...]) -> Async
 
 
 async def _awaited(task: Callable[[], Awaitable[None]]) -> None:
-    await insist(task)
+    await retry_storage(task)

@@ -57,7 +57,7 @@ class LetterState(StrEnum):
     DROPPED = "dropped"
 
 
-class Wish(StrEnum):
+class MailboxAction(StrEnum):
     """What is to be done with a letter that lies in a mailbox outside."""
 
     TAKE = "take"

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from storage.engine.troubles import StorageTrouble, trouble_of
 from storage.queries.contacts import Keys, Pins
 from storage.queries.facts import Facts
-from storage.queries.files import Enclosures
+from storage.queries.files import OutgoingFiles
 from storage.queries.journal import Journal
-from storage.queries.left_in_mailbox import OutsideLetters
+from storage.queries.left_in_mailbox import LeftLetters
 from storage.queries.letters import Letters
 from storage.queries.messages import Messages
 from storage.queries.outbox import OutboxRows
@@ -30,7 +30,7 @@ _DATA_EXCEPTION = "22"
 """The class of SQLSTATE (ISO/IEC 9075) that says so."""
 
 
-class Bells:
+class WakeUps:
     """Wake-up calls for whoever waits for committed work."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Bells:
         self.unreadable = asyncio.Event()
 
 
-Bell = Literal["letters", "outbox", "journal", "holds", "rooms", "unreadable"]
+WakeUp = Literal["letters", "outbox", "journal", "holds", "rooms", "unreadable"]
 
 
 class Unit:
@@ -51,9 +51,9 @@ class Unit:
     def __init__(self, session: AsyncSession, vault: Vault) -> None:
         self.session = session
         self.vault = vault
-        self.rung: set[Bell] = set()
+        self.rung: set[WakeUp] = set()
 
-    def ring(self, bell: Bell) -> None:
+    def ring(self, bell: WakeUp) -> None:
         """Wake whoever waits for this, once the unit is committed."""
         self.rung.add(bell)
 
@@ -70,16 +70,16 @@ class Unit:
         return Messages(self.session, self.vault)
 
     @cached_property
-    def enclosures(self) -> Enclosures:
-        return Enclosures(self.session)
+    def enclosures(self) -> OutgoingFiles:
+        return OutgoingFiles(self.session)
 
     @cached_property
     def letters(self) -> Letters:
         return Letters(self.session, self.vault)
 
     @cached_property
-    def outside(self) -> OutsideLetters:
-        return OutsideLetters(self.session, self.vault)
+    def outside(self) -> LeftLetters:
+        return LeftLetters(self.session, self.vault)
 
     @cached_property
     def outbox(self) -> OutboxRows:
@@ -120,7 +120,7 @@ class Units:
     def __init__(self, engine: AsyncEngine, vault: Vault) -> None:
         self.engine = engine
         self.vault = vault
-        self.bells = Bells()
+        self.bells = WakeUps()
         self._sessions = async_sessionmaker(engine, expire_on_commit=False, info={"vault": vault})
 
     @contextlib.asynccontextmanager

@@ -5,7 +5,7 @@ import json
 
 import structlog
 
-from desk.delivery.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.outbox.posts import finish, say_in_thread
 from desk.outbox.ranks import Rank
 from desk.world import World
@@ -27,7 +27,7 @@ class IssueReader:
         self._world = world
         self._tracker = tracker
 
-    async def read(self, parcel: Parcel) -> Outcome:
+    async def read(self, parcel: OutboxItem) -> Outcome:
         """Read the issue and tell the thread; a tracker that is down is told once and asked again later."""
         issue = issue_of(parcel.payload)
         if issue is None:
@@ -54,14 +54,14 @@ class IssueReader:
             problem = await unit.problems.by_issue(issue)
             return problem is not None and bool(await unit.problems.tickets(problem))
 
-    async def _postpone(self, parcel: Parcel, issue: int, trouble: TrackerTrouble) -> Outcome:
+    async def _postpone(self, parcel: OutboxItem, issue: int, trouble: TrackerTrouble) -> Outcome:
         log.warning("tracker-trouble", row=parcel.id, trouble=type(trouble).__name__)
         if parcel.tries == 0:
             text = f"The link to #{issue} is kept, but the issue could not be read. {trouble} I try again."
             await self._tell(parcel, text, done=False)
         return Later(str(trouble))
 
-    async def _note(self, parcel: Parcel, found: Issue) -> None:
+    async def _note(self, parcel: OutboxItem, found: Issue) -> None:
         async with self._units() as unit:
             problem = await unit.problems.by_issue(found.number)
             if problem is None:
@@ -70,12 +70,12 @@ class IssueReader:
             problem.target_version, problem.read_at = found.target_version, self._world.now()
             await self._say(unit, parcel, f"#{found.number} {found.url}", _words(found))
 
-    async def _tell(self, parcel: Parcel, text: str, *, done: bool = True) -> None:
+    async def _tell(self, parcel: OutboxItem, text: str, *, done: bool = True) -> None:
         async with self._units() as unit:
             await self._say(unit, parcel, text, done=done)
 
     async def _say(
-        self, unit: Unit, parcel: Parcel, text: str, quote: str = "", *, done: bool = True
+        self, unit: Unit, parcel: OutboxItem, text: str, quote: str = "", *, done: bool = True
     ) -> None:
         row = await unit.outbox.get(parcel.id)
         if row is not None:

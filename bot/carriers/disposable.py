@@ -11,7 +11,7 @@ from bot.rooms.members import guests_of
 from bot.rooms.rooms import AGENT, RoomPlan, Rooms
 from bot.sending.sender import Sender
 from desk.agents.identities import forget_guests
-from desk.delivery.delivery import Delivered, Outcome, Parcel
+from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.outbox.posts import Say, answer_in_thread, say_in
 from desk.world import World
 from storage.models import Room
@@ -49,7 +49,7 @@ class DisposableRooms:
         """Return which kind of row is carried how."""
         return {"room.open": guarded(self._open), "room.close": guarded(self._close)}
 
-    async def _open(self, parcel: Parcel) -> Outcome:
+    async def _open(self, parcel: OutboxItem) -> Outcome:
         async with self._units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             if room is None or room.state is RoomState.OPEN:
@@ -65,7 +65,7 @@ class DisposableRooms:
             await self._empty(parcel, room_id)
         return Delivered()
 
-    async def _abandon(self, parcel: Parcel, room: Room) -> Outcome:
+    async def _abandon(self, parcel: OutboxItem, room: Room) -> Outcome:
         """The room was closed before it was noted as open; a crash may have left one on the homeserver."""
         made = None if room.room_id else await self._rooms.find_room(room.ref)
         if made is not None:
@@ -79,7 +79,7 @@ class DisposableRooms:
             return False
         return await self._rooms.exists(user_id)
 
-    async def _opened(self, parcel: Parcel, room_id: str, missing: list[str]) -> bool:
+    async def _opened(self, parcel: OutboxItem, room_id: str, missing: list[str]) -> bool:
         """Note the room and say so; False when it was closed while it was made."""
         async with self._units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
@@ -97,7 +97,7 @@ class DisposableRooms:
                 await answer_in_thread(unit, self._world, ticket, words)
         return True
 
-    async def _close(self, parcel: Parcel) -> Outcome:
+    async def _close(self, parcel: OutboxItem) -> Outcome:
         room = await self._row(parcel)
         if room is None or room.state is RoomState.CLOSED:
             return Delivered()
@@ -106,7 +106,7 @@ class DisposableRooms:
         await self._closed(parcel)
         return Delivered()
 
-    async def _empty(self, parcel: Parcel, room_id: str) -> None:
+    async def _empty(self, parcel: OutboxItem, room_id: str) -> None:
         async with self._units() as unit:
             said = await unit.outbox.sent_to(parcel.room or 0)
         for event_id in said:
@@ -118,14 +118,14 @@ class DisposableRooms:
                 await self._as_far_as_possible(parcel, self._rooms.kick(room_id, user_id))
         await self._rooms.leave(room_id)
 
-    async def _as_far_as_possible(self, parcel: Parcel, step: Awaitable[object]) -> None:
+    async def _as_far_as_possible(self, parcel: OutboxItem, step: Awaitable[object]) -> None:
         """What is refused for one word or one person must not keep the others there."""
         try:
             await step
         except Rejected as trouble:
             log.warning("room.close.refused", row=parcel.id, reason=str(trouble))
 
-    async def _closed(self, parcel: Parcel) -> None:
+    async def _closed(self, parcel: OutboxItem) -> None:
         async with self._units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             ticket = await unit.tickets.get(parcel.ticket or 0)
@@ -144,7 +144,7 @@ class DisposableRooms:
         awaited = {guest for other in await unit.rooms.disposable() for guest in guests_of(other)}
         return frozenset(guests_of(room)) - self._agents - awaited
 
-    async def _row(self, parcel: Parcel) -> Room | None:
+    async def _row(self, parcel: OutboxItem) -> Room | None:
         async with self._units() as unit:
             return await unit.rooms.get(parcel.room or 0)
 

@@ -18,9 +18,9 @@ from bot.errors import Rejected, TryLater
 from bot.events.decrypt import Closed, open_event
 from bot.events.events import FILES, is_event, is_heeded, read_event
 from bot.http.wire import Json, TooLarge, fetch, path, request
-from desk.delivery.delivery import Delivered, Outcome, Parcel
+from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.house import House
-from desk.replies.attaching import FETCH, Fetched, Wish, choose, fetched, wish_of
+from desk.replies.attaching import FETCH, AttachRequest, Fetched, choose, fetched, wish_of
 from desk.sizes import size_words
 from desk.world import World
 from storage.unit import Units
@@ -57,7 +57,7 @@ class EnclosureFetcher:
         """Return which kind of row is carried how."""
         return {FETCH: guarded(self._carry)}
 
-    async def _carry(self, parcel: Parcel) -> Outcome:
+    async def _carry(self, parcel: OutboxItem) -> Outcome:
         number, wish = wish_of(parcel.payload)
         async with self._units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
@@ -78,7 +78,7 @@ class EnclosureFetcher:
             await fetched(unit, self._world, self._house, parcel.id, number, file)
         return Delivered()
 
-    async def _fetch(self, room_id: str, number: int, wish: Wish, age: dt.timedelta) -> Fetched:
+    async def _fetch(self, room_id: str, number: int, wish: AttachRequest, age: dt.timedelta) -> Fetched:
         source = await (self._named(room_id, wish.file) if wish.file else self._newest(room_id, wish, age))
         content = self._content(room_id, source, wish, age)
         # From here on its removal is heeded.
@@ -110,7 +110,7 @@ class EnclosureFetcher:
             raise TryLater("The homeserver's answer is no event.")
         return source
 
-    async def _newest(self, room_id: str, wish: Wish, age: dt.timedelta) -> Json:
+    async def _newest(self, room_id: str, wish: AttachRequest, age: dt.timedelta) -> Json:
         """Return the agent's newest file before the command; nothing is remembered of what lies between."""
         is_before = False
         async for source in self._thread(room_id, wish.thread):
@@ -140,7 +140,7 @@ class EnclosureFetcher:
                 return
             query["from"] = str(page["next_batch"])
 
-    def _content(self, room_id: str, source: Json, wish: Wish, age: dt.timedelta) -> Json:
+    def _content(self, room_id: str, source: Json, wish: AttachRequest, age: dt.timedelta) -> Json:
         """Return the content of an event that is an agent's encrypted file in this thread."""
         if source["type"] == "m.room.encrypted" and "ciphertext" not in source["content"]:
             raise _Unfit("that message was removed from the room.")

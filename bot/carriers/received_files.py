@@ -10,13 +10,13 @@ from bot.carriers.senders import Carrier, RoomSenders, guarded, paced
 from bot.errors import Rejected
 from bot.sending import contents, rendering
 from bot.sending.sender import Sender
-from desk.delivery.delivery import Delivered, Later, Outcome, Parcel
+from desk.delivery.delivery import Delivered, Later, OutboxItem, Outcome
 from desk.letters.opened import Attachment
-from desk.tickets.received_files import SHOW_FILE, Wanted, cannot_show, wanted_of
+from desk.tickets.received_files import SHOW_FILE, FileRequest, cannot_show, file_request_of
 from desk.world import World
 from storage.unit import Units
 
-Open = Callable[[Wanted], Awaitable[Attachment | Later | str]]
+Open = Callable[[FileRequest], Awaitable[Attachment | Later | str]]
 """Takes a file out of its letter, or says why it cannot."""
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What clients show by themselves and no program hides in."""
@@ -40,8 +40,8 @@ class FileShower:
         """Return which kind of row is carried how."""
         return {SHOW_FILE: guarded(paced(self._carry))}
 
-    async def _carry(self, parcel: Parcel) -> Outcome:
-        found = await self._take(wanted_of(parcel.payload))
+    async def _carry(self, parcel: OutboxItem) -> Outcome:
+        found = await self._take(file_request_of(parcel.payload))
         if isinstance(found, Later):
             return found
         if isinstance(found, str):
@@ -52,7 +52,7 @@ class FileShower:
             return await self._tell(parcel, str(trouble))
         return await self._senders.post(parcel, content)
 
-    async def _tell(self, parcel: Parcel, why: str) -> Outcome:
+    async def _tell(self, parcel: OutboxItem, why: str) -> Outcome:
         """Say in the thread why the file is not there."""
         async with self._units() as unit:
             row = await unit.outbox.get(parcel.id)

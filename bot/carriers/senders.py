@@ -10,13 +10,13 @@ from bot.errors import Rejected, SessionGone, TooFast, TryLater
 from bot.sending import contents, rendering
 from bot.sending.sender import Sender
 from desk.delivery.delivery import (
-    Aside,
+    Deferred,
     Delivered,
     Impossible,
     Later,
     Limited,
+    OutboxItem,
     Outcome,
-    Parcel,
     Refused,
     StopDelivery,
 )
@@ -40,27 +40,27 @@ FORGOTTEN_AFTER = dt.timedelta(hours=12)
 
 
 @dataclass(frozen=True)
-class Place:
+class ThreadPlace:
     """Where a row goes on the homeserver."""
 
     room_id: str
     thread: str | None
 
 
-Carrier = Callable[[Parcel], Awaitable[Outcome]]
+Carrier = Callable[[OutboxItem], Awaitable[Outcome]]
 
 
 def guarded(carry: Carrier) -> Carrier:
     """Turn the homeserver's troubles into outcomes; a lost session stops all delivery."""
 
-    async def deliver(parcel: Parcel) -> Outcome:
+    async def deliver(parcel: OutboxItem) -> Outcome:
         try:
             return await carry(parcel)
         except TryLater as trouble:
             after = dt.timedelta(seconds=trouble.after) if trouble.after else None
             return Later(str(trouble), after)
         except _NoThread as trouble:
-            return Aside(str(trouble))
+            return Deferred(str(trouble))
         except Rejected as trouble:
             return Impossible(str(trouble))
         except SessionGone as trouble:
@@ -72,7 +72,7 @@ def guarded(carry: Carrier) -> Carrier:
 def paced(carry: Carrier) -> Carrier:
     """Tell a limit on what the bot says from other troubles: it holds for all rooms together."""
 
-    async def deliver(parcel: Parcel) -> Outcome:
+    async def deliver(parcel: OutboxItem) -> Outcome:
         try:
             return await carry(parcel)
         except TooFast as trouble:
@@ -105,18 +105,18 @@ class RoomSenders:
         }
         return {kind: guarded(paced(carry)) for kind, carry in kinds.items()}
 
-    async def post(self, parcel: Parcel, content: contents.Json) -> Outcome:
+    async def post(self, parcel: OutboxItem, content: contents.Json) -> Outcome:
         """Send a content into the thread of the row's ticket."""
         place = await self._place(parcel, IN_TICKET_THREAD)
         return await self._send(parcel, place.room_id, _placed(content, place.thread, None))
 
-    async def _say(self, parcel: Parcel) -> Outcome:
+    async def _say(self, parcel: OutboxItem) -> Outcome:
         say = await self._called(parcel, say_from_json(parcel.payload))
         place = await self._place(parcel, say.thread)
         content = _placed(_message(say), place.thread, say.reply_to)
         return await self._send(parcel, place.room_id, content)
 
-    async def _called(self, parcel: Parcel, say: Say) -> Say:
+    async def _called(self, parcel: OutboxItem, say: Say) -> Say:
         """Name whom it is for, where only their duty was known when it was written."""
         if not say.calls:
             return say
@@ -126,7 +126,7 @@ class RoomSenders:
             return say
         return replace(say, mentions=responsible(self._house, ticket, self._world.now()))
 
-    async def _file(self, parcel: Parcel) -> Outcome:
+    async def _file(self, parcel: OutboxItem) -> Outcome:
         say = say_from_json(parcel.payload)
         if say.file is None:
             return Impossible("there is no file in it")
@@ -135,7 +135,7 @@ class RoomSenders:
         content = _placed(contents.file(stored), place.thread, None)
         return await self._send(parcel, place.room_id, content)
 
-    async def _announce(self, parcel: Parcel) -> Outcome:
+    async def _announce(self, parcel: OutboxItem) -> Outcome:
         place = await self._place(parcel, None)
         content = contents.notice(await self._announcement(parcel))
         try:
@@ -144,16 +144,16 @@ class RoomSenders:
             # All that is said about the ticket hangs on it, so that it is not given up at once.
             return Refused(str(trouble))
 
-    async def _edit(self, parcel: Parcel) -> Outcome:
+    async def _edit(self, parcel: OutboxItem) -> Outcome:
         try:
             place = await self._place(parcel, IN_TICKET_THREAD)
         except TryLater as trouble:
             # Others have no need to wait until there is something to edit.
-            return Aside(str(trouble))
+            return Deferred(str(trouble))
         content = contents.notice(await self._announcement(parcel))
         return await self._send(parcel, place.room_id, contents.edit(content, place.thread or ""))
 
-    async def _edit_preview(self, parcel: Parcel) -> Outcome:
+    async def _edit_preview(self, parcel: OutboxItem) -> Outcome:
         async with self._units() as unit:
             draft = await unit.messages.get(parcel.message or 0)
             event_id = previews.event_of(draft) if draft is not None else None
@@ -166,12 +166,12 @@ class RoomSenders:
         content = {**outer, "m.new_content": _message(say, beside=outer)}
         return await self._send(parcel, place.room_id, content)
 
-    async def _react(self, parcel: Parcel) -> Outcome:
+    async def _react(self, parcel: OutboxItem) -> Outcome:
         event_id, key = reaction_of(parcel.payload)
         place = await self._place(parcel, None)
         return Delivered(await self._sender.react(place.room_id, event_id, key, parcel.ref))
 
-    async def _unreact(self, parcel: Parcel) -> Outcome:
+    async def _unreact(self, parcel: OutboxItem) -> Outcome:
         """Remove our reactions to a preview; they stood before this in the same lane."""
         async with self._units() as unit:
             offered = await unit.outbox.of_message(REACT, parcel.message or 0)
@@ -183,11 +183,11 @@ class RoomSenders:
                 await self._sender.redact(place.room_id, event_id, f"{parcel.ref}.{number}")
         return Delivered()
 
-    async def _send(self, parcel: Parcel, room_id: str, content: contents.Json) -> Outcome:
+    async def _send(self, parcel: OutboxItem, room_id: str, content: contents.Json) -> Outcome:
         look_first = parcel.age > FORGOTTEN_AFTER
         return Delivered(await self._sender.send_event(room_id, content, parcel.ref, look_first=look_first))
 
-    async def _place(self, parcel: Parcel, thread: str | None) -> Place:
+    async def _place(self, parcel: OutboxItem, thread: str | None) -> ThreadPlace:
         async with self._units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             if thread == IN_TICKET_THREAD:
@@ -196,9 +196,9 @@ class RoomSenders:
             raise TryLater("The room has not been made yet.", 1.0)
         if room.state is RoomState.REPLACED:
             raise TryLater("The room was replaced, and the bot is not in the new one yet.", 5.0)
-        return Place(room.room_id, thread)
+        return ThreadPlace(room.room_id, thread)
 
-    async def _announcement(self, parcel: Parcel) -> rendering.Said:
+    async def _announcement(self, parcel: OutboxItem) -> rendering.Rendered:
         """How the ticket stands or, of one that was announced anew since, where it goes on."""
         async with self._units() as unit:
             ticket = await unit.tickets.get(parcel.ticket or 0)
@@ -217,7 +217,7 @@ class _NoThread(Exception):
     """The announcement stands aside or is parked; all that is said about its ticket waits for it there."""
 
 
-async def _thread_of(unit: Unit, parcel: Parcel) -> str:
+async def _thread_of(unit: Unit, parcel: OutboxItem) -> str:
     """The root of the thread in which a row stands; raises why there is none yet, or never."""
     ticket = await unit.tickets.get(parcel.ticket or 0)
     if ticket is None:

@@ -5,7 +5,7 @@ import asyncio
 
 import structlog
 
-from bot.desk.journal import Journal, RoomChange
+from bot.desk.journal import EventJournal, RoomChange
 from bot.errors import MatrixError, TryLater
 from bot.events.events import Membership, Tombstone
 from bot.http.pause import Pause
@@ -40,7 +40,7 @@ class Doorkeeper:
         self._successors = successors
         self._pause = pause
 
-    async def run(self, journal: Journal) -> None:
+    async def run(self, journal: EventJournal) -> None:
         """Work for ever; what the homeserver cannot do now is tried again."""
         while True:
             await self.heed_next(journal.changes)

@@ -10,8 +10,8 @@ from typing import Any
 
 import structlog
 
-from bot.events.events import Batch, Heard, Kind, Membership, Tombstone, Undecryptable
-from bot.sync.paging import Known, Memory
+from bot.events.events import Batch, EventKind, Membership, RoomEvent, Tombstone, Undecryptable
+from bot.sync.paging import Backfill, Known
 from commands.grammar.spelling import is_command
 from desk.delivery.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.outbox.posts import Say, say_in, tell_operators
@@ -45,10 +45,10 @@ _BUTTONS = frozenset({CLAIM_KEY, SEND_KEY, CANCEL_KEY})
 
 
 @dataclass(frozen=True)
-class Journalled:
+class JournalEntry:
     """What of an event is kept until somebody has acted on it."""
 
-    kind: Kind
+    kind: EventKind
     body: str
     key: str
     thread: str | None
@@ -73,7 +73,7 @@ class Unsure:
 RoomChange = Membership | Tombstone | Unsure
 
 
-class Journal:
+class EventJournal:
     """The `keep` of a Syncer."""
 
     def __init__(self, units: Units, world: World, *, own_id: str) -> None:
@@ -142,12 +142,12 @@ class Journal:
                 words += " Nothing can be announced there until an admin invites me again."
             await tell_operators(unit, self._world, words)
 
-    async def _matters(self, unit: Unit, heard: Heard) -> bool:
+    async def _matters(self, unit: Unit, heard: RoomEvent) -> bool:
         """Talk among agents is not ours to keep: only commands, buttons, and changes of what was heard."""
-        if heard.kind is Kind.MESSAGE:
+        if heard.kind is EventKind.MESSAGE:
             is_said = heard.decrypted and (heard.msgtype == "m.text" or heard.is_file)
             return is_said and (is_command(heard.body) or await self._changes_a_command(unit, heard))
-        if heard.kind is Kind.REDACTION:
+        if heard.kind is EventKind.REDACTION:
             # A command before it that nobody has acted on may ask for the file that is removed here.
             target = heard.relates_to or ""
             is_known = bool(await unit.enclosures.by_event(target) or await unit.journal.known([target]))
@@ -156,7 +156,7 @@ class Journal:
             )
         return _bare(heard.key) in _BUTTONS
 
-    async def _changes_a_command(self, unit: Unit, heard: Heard) -> bool:
+    async def _changes_a_command(self, unit: Unit, heard: RoomEvent) -> bool:
         """Whether the words that these replace have done something, or are still going to."""
         known = await unit.journal.by_event(heard.edits) if heard.edits is not None else None
         return known is not None and known.came is not Came.NOTHING
@@ -176,9 +176,9 @@ class Journal:
             count = "one room" if len(rooms) == 1 else f"{len(rooms)} rooms"
             await tell_operators(unit, self._world, _TOO_FAR.format(count=count))
 
-    def memory(self) -> Memory:
+    def memory(self) -> Backfill:
         """Return where a sync without token has to stop looking."""
-        return Memory(self._recall, self._world.now() - OLDEST)
+        return Backfill(self._recall, self._world.now() - OLDEST)
 
     async def _recall(self, event_ids: Sequence[str]) -> Known:
         async with self._units() as unit:
@@ -186,7 +186,7 @@ class Journal:
             sent = [event_id for event_id in event_ids if await unit.outbox.by_event(event_id) is not None]
         return Known(heard, frozenset(sent))
 
-    async def _add(self, unit: Unit, heard: Heard, *, recovered: bool) -> None:
+    async def _add(self, unit: Unit, heard: RoomEvent, *, recovered: bool) -> None:
         content = to_json(
             {
                 "kind": heard.kind.value,
@@ -211,22 +211,22 @@ class Journal:
         await unit.journal.add(row, content, sender=closed.sender)
         unit.ring("unreadable")
 
-    def _row(self, of: Heard | Undecryptable, state: EventState) -> Event:
+    def _row(self, of: RoomEvent | Undecryptable, state: EventState) -> Event:
         return Event(
             event_id=of.event_id,
             room_id=of.room_id,
             state=state,
             heard_at=self._world.now(),
             thread_root=of.thread_root,
-            target=of.relates_to if isinstance(of, Heard) else None,
+            target=of.relates_to if isinstance(of, RoomEvent) else None,
             edits=of.edits,
         )
 
 
-def read(content: str) -> Journalled:
+def read(content: str) -> JournalEntry:
     """Return what `Journal` has written."""
     fields: dict[str, Any] = json.loads(content)
-    return Journalled(**{**fields, "kind": Kind(fields["kind"]), "pills": tuple(fields["pills"])})
+    return JournalEntry(**{**fields, "kind": EventKind(fields["kind"]), "pills": tuple(fields["pills"])})
 
 
 def waits_for(content: str) -> tuple[str, str]:
@@ -238,9 +238,9 @@ def waits_for(content: str) -> tuple[str, str]:
     return session_id, place
 
 
-def _is_talk(heard: Heard) -> bool:
+def _is_talk(heard: RoomEvent) -> bool:
     """Whether it may be answered, or become a command when its author changes the words."""
-    return heard.kind is Kind.MESSAGE and heard.decrypted and heard.edits is None
+    return heard.kind is EventKind.MESSAGE and heard.decrypted and heard.edits is None
 
 
 def _bare(key: str) -> str:

@@ -4,9 +4,9 @@
 from collections.abc import Mapping
 
 from bot.carriers.senders import Carrier, guarded
-from bot.identity.trust import Judgement, Pin, Standing, Trust
+from bot.identity.trust import IdentityTrust, Judgement, PinnedIdentity, Trust
 from desk.agents import identities
-from desk.delivery.delivery import Delivered, Outcome, Parcel
+from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.outbox.posts import tell_operators
 from desk.world import World
 from storage.unit import Units
@@ -24,7 +24,7 @@ class Pinning:
         async with self._units() as unit:
             return {pin.user_id or "": pin.master_key or "" for pin in await unit.pins.every()}
 
-    async def keep(self, fresh: tuple[Pin, ...]) -> None:
+    async def keep(self, fresh: tuple[PinnedIdentity, ...]) -> None:
         """Write pins down."""
         async with self._units() as unit:
             for pin in fresh:
@@ -48,11 +48,11 @@ class PinSenders:
         """Return which kind of row is carried how."""
         return {identities.ACCEPT: guarded(self._accept), identities.DROP: guarded(self._drop)}
 
-    async def _accept(self, parcel: Parcel) -> Outcome:
+    async def _accept(self, parcel: OutboxItem) -> Outcome:
         wish = identities.wish_from_json(parcel.payload)
         found = await self._trust.accept(wish.user_id, wish.master_key)
         is_theirs = found.master_key == wish.master_key
-        if is_theirs and found.standing is Standing.PINNED:
+        if is_theirs and found.standing is IdentityTrust.PINNED:
             words = f"The new identity of {wish.user_id} is accepted: `{wish.master_key}`."
         elif is_theirs:
             words = f"The new identity of {wish.user_id} is accepted, but it cannot sign devices yet."
@@ -60,7 +60,7 @@ class PinSenders:
             words = f"{wish.user_id} shows yet another identity now, so that nothing was accepted."
         return await self._told(words)
 
-    async def _drop(self, parcel: Parcel) -> Outcome:
+    async def _drop(self, parcel: OutboxItem) -> Outcome:
         wish = identities.wish_from_json(parcel.payload)
         async with self._units() as unit:
             await unit.pins.drop(wish.user_id)

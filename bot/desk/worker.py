@@ -9,8 +9,8 @@ from dataclasses import replace
 import structlog
 
 import commands
-from bot.desk.journal import Journalled, read, waits_for
-from bot.events.events import Kind
+from bot.desk.journal import JournalEntry, read, waits_for
+from bot.events.events import EventKind
 from commands.context import Context, Reply
 from commands.grammar.spelling import is_command
 from desk.delivery.receipts import CLAIM_KEY
@@ -101,7 +101,7 @@ class Worker:
         heard = read(event.content or "")
         root = heard.thread or heard.target
         # What is removed is a file, or nothing of ours: it never waits for an announcement.
-        if root is None or heard.kind is Kind.REDACTION or await _is_known(unit, root):
+        if root is None or heard.kind is EventKind.REDACTION or await _is_known(unit, root):
             return False
         room = await unit.rooms.by_room_id(event.room_id)
         waiting = await unit.outbox.in_state(OutboxState.PENDING)
@@ -115,13 +115,13 @@ class Worker:
         if room is None or event.sender is None or event.sender not in self._house.agents:
             return Came.NOTHING
         heard = await self._placed(unit, event)
-        if heard.kind is Kind.REDACTION:
+        if heard.kind is EventKind.REDACTION:
             await edits.removed(unit, self._world, event, heard.target or "")
             await attaching.withdraw(unit, self._world, heard.target or "", by=event.sender)
             return Came.NOTHING
         # Reactions travel in clear and name no device, so that they cannot be verified: they count as what
         # the homeserver says they are, since the buttons would be of no use otherwise.
-        if self._only_verified and heard.kind is Kind.MESSAGE and not heard.verified:
+        if self._only_verified and heard.kind is EventKind.MESSAGE and not heard.verified:
             # That device cannot read this; the person's other devices can, and ring.
             await self._warn(unit, room, event, _UNVERIFIED)
             return Came.NOTHING
@@ -130,7 +130,7 @@ class Worker:
             raise Refusal(_TOO_OLD.format(said=context.said_at))
         if heard.edits is not None:
             return await self._edited(unit, event, context, heard)
-        if heard.kind is Kind.REACTION:
+        if heard.kind is EventKind.REACTION:
             reply = await commands.react(context, heard.target or "", heard.key)
         else:
             reply = await commands.run(context, heard.body)
@@ -138,7 +138,7 @@ class Worker:
             await self._say(unit, context, event, reply)
         return Came.CLAIMED if heard.key == CLAIM_KEY else Came.ACTED
 
-    async def _edited(self, unit: Unit, event: Event, context: Context, heard: Journalled) -> Came:
+    async def _edited(self, unit: Unit, event: Event, context: Context, heard: JournalEntry) -> Came:
         """Obey the new words in the place of the old ones, where these have done nothing that stays."""
         original = await edits.original_of(unit, event)
         if original is None:
@@ -153,7 +153,7 @@ class Worker:
             await self._say(unit, context, event, reply)
         return Came.NOTHING
 
-    async def _placed(self, unit: Unit, event: Event) -> Journalled:
+    async def _placed(self, unit: Unit, event: Event) -> JournalEntry:
         """What was said, an edit with the place of what it changes: of that it tells nothing itself."""
         heard = read(event.content or "")
         original = await unit.journal.by_event(heard.edits) if heard.edits is not None else None
@@ -161,9 +161,9 @@ class Worker:
             return heard
         return replace(heard, thread=original.thread_root, target=original.target)
 
-    async def _context(self, unit: Unit, event: Event, room: Room, heard: Journalled) -> Context:
+    async def _context(self, unit: Unit, event: Event, room: Room, heard: JournalEntry) -> Context:
         # A plain reply to whatever stands in a ticket's thread is about it as much as a word in the thread.
-        is_said = heard.kind is Kind.MESSAGE
+        is_said = heard.kind is EventKind.MESSAGE
         root = heard.thread or (heard.target if is_said else None)
         thread = await threads.of_message(unit, root) if root else None
         return Context(
@@ -202,7 +202,7 @@ class Worker:
         """The thread in which an event is answered, and the event that is answered."""
         heard = await self._placed(unit, event)
         said = heard.edits or event.event_id
-        if heard.kind is not Kind.REACTION or heard.target is None:
+        if heard.kind is not EventKind.REACTION or heard.target is None:
             return heard.thread, said
         # An event that stands in a thread cannot root another one, so the target's own is looked for.
         row = await unit.outbox.by_event(heard.target)

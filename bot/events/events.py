@@ -16,7 +16,7 @@ _EVENT_ID = re.compile(r"\$[^\s\x00-\x1f\x7f\ud800-\udfff]{1,254}")
 FILES = frozenset({"m.file", "m.image", "m.video", "m.audio"})
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What somebody did."""
 
     MESSAGE = "message"
@@ -25,13 +25,13 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Heard:
+class RoomEvent:
     """One event of somebody else that may mean something to us."""
 
     event_id: str
     room_id: str
     sender: str
-    kind: Kind
+    kind: EventKind
     sent_at: dt.datetime
     """Aware, UTC, as the sender's homeserver claims."""
     body: str = ""
@@ -113,7 +113,7 @@ class Batch:
     """All that one sync brought, to be kept in one transaction with its token."""
 
     token: str
-    heard: tuple[Heard, ...] = ()
+    heard: tuple[RoomEvent, ...] = ()
     undecryptable: tuple[Undecryptable, ...] = ()
     memberships: tuple[Membership, ...] = ()
     withheld: tuple[Withheld, ...] = ()
@@ -153,41 +153,41 @@ def relation(content: Json) -> Json:
 
 def read_event(
     source: Json, room_id: str, *, decrypted: bool, verified: bool, late: bool = False
-) -> Heard | None:
+) -> RoomEvent | None:
     """Make a value of an event's JSON, or None when it is not shaped as it should be."""
     content = source.get("content", {})
     kind = {
-        "m.room.message": Kind.MESSAGE,
-        "m.reaction": Kind.REACTION,
-        "m.room.redaction": Kind.REDACTION,
+        "m.room.message": EventKind.MESSAGE,
+        "m.reaction": EventKind.REACTION,
+        "m.room.redaction": EventKind.REDACTION,
     }.get(source.get("type", ""))
     if kind is None:
         return None
     target = _target(kind, source)
-    if kind is not Kind.MESSAGE and target is None:
+    if kind is not EventKind.MESSAGE and target is None:
         return None
-    edits = edited(content) if kind is Kind.MESSAGE else None
+    edits = edited(content) if kind is EventKind.MESSAGE else None
     if edits is not None:
         content = content.get("m.new_content")
         if not isinstance(content, dict) or content.get("msgtype") == "m.notice":
             return None
     mentions = content.get("m.mentions")
     mentions = mentions if isinstance(mentions, dict) else {}
-    return Heard(
+    return RoomEvent(
         event_id=source["event_id"],
         room_id=room_id,
         sender=source["sender"],
         kind=kind,
         sent_at=moment(source),
         body=_own_words(content, quotes=_quotes(content, target, edited=edits is not None))
-        if kind is Kind.MESSAGE
+        if kind is EventKind.MESSAGE
         else "",
-        msgtype=_text(content.get("msgtype")) if kind is Kind.MESSAGE else "",
+        msgtype=_text(content.get("msgtype")) if kind is EventKind.MESSAGE else "",
         thread_root=thread_root(content) if edits is None else None,
         relates_to=target,
         edits=edits,
-        is_file=kind is Kind.MESSAGE and _text(content.get("msgtype")) in FILES,
-        key=_text(relation(content).get("key")) if kind is Kind.REACTION else "",
+        is_file=kind is EventKind.MESSAGE and _text(content.get("msgtype")) in FILES,
+        key=_text(relation(content).get("key")) if kind is EventKind.REACTION else "",
         mentions=tuple(user for user in _list(mentions.get("user_ids")) if isinstance(user, str)),
         pills=pills_in(_text(content.get("formatted_body"))),
         mentions_room=mentions.get("room") is True,
@@ -205,13 +205,13 @@ def moment(source: Json) -> dt.datetime:
     return dt.datetime.fromtimestamp(min(max(milliseconds, 0), 253_402_300_799_000) / 1000, dt.UTC)
 
 
-def _target(kind: Kind, source: Json) -> str | None:
+def _target(kind: EventKind, source: Json) -> str | None:
     content = source.get("content", {})
     related = relation(content)
-    if kind is Kind.REDACTION:
+    if kind is EventKind.REDACTION:
         # Room version 11 moved `redacts` into the content.
         return _event_id(source.get("redacts") or content.get("redacts"))
-    if kind is Kind.REACTION:
+    if kind is EventKind.REACTION:
         return _event_id(related.get("event_id"))
     reply = related.get("m.in_reply_to")
     # A thread's fallback reply is there for old clients and no reply of a person (MSC3440).

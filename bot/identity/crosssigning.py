@@ -29,7 +29,7 @@ AUTHENTICATION = (
 APPROVAL = "The homeserver wants a person to approve the bot's cross-signing keys in its account pages."
 
 
-class Standing(StrEnum):
+class DeviceSigning(StrEnum):
     """How the device came to be signed."""
 
     ALREADY_SIGNED = "already-signed"
@@ -42,7 +42,7 @@ class Identity:
     """The bot's identity: its public master key, and what had to be done for it just now."""
 
     master_key: str
-    standing: Standing
+    standing: DeviceSigning
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ async def ensure_signed(client: AsyncClient, folder: Path, password: str | None 
         await _publish(client, seeds, password)
     device = _own_device(client, shown)
     if signing.is_signed(device, client.user_id, signing.public_key(seeds.self_signing)):
-        return Identity(ours, Standing.ALREADY_SIGNED)
+        return Identity(ours, DeviceSigning.ALREADY_SIGNED)
     await _sign_device(client, device, seeds)
-    return Identity(ours, Standing.IDENTITY_MADE if theirs is None else Standing.DEVICE_SIGNED)
+    return Identity(ours, DeviceSigning.IDENTITY_MADE if theirs is None else DeviceSigning.DEVICE_SIGNED)
 
 
 async def refuse_foreign(client: AsyncClient, folder: Path) -> bool:

@@ -7,7 +7,7 @@ from nio import AsyncClient
 
 from bot.errors import MatrixError, Rejected, SessionGone
 from bot.http.wire import request
-from bot.identity.session import Account
+from bot.identity.session import BotAccount
 
 _NONE = {"messages_per_second": 0, "burst_count": 0}
 
@@ -17,7 +17,7 @@ def limit_path(user_id: str) -> str:
     return f"/_synapse/admin/v1/users/{quote(user_id, safe='@:')}/override_ratelimit"
 
 
-async def lift_limit(account: Account, token: str) -> bool:
+async def lift_limit(account: BotAccount, token: str) -> bool:
     """Have the homeserver limit this account no more; False when it did not before.
 
     Raises MatrixError with a sentence.

@@ -40,7 +40,7 @@ KEEP_AGAIN = 5.0
 
 
 @dataclass(frozen=True)
-class Account:
+class BotAccount:
     """Whose session it is and where it is kept; `user` is a full Matrix id or a local part."""
 
     homeserver: str
@@ -104,7 +104,7 @@ class Session:
         self._lock.close()
 
 
-async def open_session(account: Account, credential: Credential, *, patience: float = 60.0) -> Session:
+async def open_session(account: BotAccount, credential: Credential, *, patience: float = 60.0) -> Session:
     """Restore the session kept in `account.folder`, or log in once and keep it there.
 
     Sets the umask of the process to 077, since the key store makes files of its own at any time, and
@@ -136,7 +136,7 @@ async def open_session(account: Account, credential: Credential, *, patience: fl
     return Session(client, login, lock, account.folder, is_new=is_new)
 
 
-def _refuse_other(account: Account, login: Login) -> None:
+def _refuse_other(account: BotAccount, login: Login) -> None:
     """The device and the keys that are kept are those of one account; homeservers don't mind the case."""
     found = login.user_id if account.user.startswith("@") else login.user_id[1:].partition(":")[0]
     if found.casefold() != account.user.casefold():
@@ -150,7 +150,7 @@ def _refuse_other(account: Account, login: Login) -> None:
 class _Renewal:
     """Logs the same device in again; whoever comes meanwhile waits for it."""
 
-    def __init__(self, client: Client, account: Account, credential: Credential, login: Login) -> None:
+    def __init__(self, client: Client, account: BotAccount, credential: Credential, login: Login) -> None:
         self._client = client
         self._account = account
         self._credential = credential
@@ -192,7 +192,7 @@ _NOT_AGAIN = "The homeserver wants the bot to log in again, and refuses it: is t
 
 
 @contextlib.asynccontextmanager
-async def only_asking(account: Account) -> AsyncIterator[AsyncClient]:
+async def only_asking(account: BotAccount) -> AsyncIterator[AsyncClient]:
     """A client with the kept login and no keys, for a look beside a running bot. Raises LoginRefused."""
     login = _kept(account.folder)
     if login is None:
@@ -212,7 +212,7 @@ async def _close(client: AsyncClient) -> None:
         client.store.database.close()
 
 
-def _client(account: Account, device_id: str, pickle_key: str) -> Client:
+def _client(account: BotAccount, device_id: str, pickle_key: str) -> Client:
     config = AsyncClientConfig(
         store_sync_tokens=False,
         encryption_enabled=True,
@@ -267,7 +267,7 @@ def _pickle_key(folder: Path) -> str:
     return file.read_text()
 
 
-async def _log_in(account: Account, credential: Credential, patience: float) -> Login:
+async def _log_in(account: BotAccount, credential: Credential, patience: float) -> Login:
     try:
         login = await _ask_for_login(account, credential, patience)
     except TryLater as error:
@@ -284,7 +284,7 @@ async def _log_in(account: Account, credential: Credential, patience: float) -> 
 
 
 async def _ask_for_login(
-    account: Account, credential: Credential, patience: float, device_id: str | None = None
+    account: BotAccount, credential: Credential, patience: float, device_id: str | None = None
 ) -> Login:
     """Log in, as the device with this id if there is one."""
     client = AsyncClient(account.homeserver.rstrip("/"), account.user, ssl=account.tls)
@@ -295,7 +295,7 @@ async def _ask_for_login(
 
 
 async def _asked(
-    client: AsyncClient, account: Account, credential: Credential, patience: float, device_id: str | None
+    client: AsyncClient, account: BotAccount, credential: Credential, patience: float, device_id: str | None
 ) -> Login:
     if credential.access_token is not None:
         client.access_token = credential.access_token

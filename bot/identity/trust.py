@@ -19,7 +19,7 @@ from bot.identity.signing import is_signed, only_key
 log = structlog.get_logger()
 
 
-class Policy(StrEnum):
+class TrustPolicy(StrEnum):
     """Who may read what the bot writes."""
 
     SIGNED = "signed"
@@ -28,7 +28,7 @@ class Policy(StrEnum):
     """Also unsigned devices, unless their owner's identity is broken or has changed."""
 
 
-class Standing(StrEnum):
+class IdentityTrust(StrEnum):
     """What a user's cross-signing identity is worth to us."""
 
     PINNED = "pinned"
@@ -38,7 +38,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Pin:
+class PinnedIdentity:
     """The master key a user had when we first met, in unpadded base64."""
 
     user_id: str
@@ -59,12 +59,12 @@ class Judgement:
     """A user's identity and devices, as the last look at the homeserver showed them."""
 
     user_id: str
-    standing: Standing
+    standing: IdentityTrust
     master_key: str | None
     devices: tuple[Device, ...] = ()
 
 
-KeepPins = Callable[[tuple[Pin, ...]], Awaitable[None]]
+KeepPins = Callable[[tuple[PinnedIdentity, ...]], Awaitable[None]]
 Report = Callable[[Judgement], Awaitable[None]]
 
 
@@ -76,7 +76,7 @@ class Trust:
         client: AsyncClient,
         pins: Mapping[str, str],
         *,
-        policy: Policy = Policy.SIGNED,
+        policy: TrustPolicy = TrustPolicy.SIGNED,
         keep: KeepPins,
         report: Report,
     ) -> None:
@@ -123,7 +123,7 @@ class Trust:
     async def _accept(self, user_id: str, master_key: str) -> Judgement:
         shown = await self._look_up([user_id])
         if only_key(shown.get("master_keys", {}).get(user_id)) == master_key:
-            await self._keep((Pin(user_id, master_key),))
+            await self._keep((PinnedIdentity(user_id, master_key),))
             self._pins[user_id] = master_key
         judgement = self._judge(user_id, shown)
         self._mark(judgement)
@@ -166,7 +166,7 @@ class Trust:
         devices = []
         for device_id, keys in shown.get("device_keys", {}).get(user_id, {}).items():
             signed = (
-                standing is Standing.PINNED
+                standing is IdentityTrust.PINNED
                 and signer is not None
                 and is_signed(keys, user_id, signer)
                 and self._same_keys(user_id, device_id, keys)
@@ -174,17 +174,17 @@ class Trust:
             devices.append(Device(device_id, signed, signed or self._lenient(standing)))
         return Judgement(user_id, standing, master, tuple(devices))
 
-    def _standing(self, user_id: str, master: str | None, device_signer: Json | None) -> Standing:
+    def _standing(self, user_id: str, master: str | None, device_signer: Json | None) -> IdentityTrust:
         pinned = self._pins.get(user_id)
         if pinned is not None and pinned != master:
-            return Standing.CHANGED
+            return IdentityTrust.CHANGED
         if master is None:
-            return Standing.NONE
+            return IdentityTrust.NONE
         sound = device_signer is not None and is_signed(device_signer, user_id, master)
-        return Standing.PINNED if sound else Standing.BROKEN
+        return IdentityTrust.PINNED if sound else IdentityTrust.BROKEN
 
-    def _lenient(self, standing: Standing) -> bool:
-        return self._policy is Policy.ALL and standing in (Standing.NONE, Standing.PINNED)
+    def _lenient(self, standing: IdentityTrust) -> bool:
+        return self._policy is TrustPolicy.ALL and standing in (IdentityTrust.NONE, IdentityTrust.PINNED)
 
     def _same_keys(self, user_id: str, device_id: str, shown: Json) -> bool:
         """Whether nio encrypts to the very keys the signature covers."""
@@ -201,9 +201,9 @@ class Trust:
     async def _pin(self, judged: tuple[Judgement, ...]) -> None:
         """Persist first sights before anything is entrusted to them."""
         fresh = tuple(
-            Pin(found.user_id, found.master_key)
+            PinnedIdentity(found.user_id, found.master_key)
             for found in judged
-            if found.standing is Standing.PINNED
+            if found.standing is IdentityTrust.PINNED
             and found.master_key is not None
             and found.user_id not in self._pins
         )
@@ -243,7 +243,7 @@ class Trust:
                 judgement.standing,
                 judgement.master_key,
             )
-            if judgement.standing is Standing.CHANGED and not known:
+            if judgement.standing is IdentityTrust.CHANGED and not known:
                 log.warning("identity-changed")
                 await self._report(judgement)
             self._seen[judgement.user_id] = judgement

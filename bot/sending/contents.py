@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.sending.rendering import Said
+from bot.sending.rendering import Rendered
 
 Json = dict[str, Any]
 
@@ -27,12 +27,12 @@ class StoredFile:
     """JWK, initialisation vector and hash (client-server API, "Sending encrypted attachments")."""
 
 
-def notice(said: Said, *, mentions: Sequence[str] = ()) -> Json:
+def notice(said: Rendered, *, mentions: Sequence[str] = ()) -> Json:
     """What the bot says in its own voice; notices alert nobody."""
     return _message("m.notice", said, mentions)
 
 
-def text(said: Said, *, mentions: Sequence[str] = ()) -> Json:
+def text(said: Rendered, *, mentions: Sequence[str] = ()) -> Json:
     """A message that alerts those it mentions; for pings only."""
     return _message("m.text", said, mentions)
 
@@ -95,7 +95,7 @@ def fits(content: Json) -> bool:
     return len(json.dumps(content)) <= LARGEST
 
 
-def _message(msgtype: str, said: Said, mentions: Sequence[str]) -> Json:
+def _message(msgtype: str, said: Rendered, mentions: Sequence[str]) -> Json:
     content: Json = {
         "msgtype": msgtype,
         "body": said.body,

@@ -42,7 +42,7 @@ STATES = {
 
 
 @dataclass(frozen=True)
-class Said:
+class Rendered:
     """The same words twice: a body that stands alone, and HTML, which may be missing."""
 
     body: str
@@ -69,46 +69,50 @@ def one_line(text: str, limit: int = TOPIC_CHARS) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def plain(text: str) -> Said:
+def plain(text: str) -> Rendered:
     """Our own words, line breaks kept."""
     words = clean(text)
-    return Said(words, _escaped(words)) if _ADDRESS.search(words) else Said(words)
+    return Rendered(words, _escaped(words)) if _ADDRESS.search(words) else Rendered(words)
 
 
-def quoting(text: str, quote: str) -> Said:
+def quoting(text: str, quote: str) -> Rendered:
     """Our own words above somebody else's, which are marked as quoted in both forms."""
     words, theirs = clean(text), clean(quote).strip("\n")
     marked = "\n".join(f"> {line}" for line in theirs.split("\n"))
     # Not <pre>, whose lines do not wrap: on a phone they would be cut off.
     shown = f"<blockquote>{_set_in(theirs)}</blockquote>"
     if not words:
-        return Said(marked, shown)
-    return Said(f"{words}\n\n{marked}", f"{_escaped(words)}{shown}")
+        return Rendered(marked, shown)
+    return Rendered(f"{words}\n\n{marked}", f"{_escaped(words)}{shown}")
 
 
-def calling(persons: Sequence[str], said: Said) -> Said:
+def calling(persons: Sequence[str], said: Rendered) -> Rendered:
     """Words for these persons alone: they are named first, so that nobody else takes them for theirs."""
     names = [one_line(person, LONGEST_ID) for person in persons]
     pills = ", ".join(
         f'<a href="https://matrix.to/#/{html.escape(quote(name, safe="@:"))}">{html.escape(name)}</a>'
         for name in names
     )
-    return Said(f"{', '.join(names)}: {said.body}", f"{pills}: {said.formatted_body or _escaped(said.body)}")
+    return Rendered(
+        f"{', '.join(names)}: {said.body}", f"{pills}: {said.formatted_body or _escaped(said.body)}"
+    )
 
 
-def log(words: str, text: str) -> Said:
+def log(words: str, text: str) -> Rendered:
     """Our own words above a text whose lines must stay as they are, as those of a log."""
     shown = clean(text).strip("\n")
-    return Said(
+    return Rendered(
         f"{clean(words)}\n\n{shown}", f"{_escaped(clean(words))}<pre><code>{html.escape(shown)}</code></pre>"
     )
 
 
-def spoiler(label: str, hidden: str) -> Said:
+def spoiler(label: str, hidden: str) -> Rendered:
     """Words to be uncovered by a click; the plain body must not hold them, so it says where they are."""
     shown = one_line(label)
     covered = f'<span data-mx-spoiler="">{html.escape(one_line(hidden))}</span>'
-    return Said(f"{shown}: (covered; open it in a client that shows formatted text)", f"{shown}: {covered}")
+    return Rendered(
+        f"{shown}: (covered; open it in a client that shows formatted text)", f"{shown}: {covered}"
+    )
 
 
 def shorten(text: str, *, lines: int = HEAD_LINES, chars: int = HEAD_CHARS) -> Shortened:
@@ -123,7 +127,7 @@ def shorten(text: str, *, lines: int = HEAD_LINES, chars: int = HEAD_CHARS) -> S
     return Shortened(f"{head}\n… {missing} {unit} more; full text in the file.", is_whole=False)
 
 
-def announcement(of: Announcement, now: dt.datetime) -> Said:
+def announcement(of: Announcement, now: dt.datetime) -> Rendered:
     """The announcement of a ticket, as it stands at `now`."""
     topic = one_line(of.topic)
     title = f"#{of.number}" + (f" {topic}" if topic else "")
@@ -133,7 +137,7 @@ def announcement(of: Announcement, now: dt.datetime) -> Said:
     facts.append(_age(of.opened_at, now))
     detail = " · ".join(facts)
     state = _state(of)
-    return Said(
+    return Rendered(
         f"{SIGNS[of.state]} {title}\n{state}\n{detail}",
         f"{SIGNS[of.state]} <strong>{html.escape(title)}</strong><br>"
         f"{html.escape(state)}<br><em>{html.escape(detail)}</em>",
@@ -148,11 +152,11 @@ def _age(opened_at: dt.datetime, now: dt.datetime) -> str:
     return f"{opened}; {ago(opened_at, now)} old at the last change, {now:%Y-%m-%d %H:%M} UTC"
 
 
-def moved(number: int, queue: str, link: str = "") -> Said:
+def moved(number: int, queue: str, link: str = "") -> Rendered:
     """What becomes of the announcement of a ticket that was announced anew, in another room or again here."""
     title, place = f"#{number}", f"the room of “{one_line(queue)}”"
     shown = f'<a href="{html.escape(link)}">{html.escape(place)}</a>' if link else html.escape(place)
-    return Said(
+    return Rendered(
         f"{MOVED} {title}\ngoes on in {place}" + (f": {link}" if link else ""),
         f"{MOVED} <strong>{title}</strong><br>goes on in {shown}",
     )

@@ -20,14 +20,14 @@ WITHHELD = ("m.room_key.withheld", "org.matrix.room_key.withheld")
 
 
 @dataclass(frozen=True)
-class Brought:
+class ArrivedKeys:
     """(room, session) of the keys that came, and refusals to give one."""
 
     sessions: frozenset[tuple[str, str]] = frozenset()
     withheld: tuple[Withheld, ...] = ()
 
 
-async def absorb(client: AsyncClient, sync: Json) -> Brought:
+async def absorb(client: AsyncClient, sync: Json) -> ArrivedKeys:
     """Update nio's keys, rooms and lists of users to ask about."""
     # In one transaction: nio's own, killed between them, would use a one-time key up for a message and not
     # keep what was in it, and the message opens no second time.
@@ -96,7 +96,7 @@ def tombstones(sync: Json) -> tuple[Tombstone, ...]:
     )
 
 
-def _take_keys(client: AsyncClient, messages: list[Json]) -> Brought:
+def _take_keys(client: AsyncClient, messages: list[Json]) -> ArrivedKeys:
     sessions = set()
     withheld = []
     for message in messages:
@@ -112,7 +112,7 @@ def _take_keys(client: AsyncClient, messages: list[Json]) -> Brought:
             sessions.add((opened.room_id, opened.session_id))
         if message.get("type") in WITHHELD:
             withheld.append(_withheld(message))
-    return Brought(frozenset(sessions), tuple(withheld))
+    return ArrivedKeys(frozenset(sessions), tuple(withheld))
 
 
 def _withheld(message: Json) -> Withheld:

@@ -28,7 +28,7 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Memory:
+class Backfill:
     """Where to stop when the sync token is lost."""
 
     recall: Callable[[Sequence[str]], Awaitable[Known]]
@@ -47,7 +47,7 @@ class Found:
 class Pager:
     """Fetches what a sync did not bring. Raises TryLater or SessionGone; every call may be repeated."""
 
-    def __init__(self, client: AsyncClient, memory: Memory) -> None:
+    def __init__(self, client: AsyncClient, memory: Backfill) -> None:
         self._client = client
         self._memory = memory
 

@@ -15,8 +15,8 @@ from bot.errors import MatrixError, Rejected, TryLater
 from bot.events.decrypt import Clear, Closed, open_event
 from bot.events.events import (
     Batch,
-    Heard,
     Membership,
+    RoomEvent,
     Undecryptable,
     edited,
     is_event,
@@ -31,7 +31,7 @@ from bot.identity import device_keys
 from bot.identity.keystore import as_on_disk
 from bot.identity.trust import Trust
 from bot.sync import absorbing
-from bot.sync.paging import Found, Memory, Pager
+from bot.sync.paging import Backfill, Found, Pager
 
 log = structlog.get_logger()
 
@@ -46,10 +46,10 @@ UNKNOWN_TOKEN = ("M_UNKNOWN", "M_INVALID_PARAM", "M_UNKNOWN_POS")
 
 
 @dataclass(frozen=True)
-class Since:
+class SyncPosition:
     """Where to go on: the token of the last kept batch, and events whose keys may still come."""
 
-    memory: Memory
+    memory: Backfill
     """For when there is no token, or none that counts any more."""
     token: str | None = None
     waiting: tuple[Undecryptable, ...] = ()
@@ -64,7 +64,7 @@ class Syncer:
         trust: Trust,
         keep: Keep,
         *,
-        since: Since,
+        since: SyncPosition,
         pause: Pause,
         long_poll: float = 30.0,
     ) -> None:
@@ -147,7 +147,7 @@ class Syncer:
             raise TryLater("The homeserver's answer is no sync.")
         return sync
 
-    async def _digest(self, sync: Json, brought: absorbing.Brought) -> Batch:
+    async def _digest(self, sync: Json, brought: absorbing.ArrivedKeys) -> Batch:
         events: list[tuple[str, Json]] = []
         gaps: list[str] = []
         for room_id, room in absorbing.touched_rooms(sync):
@@ -198,13 +198,13 @@ class Syncer:
 
     async def _open(
         self, events: list[tuple[str, Json]]
-    ) -> tuple[list[Heard], tuple[Undecryptable, ...], tuple[str, ...]]:
+    ) -> tuple[list[RoomEvent], tuple[Undecryptable, ...], tuple[str, ...]]:
         opened = [open_event(self._client, room_id, source) for room_id, source in events]
         if self._client.should_query_keys:
             # Somebody's devices changed: look before judging whether a command came from a signed one.
             await self._insist(self._trust.refresh)
             opened = [open_event(self._client, room_id, source) for room_id, source in events]
-        heard: list[Heard] = []
+        heard: list[RoomEvent] = []
         closed: list[Undecryptable] = []
         replayed: list[str] = []
         for (room_id, source), found in zip(events, opened, strict=True):
@@ -216,7 +216,7 @@ class Syncer:
                 closed.append(_undecryptable(room_id, source, found))
         return heard, tuple(closed), tuple(replayed)
 
-    def _hear(self, room_id: str, found: Clear, *, late: bool = False) -> tuple[Heard, ...]:
+    def _hear(self, room_id: str, found: Clear, *, late: bool = False) -> tuple[RoomEvent, ...]:
         if not is_heeded(found.source, self._client.user_id):
             return ()
         heard = read_event(
@@ -224,9 +224,9 @@ class Syncer:
         )
         return (replace(heard, place=found.place),) if heard else ()
 
-    async def _late(self, sessions: frozenset[tuple[str, str]]) -> list[Heard]:
+    async def _late(self, sessions: frozenset[tuple[str, str]]) -> list[RoomEvent]:
         """What these keys open of what waits for its key."""
-        heard: list[Heard] = []
+        heard: list[RoomEvent] = []
         for missed in [one for one in self._waiting.values() if (one.room_id, one.session_id) in sessions]:
             where = path("rooms", missed.room_id, "event", missed.event_id)
             try:

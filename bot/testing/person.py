@@ -16,7 +16,7 @@ from bot.errors import MatrixError
 from bot.events.events import relation
 from bot.http.wire import request
 from bot.identity.crosssigning import ensure_signed
-from bot.identity.session import Account, Credential, Session, open_session
+from bot.identity.session import BotAccount, Credential, Session, open_session
 from bot.sending import contents, rendering
 from bot.sending.contents import StoredFile
 
@@ -69,7 +69,7 @@ class Person:
     @classmethod
     async def log_in(cls, homeserver: str, user_id: str, password: str, folder: Path) -> Self:
         """Log in, sign the device and follow what happens. Raises MatrixError."""
-        account = Account(homeserver, user_id, folder, device_name="Demo client")
+        account = BotAccount(homeserver, user_id, folder, device_name="Demo client")
         session = await open_session(account, Credential(password=password))
         person = cls(session)
         await ensure_signed(session.client, folder, password)

@@ -73,7 +73,7 @@ async def release(context: Context, letter: QuarantinedLetter, where: str = "") 
     """
     queue = where.casefold() if where.casefold() in {each.name for each in context.house.queues} else ""
     ticket = await _target(context, letter, _NEW if queue else where)
-    wanted = letters.Wanted(context.agent, context.room, context.thread, ticket, queue)
+    wanted = letters.TakeInRequest(context.agent, context.room, context.thread, ticket, queue)
     return Reply(await letters.release(context.unit, context.world, letter, wanted))
 
 

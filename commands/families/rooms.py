@@ -27,7 +27,7 @@ async def open_room(context: Context, ticket: Ticket, guests: Words = Words(()))
     # Beside pills there are the words of their names.
     typed = [name for name in names if name.startswith("@")] if context.pills else names
     people = (*context.pills, *map(user_id, typed))
-    wish = disposable.Wish(context.agent, life, people)
+    wish = disposable.RoomRequest(context.agent, life, people)
     return Reply(await disposable.open_room(context.unit, context.world, context.house, ticket, wish))
 
 

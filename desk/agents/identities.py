@@ -20,7 +20,7 @@ _LANE = "pins"
 
 
 @dataclass(frozen=True)
-class Wish:
+class PinRequest:
     """Whose identity it is, and for ACCEPT the master key that a person has checked."""
 
     user_id: str
@@ -29,9 +29,9 @@ class Wish:
     """The operators are not told."""
 
 
-def wish_from_json(payload: str) -> Wish:
+def wish_from_json(payload: str) -> PinRequest:
     """Return what a row of the kind ACCEPT or DROP is about."""
-    return Wish(**json.loads(payload))
+    return PinRequest(**json.loads(payload))
 
 
 async def changed(unit: Unit, world: World, user_id: str, shown_key: str) -> None:
@@ -65,14 +65,14 @@ async def accept(unit: Unit, world: World, user_id: str) -> str:
         raise Refusal(f"The identity of {user_id} has not changed: there is nothing to accept.")
     if not pin.shown_key:
         raise Refusal(f"{user_id} shows no identity now. {_DROP.format(user=user_id)}")
-    await _ask(unit, world, ACCEPT, Wish(user_id, pin.shown_key))
+    await _ask(unit, world, ACCEPT, PinRequest(user_id, pin.shown_key))
     return f"The new identity of {user_id} is being accepted."
 
 
 async def drop(unit: Unit, world: World, user_id: str) -> str:
     """Have an identity forgotten; raises Refusal when none is pinned."""
     await _pin(unit, user_id)
-    await _ask(unit, world, DROP, Wish(user_id))
+    await _ask(unit, world, DROP, PinRequest(user_id))
     return f"The identity of {user_id} is being forgotten: the next one that is seen counts."
 
 
@@ -80,7 +80,7 @@ async def forget_guests(unit: Unit, world: World, guests: Collection[str]) -> No
     """Have the identities of guests forgotten whose room has ended."""
     for user_id in guests:
         if await unit.pins.get(user_id) is not None:
-            await _ask(unit, world, DROP, Wish(user_id, quietly=True))
+            await _ask(unit, world, DROP, PinRequest(user_id, quietly=True))
 
 
 async def _pin(unit: Unit, user_id: str) -> Pin:
@@ -90,7 +90,7 @@ async def _pin(unit: Unit, user_id: str) -> Pin:
     return pin
 
 
-async def _ask(unit: Unit, world: World, kind: str, wish: Wish) -> None:
+async def _ask(unit: Unit, world: World, kind: str, wish: PinRequest) -> None:
     await put(unit, world, Slot(kind, _LANE), to_json(asdict(wish)))
 
 

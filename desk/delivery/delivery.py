@@ -43,7 +43,7 @@ _LIFETIME = {"mail": dt.timedelta(days=3), FETCH: dt.timedelta(minutes=15)}
 
 
 @dataclass(frozen=True)
-class Parcel:
+class OutboxItem:
     """An outbox row as its sender gets it, outside any unit."""
 
     id: int
@@ -95,7 +95,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Aside:
+class Deferred:
     """It waits for something that may be long in coming; others need not wait with it."""
 
     why: str
@@ -113,8 +113,8 @@ class Overtaken:
     """The user wrote again before the answer had left; it is held again."""
 
 
-Outcome = Delivered | Later | Limited | Impossible | Refused | Aside | Unclear | Overtaken
-Sender = Callable[[Parcel], Awaitable[Outcome]]
+Outcome = Delivered | Later | Limited | Impossible | Refused | Deferred | Unclear | Overtaken
+Sender = Callable[[OutboxItem], Awaitable[Outcome]]
 
 
 class Delivery:
@@ -138,18 +138,18 @@ class Delivery:
 
         A lane that hangs holds up nobody but itself.
         """
-        await insist(self.settle_interrupted)
+        await retry_storage(self.settle_interrupted)
         bell = self._units.bells.outbox
         async with asyncio.TaskGroup() as together:
             while True:
                 bell.clear()
                 looked_at = self._world.now()
-                for lane in await insist(partial(self._due_lanes, looked_at)):
+                for lane in await retry_storage(partial(self._due_lanes, looked_at)):
                     if lane not in self._busy and not self._closing:
                         self._busy.add(lane)
                         together.create_task(self._work_lane(lane))
                 # From that moment on: a row that fell due since would else be left until the next look.
-                pause = min(poll, await insist(partial(self._until_next, looked_at, poll)))
+                pause = min(poll, await retry_storage(partial(self._until_next, looked_at, poll)))
                 # Not wait_for: in Python 3.11 it swallows a cancellation that comes with the bell.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause):
@@ -193,7 +193,7 @@ class Delivery:
         while not self._closing:
             async with self._turn(lane):
                 # Chosen in its turn: what was to be said may be another by then.
-                parcel = await insist(partial(self._next_parcel, lane))
+                parcel = await retry_storage(partial(self._next_parcel, lane))
                 if parcel is None or not await self._deliver(parcel):
                     return
 
@@ -201,15 +201,15 @@ class Delivery:
         rank = rank_of(lane)
         return contextlib.nullcontext() if rank is None else self._turns.turn(rank)
 
-    async def _next_parcel(self, lane: str) -> Parcel | None:
+    async def _next_parcel(self, lane: str) -> OutboxItem | None:
         if self._closing:
             return None
         async with self._units() as unit:
             row = await unit.outbox.head_of(lane, self._world.now())
             return None if row is None else self._wrap(row)
 
-    def _wrap(self, row: Outbox) -> Parcel:
-        return Parcel(
+    def _wrap(self, row: Outbox) -> OutboxItem:
+        return OutboxItem(
             id=row.id,
             ref=row.ref,
             kind=row.kind,
@@ -221,13 +221,13 @@ class Delivery:
             age=self._world.now() - row.created_at,
         )
 
-    async def _deliver(self, parcel: Parcel) -> bool:
+    async def _deliver(self, parcel: OutboxItem) -> bool:
         """Try one row; False when its lane has to wait."""
         stopwatch = Stopwatch()
         outcome = await self._outcome(parcel)
         if isinstance(outcome, Limited):
             self._turns.limited(USUAL_LIMIT_SECONDS if outcome.after is None else outcome.after)
-            await insist(self._note_limit)
+            await retry_storage(self._note_limit)
             return True
         log.info(
             "outbox.carried",
@@ -238,9 +238,9 @@ class Delivery:
             ms=stopwatch.ms,
         )
         # What has left must be noted as left, however long the database takes to be well.
-        return await insist(partial(self._note, parcel, outcome))
+        return await retry_storage(partial(self._note, parcel, outcome))
 
-    async def _note(self, parcel: Parcel, outcome: Outcome) -> bool:
+    async def _note(self, parcel: OutboxItem, outcome: Outcome) -> bool:
         async with self._units() as unit:
             row = await unit.outbox.get(parcel.id)
             # What ended together with its work stays so, also where only the word of that commit was lost.
@@ -269,7 +269,7 @@ class Delivery:
             async with self._units() as unit:
                 await unit.facts.set(LIMITED, now.isoformat())
 
-    async def _outcome(self, parcel: Parcel) -> Outcome:
+    async def _outcome(self, parcel: OutboxItem) -> Outcome:
         try:
             return await self._senders[parcel.kind](parcel)
         except StopDelivery:
@@ -296,7 +296,7 @@ class Delivery:
                 row.error = why
                 row.due_at = self._world.now() + min(after or _pause(row), longest_pause(row.kind))
                 await postponed(unit, self._world, row)
-            case Aside(why):
+            case Deferred(why):
                 row.lane, row.error = aside_of(row), why
                 row.due_at = self._world.now() + _pause(row)
             case Impossible(why):
@@ -317,7 +317,7 @@ class Delivery:
         if isinstance(outcome, Refused):
             self._refusals[row.id] += 1
             enough = self._refusals[row.id] >= REFUSALS_BEFORE_PARKING
-            return Impossible(outcome.why) if enough else Aside(outcome.why)
+            return Impossible(outcome.why) if enough else Deferred(outcome.why)
         return outcome
 
     async def _park(self, unit: Unit, row: Outbox) -> None:
@@ -337,7 +337,7 @@ class Delivery:
                 await self._settle(unit, row, Unclear("Helproom stopped while it was being handed over"))
 
 
-async def insist(attempt: Callable[[], Awaitable[T]]) -> T:
+async def retry_storage(attempt: Callable[[], Awaitable[T]]) -> T:
     """Try again, with pauses, until the database does its work."""
     while True:
         try:

@@ -6,7 +6,7 @@ from collections import Counter
 from desk.context import Work
 from desk.duty.pings import call
 from desk.intake.context import Arrival, Verdict
-from desk.letters.opened import Bounce, Fate, Opened
+from desk.letters.opened import Bounce, Opened, RecipientStatus
 from desk.outbox.posts import say_in_thread, show_state
 from desk.quarantine.letters import hint_of
 from desk.replies import previews
@@ -122,7 +122,7 @@ async def _by_token(desk: Work, arrival: Arrival) -> Ticket | None:
     return None
 
 
-def _for_contact(desk: Work, ticket: Ticket, fates: tuple[Fate, ...]) -> list[Fate]:
+def _for_contact(desk: Work, ticket: Ticket, fates: tuple[RecipientStatus, ...]) -> list[RecipientStatus]:
     """Of several recipients, the user's own address counts; else all, as it may be one that leads to them."""
     own = [
         fate
@@ -132,7 +132,7 @@ def _for_contact(desk: Work, ticket: Ticket, fates: tuple[Fate, ...]) -> list[Fa
     return own or list(fates)
 
 
-def _told(fates: list[Fate]) -> str:
+def _told(fates: list[RecipientStatus]) -> str:
     counts = Counter((fate.action, fate.code) for fate in fates)
     lines = [
         f"{words_of(action, code)}{f' ({count} addresses)' if count > 1 else ''}"

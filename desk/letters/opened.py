@@ -166,7 +166,7 @@ class Language:
 
 
 @dataclass(frozen=True)
-class Fate:
+class RecipientStatus:
     """What became of a mail for one recipient (RFC 3464, 2.3)."""
 
     action: str
@@ -181,7 +181,7 @@ class Fate:
 class Bounce:
     """What a report on a mail's delivery says, or a complaint about it. Anybody can write one."""
 
-    fates: tuple[Fate, ...] = ()
+    fates: tuple[RecipientStatus, ...] = ()
     message_ids: tuple[str, ...] = ()
     """Of the mail that it returns or quotes."""
     tokens: tuple[str, ...] = ()

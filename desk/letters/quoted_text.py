@@ -38,7 +38,7 @@ _COLONS = (":", "：")
 _DASHES = re.compile(r"[-_=—]{3,}")
 
 
-class Kind(StrEnum):
+class PieceKind(StrEnum):
     """Whose words they are."""
 
     OWN = "own"
@@ -50,7 +50,7 @@ class Kind(StrEnum):
 class Piece:
     """Some whole lines of a text."""
 
-    kind: Kind
+    kind: PieceKind
     text: str
 
     @property
@@ -71,15 +71,15 @@ class Folded:
 def fold(text: str) -> Folded:
     """Fold quotes and signatures to a line each; a text that holds nothing else is shown as it is."""
     pieces = split(text)
-    if not any(piece.kind is Kind.OWN and piece.text.strip() for piece in pieces):
+    if not any(piece.kind is PieceKind.OWN and piece.text.strip() for piece in pieces):
         return Folded(text)
     shown: list[str] = []
     quoted = signed = 0
     for piece, following in zip(pieces, [*pieces[1:], None], strict=True):
-        if piece.kind is Kind.OWN or _is_answered(piece, following):
+        if piece.kind is PieceKind.OWN or _is_answered(piece, following):
             shown.append(piece.text)
             continue
-        is_quote = piece.kind is Kind.QUOTE
+        is_quote = piece.kind is PieceKind.QUOTE
         quoted += piece.lines if is_quote else 0
         signed += 0 if is_quote else piece.lines
         shown.append(f"[{_count(piece.lines, 'quoted line' if is_quote else 'line of signature')}]\n")
@@ -89,14 +89,14 @@ def fold(text: str) -> Folded:
 
 def own_words(text: str) -> str:
     """Return only what the person wrote; all of it when there is nothing else."""
-    own = "".join(piece.text for piece in split(text) if piece.kind is Kind.OWN)
+    own = "".join(piece.text for piece in split(text) if piece.kind is PieceKind.OWN)
     return own if own.strip() else text
 
 
 def _is_answered(piece: Piece, following: Piece | None) -> bool:
-    if piece.kind is not Kind.QUOTE or not piece.text.startswith(">") or piece.lines > _SHORT_QUOTE:
+    if piece.kind is not PieceKind.QUOTE or not piece.text.startswith(">") or piece.lines > _SHORT_QUOTE:
         return False
-    return following is not None and following.kind is Kind.OWN and bool(following.text.strip())
+    return following is not None and following.kind is PieceKind.OWN and bool(following.text.strip())
 
 
 def _count(number: int, what: str) -> str:
@@ -108,7 +108,7 @@ def _count(number: int, what: str) -> str:
 def split(text: str) -> list[Piece]:
     """Split a text with LF line ends into pieces which, joined, are the text."""
     lines = text.split("\n")
-    kinds = _kinds(lines[:_LINES]) + [Kind.OWN] * (len(lines) - _LINES)
+    kinds = _kinds(lines[:_LINES]) + [PieceKind.OWN] * (len(lines) - _LINES)
     ends = [line + "\n" for line in lines[:-1]] + lines[-1:]
     pieces: list[Piece] = []
     for kind, run in groupby(zip(kinds, ends, strict=True), key=lambda pair: pair[0]):
@@ -116,20 +116,20 @@ def split(text: str) -> list[Piece]:
     return pieces
 
 
-def _kinds(lines: Sequence[str]) -> list[Kind]:
+def _kinds(lines: Sequence[str]) -> list[PieceKind]:
     stripped = [line[:_SEEN].strip() for line in lines]
-    kinds = [Kind.QUOTE if line.startswith(">") else Kind.OWN for line in stripped]
+    kinds = [PieceKind.QUOTE if line.startswith(">") else PieceKind.OWN for line in stripped]
     end = len(lines)
     for at, line in enumerate(stripped):
-        if not line or kinds[at] is Kind.QUOTE:
+        if not line or kinds[at] is PieceKind.QUOTE:
             continue
         if _is_forward(line):
-            kinds[at:] = [Kind.OWN] * (len(lines) - at)
+            kinds[at:] = [PieceKind.OWN] * (len(lines) - at)
             end = at
             break
         begin = _rest_begins(stripped, at)
         if begin is not None:
-            kinds[begin:] = [Kind.QUOTE] * (len(lines) - begin)
+            kinds[begin:] = [PieceKind.QUOTE] * (len(lines) - begin)
             end = begin
             break
         if line.endswith(_COLONS):
@@ -205,7 +205,7 @@ def _is_certain(words: str) -> bool:
     )
 
 
-def _mark_attribution(lines: Sequence[str], at: int, kinds: list[Kind]) -> None:
+def _mark_attribution(lines: Sequence[str], at: int, kinds: list[PieceKind]) -> None:
     """Count the sentence above quoted lines to them."""
     if not _next_is_quoted(lines, at):
         return
@@ -213,40 +213,40 @@ def _mark_attribution(lines: Sequence[str], at: int, kinds: list[Kind]) -> None:
     if begin is None and any(word in lines[at].lower() for word in WROTE):
         begin = at
     if begin is not None:
-        kinds[begin : at + 1] = [Kind.QUOTE] * (at + 1 - begin)
+        kinds[begin : at + 1] = [PieceKind.QUOTE] * (at + 1 - begin)
 
 
-def _mark_signatures(lines: Sequence[str], stripped: Sequence[str], kinds: list[Kind], end: int) -> None:
+def _mark_signatures(lines: Sequence[str], stripped: Sequence[str], kinds: list[PieceKind], end: int) -> None:
     """Mark what follows "-- " (RFC 3676, 4.3), and the line with which a telephone signs."""
     begin = None
     last = None
     for at in range(end):
-        if kinds[at] is Kind.QUOTE:
+        if kinds[at] is PieceKind.QUOTE:
             begin = None
         elif begin is not None:
-            kinds[at] = Kind.SIGNATURE
+            kinds[at] = PieceKind.SIGNATURE
         elif lines[at] in {"-- ", "--"} and _is_short(kinds, at, end):
             begin = at
-            kinds[at] = Kind.SIGNATURE
+            kinds[at] = PieceKind.SIGNATURE
         elif stripped[at]:
             last = at
-        if last is not None and (at + 1 == end or kinds[at + 1] is not Kind.OWN):
+        if last is not None and (at + 1 == end or kinds[at + 1] is not PieceKind.OWN):
             _mark_telephone(stripped, kinds, last)
             last = None
 
 
-def _is_short(kinds: Sequence[Kind], at: int, end: int) -> bool:
+def _is_short(kinds: Sequence[PieceKind], at: int, end: int) -> bool:
     stop = min(end, at + _SIGNATURE_LINES + 1)
-    return stop == end or Kind.QUOTE in kinds[at:stop]
+    return stop == end or PieceKind.QUOTE in kinds[at:stop]
 
 
-def _mark_telephone(stripped: Sequence[str], kinds: list[Kind], at: int) -> None:
+def _mark_telephone(stripped: Sequence[str], kinds: list[PieceKind], at: int) -> None:
     line = stripped[at].lower()
     if len(line) <= 100 and (line.startswith(SENT_FROM) or line.rstrip(".。").endswith(SENT_FROM_ENDS)):  # noqa: PLR2004
-        kinds[at] = Kind.SIGNATURE
+        kinds[at] = PieceKind.SIGNATURE
 
 
-def _join_blanks(stripped: Sequence[str], kinds: list[Kind]) -> None:
+def _join_blanks(stripped: Sequence[str], kinds: list[PieceKind]) -> None:
     """Empty lines belong to what stands above them; between two quotes, or after one, they end it."""
     for at in range(1, len(kinds)):
         if not stripped[at]:

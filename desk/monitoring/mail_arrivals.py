@@ -13,7 +13,7 @@ _TOLD = "told"
 
 
 @dataclass
-class Pulse:
+class MailboxHealth:
     """When emptying a mailbox last went on without trouble, and what the trouble is since."""
 
     mailbox: str
@@ -22,7 +22,7 @@ class Pulse:
     trouble: str = ""
 
 
-async def watch_mailbox(unit: Unit, world: World, pulse: Pulse, limit: dt.timedelta) -> None:
+async def watch_mailbox(unit: Unit, world: World, pulse: MailboxHealth, limit: dt.timedelta) -> None:
     """Tell when a mailbox was not emptied for longer than `limit`, whatever restarts lie in between."""
     now = world.now()
     seen, told = f"mailbox.seen:{pulse.mailbox}", f"mailbox.told:{pulse.mailbox}"
@@ -40,7 +40,7 @@ async def watch_mailbox(unit: Unit, world: World, pulse: Pulse, limit: dt.timede
     await tell_operators(unit, world, _silence(pulse, at, now) if silent else _end(pulse))
 
 
-def _silence(pulse: Pulse, since: dt.datetime, now: dt.datetime) -> str:
+def _silence(pulse: MailboxHealth, since: dt.datetime, now: dt.datetime) -> str:
     why = pulse.trouble or "It is not known why."
     return (
         f"Mailbox {pulse.mailbox} was not emptied for {ago(since, now)}. {why} "
@@ -48,7 +48,7 @@ def _silence(pulse: Pulse, since: dt.datetime, now: dt.datetime) -> str:
     )
 
 
-def _end(pulse: Pulse) -> str:
+def _end(pulse: MailboxHealth) -> str:
     return f"Mailbox {pulse.mailbox} is emptied again."
 
 

@@ -4,14 +4,14 @@
 from desk.outbox.posts import Say, say_in
 from desk.outbox.ranks import Rank
 from desk.world import World
-from storage.models import Asked, Letter, Room
+from storage.models import Asker, Letter, Room
 from storage.states import LetterState
 from storage.unit import Unit
 
 
 async def note(unit: Unit, letter: Letter, room: Room, thread: str | None) -> None:
     """Remember where somebody waits; who asked last is told."""
-    await unit.session.merge(Asked(letter_id=letter.id, room=room.id, thread=thread))
+    await unit.session.merge(Asker(letter_id=letter.id, room=room.id, thread=thread))
 
 
 async def answer(unit: Unit, world: World, letter: Letter) -> bool:

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from desk.outbox.posts import ago, tell_operators
 from desk.quarantine import askers
 from desk.world import World
-from storage.models import Letter, Outside
-from storage.queries.left_in_mailbox import Lying, likeness
+from storage.models import LeftInMailbox, Letter
+from storage.queries.left_in_mailbox import LeftLetter, likeness
 from storage.queries.letters import NewLetter
-from storage.states import LetterState, Wish
+from storage.states import LetterState, MailboxAction
 from storage.unit import Unit
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedLetter:
     """A letter that is not taken in, and why; `key` tells it from all others of its mailbox."""
 
     mailbox: str
@@ -31,13 +31,13 @@ class Refused:
     """Its first bytes, by which it is found again."""
 
 
-async def note_refused(unit: Unit, world: World, refused: Refused) -> None:
+async def note_refused(unit: Unit, world: World, refused: RefusedLetter) -> None:
     """Put a refused letter into quarantine, though its bytes stay outside; it is told and counted once."""
     place = unit.outside.place(refused.mailbox, refused.key)
     if await unit.outside.is_known(place):
         return
     new = NewLetter(world.token(), world.now(), refused.queue, refused.source, b"", "", None)
-    lies = Outside(
+    lies = LeftInMailbox(
         mailbox=refused.mailbox, likeness=likeness(unit.vault, refused.head), size=refused.size, wish=None
     )
     letter = await unit.letters.note_outside(new, lies, place=place, reason=refused.reason)
@@ -49,7 +49,7 @@ async def note_refused(unit: Unit, world: World, refused: Refused) -> None:
     await tell_operators(unit, world, text)
 
 
-def words_of(letter: Letter, lies: Outside, now: dt.datetime) -> str:
+def words_of(letter: Letter, lies: LeftInMailbox, now: dt.datetime) -> str:
     """Return all that is known of a letter that lies outside; its sender and subject stay there."""
     number = letter.id
     said = (
@@ -60,25 +60,25 @@ def words_of(letter: Letter, lies: Outside, now: dt.datetime) -> str:
         f"changed; `!quarantine release {number}` takes it in whatever it is; `!quarantine drop {number}` "
         "deletes it there. To read it first, use a mail program."
     )
-    return f"{said}\nIt is being fetched." if lies.wish is Wish.TAKE else said
+    return f"{said}\nIt is being fetched." if lies.wish is MailboxAction.TAKE else said
 
 
-def fetch(letter: Letter, lies: Outside) -> str:
+def fetch(letter: Letter, lies: LeftInMailbox) -> str:
     """Have a letter fetched from outside; return what to say."""
-    lies.wish = Wish.TAKE
+    lies.wish = MailboxAction.TAKE
     return f"Letter {letter.id} is fetched from mailbox {lies.mailbox} at the next look into it."
 
 
-async def bring_in(unit: Unit, world: World, lying: Lying, new: NewLetter) -> bool:
+async def bring_in(unit: Unit, world: World, lying: LeftLetter, new: NewLetter) -> bool:
     """Take in the bytes of a letter from outside; False when nobody wants that any more.
 
     It is noted that the letter has to be moved there, until `forget`.
     """
     letter = await unit.letters.get(lying.letter_id, lock=True)
     lies = await unit.outside.of(lying.letter_id)
-    if letter is None or lies is None or lies.wish is not Wish.TAKE:
+    if letter is None or lies is None or lies.wish is not MailboxAction.TAKE:
         return False
-    lies.wish = Wish.PUT_AWAY
+    lies.wish = MailboxAction.PUT_AWAY
     known = await unit.letters.bring_in(letter, new)
     if known is not None:
         letter.state, letter.reason = LetterState.DROPPED, f"the same mail came before, as letter {known}"
@@ -86,11 +86,11 @@ async def bring_in(unit: Unit, world: World, lying: Lying, new: NewLetter) -> bo
     return True
 
 
-async def give_up(unit: Unit, world: World, lying: Lying, reason: str) -> None:
+async def give_up(unit: Unit, world: World, lying: LeftLetter, reason: str) -> None:
     """Leave a letter outside that cannot be fetched all the same, and say why to who asked for it."""
     letter = await unit.letters.get(lying.letter_id, lock=True)
     lies = await unit.outside.of(lying.letter_id)
-    if letter is None or lies is None or lies.wish is not Wish.TAKE:
+    if letter is None or lies is None or lies.wish is not MailboxAction.TAKE:
         return
     lies.wish, letter.reason, letter.released_by, letter.ticket_id = None, reason, None, None
     words = f"Letter {letter.id} stays in mailbox {lies.mailbox}, in quarantine: {reason}."
@@ -98,8 +98,8 @@ async def give_up(unit: Unit, world: World, lying: Lying, reason: str) -> None:
         await tell_operators(unit, world, words)
 
 
-async def forget(unit: Unit, lying: Lying) -> None:
+async def forget(unit: Unit, lying: LeftLetter) -> None:
     """Note that a letter is gone from where it lay: dropped or moved, by our doing or anybody's."""
     lies = await unit.outside.place_of(lying.letter_id)
-    if lies is not None and lies.wish in {Wish.DROP, Wish.PUT_AWAY}:
+    if lies is not None and lies.wish in {MailboxAction.DROP, MailboxAction.PUT_AWAY}:
         await unit.session.delete(lies)

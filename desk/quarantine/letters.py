@@ -15,9 +15,9 @@ from desk.quarantine import askers, left_in_mailbox
 from desk.tickets.reading import show_letter
 from desk.world import Refusal, World
 from storage.models import Letter, Room, Ticket
-from storage.queries.letters import Aside
+from storage.queries.letters import QuarantineEntry
 from storage.sealing.columns import to_json
-from storage.states import LetterState, OutboxState, RoomPurpose, Wish
+from storage.states import LetterState, MailboxAction, OutboxState, RoomPurpose
 from storage.unit import Unit
 
 SHOW = "quarantine.show"
@@ -43,7 +43,7 @@ async def put_aside(desk: Work, letter: Letter, reason: str, *, claims: Ticket |
         await say_in(desk.unit, desk.world, room, Say(f"{words}. `!quarantine show {letter.id}` shows it."))
 
 
-async def in_sight(unit: Unit, room: Room) -> Sequence[Aside]:
+async def in_sight(unit: Unit, room: Room) -> Sequence[QuarantineEntry]:
     """Return the letters that a room may see, oldest first: its queue's, or all in the operators' room."""
     return await unit.letters.aside(None if room.purpose is RoomPurpose.OPERATORS else room.queue or "")
 
@@ -90,7 +90,7 @@ def _place_of(letter: Letter) -> str:
     return "dropped" if letter.state is LetterState.DROPPED else "in quarantine"
 
 
-def line_of(letter: Aside, now: dt.datetime) -> str:
+def line_of(letter: QuarantineEntry, now: dt.datetime) -> str:
     """Return what a list says of a letter."""
     size = f"{max(1, letter.size // 1000)} KB"
     where = f" · in mailbox {letter.mailbox}" if letter.mailbox is not None else ""
@@ -153,7 +153,7 @@ def _raw(raw: bytes, name: str) -> File:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TakeInRequest:
     """Who takes a letter in, where they wait to hear of it, and where it is to go.
 
     `ticket` None: it becomes a new ticket. `queue`: as one that had come to this queue's address.
@@ -166,7 +166,7 @@ class Wanted:
     queue: str = ""
 
 
-async def release(unit: Unit, world: World, letter: Letter, wanted: Wanted) -> str:
+async def release(unit: Unit, world: World, letter: Letter, wanted: TakeInRequest) -> str:
     """Have a letter taken in, whatever kept it aside: into a ticket, or as a new one; return what happens.
 
     Raises Refusal when it lies outside and nobody can tell for which queue it is.
@@ -228,7 +228,7 @@ async def drop(unit: Unit, world: World, letter: Letter, agent: str) -> str:
     counted = "it is counted as dropped by you"
     if lies is None:
         return f"Letter {letter.id} is dropped: its words are gone, and {counted}."
-    lies.wish = Wish.DROP
+    lies.wish = MailboxAction.DROP
     return (
         f"Letter {letter.id} is dropped, and {counted}. It is deleted in mailbox {lies.mailbox} at the next "
         "look into it."

@@ -12,7 +12,7 @@ from desk.replies.drafts import locked, path_of
 from desk.replies.protection import IN_CLEAR
 from desk.sizes import size_words
 from desk.world import Refusal, World
-from storage.models import Enclosure, Message, Outbox, Room, Ticket
+from storage.models import Message, Outbox, OutgoingFile, Room, Ticket
 from storage.sealing.columns import to_json
 from storage.states import OPEN_REPLY, OutboxState, ReplyState
 from storage.unit import Unit
@@ -26,7 +26,7 @@ FETCH = "enclosure"
 
 
 @dataclass(frozen=True)
-class Wish:
+class AttachRequest:
     """Which file an agent wants to leave, by Matrix event ids."""
 
     agent: str
@@ -48,7 +48,9 @@ class Fetched:
     content: bytes = field(repr=False)
 
 
-async def ask(unit: Unit, world: World, house: House, ticket: Ticket, room: Room, wish: Wish) -> None:
+async def ask(
+    unit: Unit, world: World, house: House, ticket: Ticket, room: Room, wish: AttachRequest
+) -> None:
     """Have a file fetched that leaves with the held answer, or else with the next.
 
     A held answer waits for it, and its hold begins anew. Raises Refusal when no file can leave, or too many.
@@ -64,7 +66,7 @@ async def ask(unit: Unit, world: World, house: House, ticket: Ticket, room: Room
         )
     if wish.file is not None and any(each.event_id == wish.file for each in there):
         raise Refusal("That file is attached already.")
-    new = Enclosure(ref=world.token(), ticket=ticket, event_id=wish.file, asked_at=world.now())
+    new = OutgoingFile(ref=world.token(), ticket=ticket, event_id=wish.file, asked_at=world.now())
     new.message_id = held.id if held is not None else None
     await unit.enclosures.add(new)
     if held is not None:
@@ -73,10 +75,10 @@ async def ask(unit: Unit, world: World, house: House, ticket: Ticket, room: Room
     await put(unit, world, slot, to_json({"enclosure": new.id, **asdict(wish)}))
 
 
-def wish_of(payload: str) -> tuple[int, Wish]:
+def wish_of(payload: str) -> tuple[int, AttachRequest]:
     """Return the number of the file that a row of the kind FETCH is about, and which one is wanted."""
     fields = json.loads(payload)
-    return fields.pop("enclosure"), Wish(**fields)
+    return fields.pop("enclosure"), AttachRequest(**fields)
 
 
 async def fetched(
@@ -173,12 +175,12 @@ def _refuse_where_none_can(ticket: Ticket, held: Message | None) -> None:
         raise Refusal("The held answer leaves in clear at an agent's word: no file can leave with it.")
 
 
-async def _there(unit: Unit, ticket: Ticket, held: Message | None) -> Sequence[Enclosure]:
+async def _there(unit: Unit, ticket: Ticket, held: Message | None) -> Sequence[OutgoingFile]:
     of_held = await unit.enclosures.of(held) if held is not None else ()
     return [*of_held, *await unit.enclosures.waiting(ticket)]
 
 
-async def _locked(unit: Unit, enclosure_id: int) -> tuple[Enclosure | None, Message | None]:
+async def _locked(unit: Unit, enclosure_id: int) -> tuple[OutgoingFile | None, Message | None]:
     """Return a file and its answer, the ticket locked first, as everywhere."""
     found = await unit.enclosures.get(enclosure_id)
     if found is None:
@@ -189,7 +191,9 @@ async def _locked(unit: Unit, enclosure_id: int) -> tuple[Enclosure | None, Mess
     return found, draft
 
 
-async def _unfit(unit: Unit, house: House, enclosure: Enclosure, draft: Message | None, file: Fetched) -> str:
+async def _unfit(
+    unit: Unit, house: House, enclosure: OutgoingFile, draft: Message | None, file: Fetched
+) -> str:
     others = [each for each in await _there(unit, enclosure.ticket, draft) if each is not enclosure]
     if any(each.event_id == file.event_id for each in others):
         return "that file is attached already."
@@ -200,7 +204,7 @@ async def _unfit(unit: Unit, house: House, enclosure: Enclosure, draft: Message 
 
 
 async def _do_without(
-    unit: Unit, world: World, enclosure: Enclosure, draft: Message | None, why: str
+    unit: Unit, world: World, enclosure: OutgoingFile, draft: Message | None, why: str
 ) -> None:
     """Forget a file and say why; an answer that was to have it waits for a person's word."""
     ticket = enclosure.ticket

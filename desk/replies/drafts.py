@@ -15,7 +15,7 @@ from desk.replies import files as enclosures
 from desk.replies import previews, quotes
 from desk.replies.disclosure import hides_subject, refuse_what_became_bait
 from desk.replies.new_words import refuse_repeating
-from desk.replies.protection import IN_CLEAR, Load, Path, Protection, protection_of
+from desk.replies.protection import IN_CLEAR, MailContent, Path, Protection, protection_of
 from desk.replies.recipients import recipient_of
 from desk.replies.signature import with_signature
 from desk.replies.subjects import answer_subject, tagged
@@ -59,7 +59,7 @@ async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: 
     if newest > max(known, ticket.read_up_to):
         raise Refusal(READ_FIRST)
     files = await unit.enclosures.waiting(ticket) if answer.takes_files else ()
-    load = Load(quote=answer.quotes, files=bool(files))
+    load = MailContent(quote=answer.quotes, files=bool(files))
     protection = await protection_of(unit, ticket, world.now(), answer.path, load)
     if answer.path is Path.PLAIN:
         await refuse_repeating(unit, ticket, answer.text)
@@ -143,11 +143,11 @@ def path_of(draft: Message) -> Path:
     return Path(read_details(draft).get("path", Path.ANSWER))
 
 
-async def load_of(unit: Unit, draft: Message) -> Load:
+async def load_of(unit: Unit, draft: Message) -> MailContent:
     """Return what a message carries beside words, and what its preview said of it."""
     known = read_details(draft)
     files = await unit.enclosures.of(draft)
-    return Load(bool(known.get("quote")), bool(files), bool(known.get("encrypted")))
+    return MailContent(bool(known.get("quote")), bool(files), bool(known.get("encrypted")))
 
 
 async def protection_now(unit: Unit, draft: Message, now: dt.datetime) -> Protection:

@@ -7,7 +7,7 @@ import unicodedata
 from desk.sizes import size_words
 from desk.tickets.details import add_details, read_details
 from desk.world import Refusal
-from storage.models import Enclosure, Message
+from storage.models import Message, OutgoingFile
 from storage.unit import Unit
 
 _LONGEST_NAME = 100
@@ -35,7 +35,7 @@ def fit_media_type(media_type: str) -> str:
     return bare if _MEDIA_TYPE.fullmatch(bare) else _BYTES
 
 
-def line_of(enclosure: Enclosure) -> str:
+def line_of(enclosure: OutgoingFile) -> str:
     """Return name, type and size of a file, or that it is not here yet."""
     if enclosure.size is None:
         return "a file that is still being fetched"

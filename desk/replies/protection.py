@@ -31,7 +31,7 @@ IN_CLEAR = frozenset({Path.PLAIN, Path.KEY_REQUEST})
 
 
 @dataclass(frozen=True)
-class Load:
+class MailContent:
     """What a mail carries beside words, and what its preview promised."""
 
     quote: bool = False
@@ -41,7 +41,7 @@ class Load:
     """It was shown as one that leaves encrypted."""
 
 
-WORDS_ALONE = Load()
+TEXT_ONLY = MailContent()
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Protection:
 
 
 @dataclass(frozen=True)
-class Standing:
+class KeyStanding:
     """What a policy decides by: a contact's keys, oldest first, and whether the ticket is confidential."""
 
     keys: Sequence[ContactKey]
@@ -78,7 +78,7 @@ class Standing:
     now: dt.datetime
     known_once: bool = False
     """Keys of the contact were known and forgotten."""
-    load: Load = WORDS_ALONE
+    load: MailContent = TEXT_ONLY
 
     def usable(self) -> ContactKey | None:
         """Return the key to encrypt to, if one can."""
@@ -90,10 +90,10 @@ class Standing:
         return self.confidential or bool(self.keys) or self.known_once
 
 
-Policy = Callable[[Standing], Protection]
+Policy = Callable[[KeyStanding], Protection]
 
 
-def _never_less(standing: Standing) -> Protection:
+def _never_less(standing: KeyStanding) -> Protection:
     key = standing.usable()
     if key is not None:
         return Protection(key.armor, key.fingerprint, _trust(key, standing.keys))
@@ -108,7 +108,7 @@ def _never_less(standing: Standing) -> Protection:
     return Protection(None, None)
 
 
-def _clear_on_demand(standing: Standing) -> Protection:
+def _clear_on_demand(standing: KeyStanding) -> Protection:
     _refuse_load(standing.load, "With --plain only your own words can leave")
     if standing.usable() is not None:
         raise Refusal(
@@ -118,7 +118,7 @@ def _clear_on_demand(standing: Standing) -> Protection:
     return Protection(None, None, overridden=standing.forbids_clear(), asked_with="--plain")
 
 
-def _clear_request(standing: Standing) -> Protection:
+def _clear_request(standing: KeyStanding) -> Protection:
     _refuse_load(standing.load, "Where a key is asked for in clear, only the template's words can leave")
     if standing.usable() is not None:
         raise Refusal(
@@ -128,12 +128,12 @@ def _clear_request(standing: Standing) -> Protection:
     return Protection(None, None, overridden=standing.forbids_clear(), asked_with="!key ask")
 
 
-def _automatic(standing: Standing) -> Protection:
+def _automatic(standing: KeyStanding) -> Protection:
     _refuse_load(standing.load, "An automatic mail holds nothing of anybody's")
     return _never_less(standing)
 
 
-def _refuse_load(load: Load, why: str) -> None:
+def _refuse_load(load: MailContent, why: str) -> None:
     if load.quote:
         raise Refusal(f"Not sent: {why}, no quote.")
     if load.files:
@@ -159,7 +159,7 @@ _POLICIES = for_every_path(
 
 
 async def protection_of(
-    unit: Unit, ticket: Ticket, now: dt.datetime, path: Path = Path.ANSWER, load: Load = WORDS_ALONE
+    unit: Unit, ticket: Ticket, now: dt.datetime, path: Path = Path.ANSWER, load: MailContent = TEXT_ONLY
 ) -> Protection:
     """Return how a mail to this ticket's user is to be protected, looking at the keys as they are now.
 
@@ -172,10 +172,10 @@ async def protection_of(
     known_once = (
         not keys and bool(ticket.contact_tag) and await unit.keys.known_once(ticket.contact_tag or "")
     )
-    return decide(Standing(keys, ticket.confidential, now, known_once, load), path)
+    return decide(KeyStanding(keys, ticket.confidential, now, known_once, load), path)
 
 
-def decide(standing: Standing, path: Path = Path.ANSWER) -> Protection:
+def decide(standing: KeyStanding, path: Path = Path.ANSWER) -> Protection:
     """Decide by what is known; raises Refusal as `protection_of`."""
     return _POLICIES[path](standing)
 
@@ -193,7 +193,7 @@ def _day(moment: dt.datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment is not None else ""
 
 
-def _why_not(standing: Standing) -> str:
+def _why_not(standing: KeyStanding) -> str:
     """Say what happened, and what to type or do."""
     keys = standing.keys
     if not keys and not standing.confidential:

@@ -4,7 +4,7 @@
 import textwrap
 
 from desk.house import House
-from desk.letters.quoted_text import Kind, split
+from desk.letters.quoted_text import PieceKind, split
 from desk.replies.disclosure import refuse_quoting
 from desk.replies.templates import house_words
 from desk.tickets.reading import without_keys
@@ -30,7 +30,7 @@ async def of_newest(unit: Unit, house: House, ticket: Ticket) -> str:
         raise Refusal("There is nothing to quote in this ticket (any more).")
     newest = incoming[-1]
     refuse_quoting(newest)
-    own = "".join(piece.text for piece in split(newest.text or "") if piece.kind is Kind.OWN)
+    own = "".join(piece.text for piece in split(newest.text or "") if piece.kind is PieceKind.OWN)
     words = without_keys(own).strip("\n")
     if not words.strip():
         raise Refusal("Not quoted: the user's last message holds no words of their own.")

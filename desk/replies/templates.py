@@ -23,7 +23,7 @@ _OPENING = ('"', "“")
 
 
 @dataclass(frozen=True)
-class Said:
+class TemplateCall:
     """How somebody asked for a template: the command, as it has to be said there, and the values given."""
 
     command: str = "!reply"
@@ -90,12 +90,12 @@ def variables_of(name: str, text: str) -> tuple[str, ...]:
     return tuple(form.get_identifiers())
 
 
-def fill(name: str, text: str, values: Mapping[str, str], said: Said | None = None) -> str:
+def fill(name: str, text: str, values: Mapping[str, str], said: TemplateCall | None = None) -> str:
     """Return the text with its variables filled; raises Refusal with the line that would do.
 
     `values` go by names in small letters; how a variable is written in the text does not matter.
     """
-    said = said or Said()
+    said = said or TemplateCall()
     values = {**values, **said.given}
     written = {variable: values.get(variable.casefold(), "") for variable in variables_of(name, text)}
     empty = sorted({variable.casefold() for variable, value in written.items() if not value})
@@ -126,7 +126,7 @@ async def expand(unit: Unit, house: House, ticket: Ticket, text: str, command: s
         return text
     wording = variant(template, chain(ticket.language, house))
     _refuse_unknown(template.name, wording, given)
-    filled = fill(template.name, wording, values_for(house, ticket), Said(command, given))
+    filled = fill(template.name, wording, values_for(house, ticket), TemplateCall(command, given))
     return f"{filled}\n\n{below.strip()}" if below.strip() else filled
 
 

@@ -14,7 +14,7 @@ from storage.unit import Unit
 
 
 @dataclass(frozen=True)
-class Wish:
+class RoomRequest:
     """A room that an agent asks for."""
 
     agent: str
@@ -24,7 +24,7 @@ class Wish:
     """Matrix user ids."""
 
 
-async def open_room(unit: Unit, world: World, house: House, ticket: Ticket, wish: Wish) -> str:
+async def open_room(unit: Unit, world: World, house: House, ticket: Ticket, wish: RoomRequest) -> str:
     """Have a room made for a ticket; return what to say. Raises Refusal when it cannot be."""
     life = house.room_life if wish.life is None else wish.life
     if not dt.timedelta() < life <= house.longest_room_life:

@@ -47,7 +47,7 @@ class ReceivedFile:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FileRequest:
     """Which file a row shows."""
 
     letter: int
@@ -91,7 +91,7 @@ async def ask(
     wanted = [_chosen(known, number, dangerous=dangerous) for number in numbers]
     room = await home_of(unit, ticket)
     for file in wanted:
-        payload = to_json(asdict(Wanted(file.letter or 0, file.index, file.name, file.size, dangerous)))
+        payload = to_json(asdict(FileRequest(file.letter or 0, file.index, file.name, file.size, dangerous)))
         slot = Slot(SHOW_FILE, lane_of(room, Rank.ANSWER), room=room.id, ticket=ticket.id)
         await put(unit, world, slot, payload)
 
@@ -112,16 +112,16 @@ def _chosen(known: dict[int, ReceivedFile], number: int, *, dangerous: bool) -> 
     return file
 
 
-def wanted_of(payload: str) -> Wanted:
+def file_request_of(payload: str) -> FileRequest:
     """Return what a row shows."""
-    return Wanted(**json.loads(payload))
+    return FileRequest(**json.loads(payload))
 
 
 async def cannot_show(unit: Unit, world: World, row: Outbox, why: str) -> None:
     """End a row and say in the thread why its file is not shown."""
     if row.state is not OutboxState.PENDING:
         return
-    wanted = wanted_of(row.payload or "{}")
+    wanted = file_request_of(row.payload or "{}")
     finish(world, row, OutboxState.SENT)
     ticket = await unit.tickets.get(row.ticket_id or 0)
     if ticket is not None:

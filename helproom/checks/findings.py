@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class State(StrEnum):
+class CheckState(StrEnum):
     """How bad it is."""
 
     OK = "ok"
@@ -18,20 +18,20 @@ class Finding:
     """One line: which part, how bad, and a sentence that says what to do when there is something to do."""
 
     part: str
-    state: State
+    state: CheckState
     sentence: str
 
 
 def ok(part: str, sentence: str) -> Finding:
     """All is well."""
-    return Finding(part, State.OK, sentence)
+    return Finding(part, CheckState.OK, sentence)
 
 
 def warning(part: str, sentence: str) -> Finding:
     """It works, and something should be done."""
-    return Finding(part, State.WARNING, sentence)
+    return Finding(part, CheckState.WARNING, sentence)
 
 
 def problem(part: str, sentence: str) -> Finding:
     """It does not work."""
-    return Finding(part, State.PROBLEM, sentence)
+    return Finding(part, CheckState.PROBLEM, sentence)

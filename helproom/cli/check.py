@@ -13,7 +13,7 @@ from rich.text import Text
 
 from helproom import logs
 from helproom.checks.database import check_database
-from helproom.checks.findings import Finding, State, ok, problem
+from helproom.checks.findings import CheckState, Finding, ok, problem
 from helproom.checks.limit import check_limit
 from helproom.checks.machine import check_code, check_data_dir, check_lmtp
 from helproom.checks.mailboxes import check_mailboxes
@@ -40,7 +40,11 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("Matrix limit", check_limit),
     ("Redmine", check_redmine),
 )
-_MARKS = {State.OK: ("ok", "green"), State.WARNING: ("WARN", "yellow"), State.PROBLEM: ("FAIL", "bold red")}
+_MARKS = {
+    CheckState.OK: ("ok", "green"),
+    CheckState.WARNING: ("WARN", "yellow"),
+    CheckState.PROBLEM: ("FAIL", "bold red"),
+}
 
 
 def check(asked: argparse.Namespace) -> int:
@@ -65,7 +69,7 @@ async def _try_all(settings: Settings, show: Callable[[Finding], None]) -> bool:
     for part, attempt in CHECKS:
         async for finding in _guarded(part, attempt, settings):
             show(finding)
-            found_problem = found_problem or finding.state is State.PROBLEM
+            found_problem = found_problem or finding.state is CheckState.PROBLEM
     return found_problem
 
 

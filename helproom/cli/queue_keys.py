@@ -8,7 +8,7 @@ import re
 
 from desk.keys.standing import spaced
 from desk.world import Refusal
-from helproom.checks.findings import State
+from helproom.checks.findings import CheckState
 from helproom.checks.openpgp import check_openpgp
 from helproom.cli.keys import settings_of
 from helproom.cli.terminal import say
@@ -48,7 +48,7 @@ async def _check(settings: Settings) -> bool:
     is_broken = False
     async for finding in check_openpgp(settings):
         say(f"{finding.state.value:<8} {finding.part}: {finding.sentence}")
-        is_broken = is_broken or finding.state is State.PROBLEM
+        is_broken = is_broken or finding.state is CheckState.PROBLEM
     return is_broken
 
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from helproom.config.configfile import ConfigText, Place, Problem, dotted
+from helproom.config.configfile import ConfigProblem, ConfigText, Place, dotted
 
 SECRETS = {
     "password": "password_file",
@@ -38,13 +38,13 @@ _SENTENCES = {
 }
 
 
-def explain(trouble: ValidationError, text: ConfigText, root: type[BaseModel]) -> Iterator[Problem]:
+def explain(trouble: ValidationError, text: ConfigText, root: type[BaseModel]) -> Iterator[ConfigProblem]:
     """Give a problem with line and key for each of pydantic's errors."""
     for error in trouble.errors(include_url=False, include_input=False):
         place = _place(error["loc"])
         if error["type"] == "too_short" and _at(text.values, place):
             continue  # pydantic does not count the items that are wrong
-        yield Problem(text.line_of(place), dotted(place), _sentence(error, place, root))
+        yield ConfigProblem(text.line_of(place), dotted(place), _sentence(error, place, root))
 
 
 def _place(location: tuple[int | str, ...]) -> Place:

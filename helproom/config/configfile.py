@@ -19,7 +19,7 @@ _DEEPEST = 20
 
 
 @dataclass(frozen=True)
-class Problem:
+class ConfigProblem:
     """One thing that is wrong with the config; `line` is 0 when it is about the whole file."""
 
     line: int
@@ -30,12 +30,12 @@ class Problem:
 class ConfigTrouble(Exception):
     """The config cannot be used; the text has one line for each problem."""
 
-    def __init__(self, file: Path, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, file: Path, problems: tuple[ConfigProblem, ...]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
         super().__init__("\n".join(_line_of(file, problem) for problem in self.problems))
 
 
-def _line_of(file: Path, problem: Problem) -> str:
+def _line_of(file: Path, problem: ConfigProblem) -> str:
     where = f"{file}:{problem.line}" if problem.line else str(file)
     return ": ".join(part for part in (where, problem.key, problem.sentence) if part)
 
@@ -47,7 +47,7 @@ class ConfigText:
     file: Path
     values: dict[str, Any] = field(default_factory=dict)
     lines: dict[Place, int] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ConfigProblem] = field(default_factory=list)
 
     def line_of(self, place: Place) -> int:
         """Return the line of the value, or of what it should stand in when it is missing."""
@@ -57,7 +57,7 @@ class ConfigText:
 
     def complain(self, place: Place, sentence: str) -> None:
         """Note a problem of the value at `place`."""
-        self.problems.append(Problem(self.line_of(place), dotted(place), sentence))
+        self.problems.append(ConfigProblem(self.line_of(place), dotted(place), sentence))
 
 
 def dotted(place: Place) -> str:
@@ -76,10 +76,10 @@ def read_config_text(file: Path) -> ConfigText:
     text = ConfigText(file)
     root = _parse(file)
     if root is None:
-        raise ConfigTrouble(file, (Problem(0, "", "The file is empty. `helproom init` writes one."),))
+        raise ConfigTrouble(file, (ConfigProblem(0, "", "The file is empty. `helproom init` writes one."),))
     values = _Reading(text).value(root, ())
     if not isinstance(values, dict):
-        raise ConfigTrouble(file, (Problem(1, "", "The file does not consist of keys and values."),))
+        raise ConfigTrouble(file, (ConfigProblem(1, "", "The file does not consist of keys and values."),))
     text.values = values
     return text
 
@@ -95,12 +95,12 @@ def _parse(file: Path) -> Node | None:
         sentence = f"The file cannot be read: {error.strerror}."
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise ConfigTrouble(file, (Problem(line, "", f"This is no YAML: {error.problem}."),)) from None
+        raise ConfigTrouble(file, (ConfigProblem(line, "", f"This is no YAML: {error.problem}."),)) from None
     except YAMLError:
         sentence = "This is no YAML."
     else:
         return root
-    raise ConfigTrouble(file, (Problem(0, "", sentence),))
+    raise ConfigTrouble(file, (ConfigProblem(0, "", sentence),))
 
 
 class _Reading:
@@ -130,7 +130,7 @@ class _Reading:
             if key in found:
                 earlier = self._text.lines[here]
                 sentence = f"This key stands here for the second time; the first is in line {earlier}."
-                self._text.problems.append(Problem(line, dotted(here), sentence))
+                self._text.problems.append(ConfigProblem(line, dotted(here), sentence))
                 continue
             self._text.lines[here] = line
             found[key] = self.value(value_node, here)

@@ -3,8 +3,8 @@
 
 from typing import TYPE_CHECKING
 
-from bot.identity.session import Account, Credential
-from bot.identity.trust import Policy
+from bot.identity.session import BotAccount, Credential
+from bot.identity.trust import TrustPolicy
 from bot.rooms.homes import Home
 from helproom.config.for_desk import session_folder
 from helproom.config.sections import ImapSection, QueueSection
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from trackers.redmine import Redmine
 
 
-def bot_account(settings: Settings) -> Account:
+def bot_account(settings: Settings) -> BotAccount:
     """Return whose Matrix session it is and where it is kept."""
     matrix = settings.matrix
-    return Account(matrix.homeserver, matrix.user_id, session_folder(settings), ca_file=matrix.ca_file)
+    return BotAccount(matrix.homeserver, matrix.user_id, session_folder(settings), ca_file=matrix.ca_file)
 
 
 def bot_credential(settings: Settings) -> Credential:
@@ -64,9 +64,9 @@ _VERIFY = (
 )
 
 
-def key_policy(settings: Settings) -> Policy:
+def key_policy(settings: Settings) -> TrustPolicy:
     """Return which devices receive room keys."""
-    return Policy(settings.matrix.share_keys_with)
+    return TrustPolicy(settings.matrix.share_keys_with)
 
 
 def open_keyring(settings: Settings) -> Keyring:

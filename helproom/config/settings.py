@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo
 
 from helproom.config.complaints import explain
-from helproom.config.configfile import ConfigText, ConfigTrouble, Place, Problem, read_config_text
+from helproom.config.configfile import ConfigProblem, ConfigText, ConfigTrouble, Place, read_config_text
 from helproom.config.databases import check_database
 from helproom.config.sections import (
     DisposableRooms,
@@ -140,4 +140,4 @@ def _strangers(settings: Settings) -> Iterator[tuple[Place, str]]:
             yield ("shifts", number, "who"), "Whoever is on duty must stand among the agents or admins."
 
 
-__all__ = ["ConfigTrouble", "Problem", "Settings", "find_config", "read_settings"]
+__all__ = ["ConfigProblem", "ConfigTrouble", "Settings", "find_config", "read_settings"]

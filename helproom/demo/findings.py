@@ -11,7 +11,7 @@ from rich.text import Text
 
 
 @dataclass(frozen=True)
-class Finding:
+class StepFinding:
     """One check that was made; `seen` is what was looked at, in a few words."""
 
     claim: str
@@ -23,11 +23,11 @@ class Findings:
     """The checks in the order in which they were made."""
 
     def __init__(self) -> None:
-        self._made: list[Finding] = []
+        self._made: list[StepFinding] = []
 
     def check(self, claim: str, *, holds: bool, seen: str) -> None:
         """Keep the outcome of one check."""
-        self._made.append(Finding(claim, holds, seen))
+        self._made.append(StepFinding(claim, holds, seen))
 
     @property
     def failed(self) -> int:

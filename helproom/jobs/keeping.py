@@ -5,7 +5,7 @@ import structlog
 
 from desk.stopwatch import Stopwatch
 from desk.world import World
-from mail.inbound.lmtp import Arrival, Keep
+from mail.inbound.lmtp import IncomingMail, Keep
 from storage.queries.letters import NewLetter
 from storage.unit import Units
 
@@ -15,7 +15,7 @@ log = structlog.get_logger()
 def keeper(units: Units, world: World, source: str) -> Keep:
     """Return what a door calls for each letter; `source` is the door's name in the database."""
 
-    async def keep(arrival: Arrival) -> None:
+    async def keep(arrival: IncomingMail) -> None:
         stopwatch = Stopwatch()
         letter = new_letter(world, source, arrival)
         async with units() as unit:
@@ -33,7 +33,7 @@ def keeper(units: Units, world: World, source: str) -> Keep:
     return keep
 
 
-def new_letter(world: World, source: str, arrival: Arrival) -> NewLetter:
+def new_letter(world: World, source: str, arrival: IncomingMail) -> NewLetter:
     """Return a letter as the database wants it."""
     return NewLetter(
         ref=world.token(),

@@ -6,7 +6,7 @@ import structlog
 from desk.house import House
 from desk.keys.expiry import warn_of_expiry
 from desk.world import World
-from mail.openpgp.keyring import Keyring, KeyringUnusable, Workshop
+from mail.openpgp.keyring import GpgExecutor, Keyring, KeyringUnusable
 from storage.unit import Units
 
 log = structlog.get_logger()
@@ -18,7 +18,7 @@ class KeyWatch:
     """The scheduled job; what was told lies in the database."""
 
     def __init__(
-        self, units: Units, world: World, house: House, keyring: Keyring, workshop: Workshop
+        self, units: Units, world: World, house: House, keyring: Keyring, workshop: GpgExecutor
     ) -> None:
         """Remember what is needed; nothing is looked at yet."""
         self._units = units

@@ -5,9 +5,9 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from desk.monitoring.mail_arrivals import Pulse, watch_arrivals, watch_mailbox
+from desk.monitoring.mail_arrivals import MailboxHealth, watch_arrivals, watch_mailbox
 from desk.quarantine import left_in_mailbox
-from desk.quarantine.left_in_mailbox import Refused
+from desk.quarantine.left_in_mailbox import RefusedLetter
 from desk.world import World
 from helproom.config import for_desk
 from helproom.config.for_edges import imap_account
@@ -16,11 +16,11 @@ from helproom.config.settings import Settings
 from helproom.jobs.keeping import keeper, new_letter
 from mail.addresses import queues_by_address
 from mail.inbound.envelope import Addressing
-from mail.inbound.fetcher import Doing, Fetcher
-from mail.inbound.incoming import Arrival
+from mail.inbound.fetcher import Fetcher, FetcherParts
+from mail.inbound.incoming import IncomingMail
 from mail.inbound.mailbox import Mailbox
 from mail.inbound.maildir import Maildir, MaildirPlace
-from storage.queries.left_in_mailbox import Lying, likeness
+from storage.queries.left_in_mailbox import LeftLetter, likeness
 from storage.unit import Units
 
 WATCH_SECONDS = 60
@@ -33,7 +33,7 @@ class Mailboxes:
     units: Units
     world: World
     fetchers: tuple[Fetcher, ...]
-    pulses: tuple[Pulse, ...]
+    pulses: tuple[MailboxHealth, ...]
     silent_after: dt.timedelta
     no_letter_after: dt.timedelta | None
 
@@ -51,10 +51,10 @@ def open_mailboxes(settings: Settings, units: Units, world: World) -> Mailboxes:
     queue_of = queues_by_address(for_desk.queue_addresses(settings))
     fetchers, pulses = [], []
     for mailbox, source, name, queue in _mailboxes(settings):
-        pulse = Pulse(name)
-        book = OutsideBook(units, world, name, source)
+        pulse = MailboxHealth(name)
+        book = LeftLetterBook(units, world, name, source)
         keep = keeper(units, world, source)
-        doing = Doing(Addressing(queue_of, queue), keep, book.refuse, pulse, wishes=book)
+        doing = FetcherParts(Addressing(queue_of, queue), keep, book.refuse, pulse, wishes=book)
         fetchers.append(Fetcher(mailbox, doing, world))
         pulses.append(pulse)
     mail = settings.mail
@@ -79,7 +79,7 @@ def maildir_place(section: MaildirSection) -> MaildirPlace:
 
 
 @dataclass(frozen=True)
-class OutsideBook:
+class LeftLetterBook:
     """What the database knows of letters that stay in one mailbox; `source` is the name of its door there."""
 
     units: Units
@@ -87,32 +87,32 @@ class OutsideBook:
     mailbox: str
     source: str
 
-    async def refuse(self, refused: Refused) -> None:
+    async def refuse(self, refused: RefusedLetter) -> None:
         """Note a letter that is not taken in, and tell of it once."""
         async with self.units() as unit:
             await left_in_mailbox.note_refused(unit, self.world, replace(refused, source=self.source))
 
-    async def waiting(self) -> Sequence[Lying]:
+    async def waiting(self) -> Sequence[LeftLetter]:
         """Return the letters that people want fetched or deleted, oldest first."""
         async with self.units() as unit:
             return await unit.outside.wished(self.mailbox)
 
-    def are_alike(self, lying: Lying, head: bytes) -> bool:
+    def are_alike(self, lying: LeftLetter, head: bytes) -> bool:
         """Tell by a letter's first bytes whether it is the one that was noted."""
         return likeness(self.units.vault, head) == lying.likeness
 
-    async def bring_in(self, lying: Lying, arrival: Arrival) -> bool:
+    async def bring_in(self, lying: LeftLetter, arrival: IncomingMail) -> bool:
         """Take a letter in; False when nobody wants it any more."""
         async with self.units() as unit:
             new = new_letter(self.world, self.source, arrival)
             return await left_in_mailbox.bring_in(unit, self.world, lying, new)
 
-    async def give_up(self, lying: Lying, reason: str) -> None:
+    async def give_up(self, lying: LeftLetter, reason: str) -> None:
         """Note why a letter cannot be had."""
         async with self.units() as unit:
             await left_in_mailbox.give_up(unit, self.world, lying, reason)
 
-    async def forget(self, lying: Lying) -> None:
+    async def forget(self, lying: LeftLetter) -> None:
         """Note that a letter is deleted that nobody wants, or moved that was taken in."""
         async with self.units() as unit:
             await left_in_mailbox.forget(unit, lying)

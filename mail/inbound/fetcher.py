@@ -11,13 +11,13 @@ from typing import TypeVar
 
 import structlog
 
-from desk.monitoring.mail_arrivals import Pulse
-from desk.quarantine.left_in_mailbox import Refused
+from desk.monitoring.mail_arrivals import MailboxHealth
+from desk.quarantine.left_in_mailbox import RefusedLetter
 from desk.world import World
 from mail.inbound.envelope import Addressing, read_envelope
-from mail.inbound.incoming import Arrival, Keep
+from mail.inbound.incoming import IncomingMail, Keep
 from mail.inbound.mailbox import LoginRefused, Mailbox, MailboxTrouble, NotPutAway, Outcome, Waiting
-from mail.inbound.retrieval import Errand, Wishes, read_whole
+from mail.inbound.retrieval import MailboxActions, MailboxErrand, read_whole
 from storage.engine.troubles import StorageTrouble
 
 log = structlog.get_logger()
@@ -32,19 +32,19 @@ _MANY_TRIES = 3
 _MOST_DOUBLINGS = 10
 
 
-Refuse = Callable[[Refused], Awaitable[None]]
+Refuse = Callable[[RefusedLetter], Awaitable[None]]
 """Returns when it is safely noted that a letter was refused; may be called again with the same letter."""
 
 
 @dataclass(frozen=True)
-class Doing:
+class FetcherParts:
     """What happens to letters, and where it is shown that the mailbox is looked into."""
 
     addressing: Addressing
     keep: Keep
     refuse: Refuse
-    pulse: Pulse
-    wishes: Wishes | None = None
+    pulse: MailboxHealth
+    wishes: MailboxActions | None = None
     """What people want done with letters that were refused before."""
     first_pause: float = 5.0
     """Seconds after a failure; each further one doubles it, up to five minutes."""
@@ -53,7 +53,7 @@ class Doing:
 class Fetcher:
     """Empties one mailbox for as long as it runs."""
 
-    def __init__(self, mailbox: Mailbox, doing: Doing, world: World) -> None:
+    def __init__(self, mailbox: Mailbox, doing: FetcherParts, world: World) -> None:
         """Nothing is opened yet."""
         self._mailbox = mailbox
         self._doing = doing
@@ -108,8 +108,8 @@ class Fetcher:
             # The thread may still be in the middle of something, which this ends.
             self._mailbox.hang_up()
 
-    async def _run_errand(self, wishes: Wishes) -> None:
-        await Errand(self._mailbox, wishes, self._doing.addressing, self._in_thread).run()
+    async def _run_errand(self, wishes: MailboxActions) -> None:
+        await MailboxErrand(self._mailbox, wishes, self._doing.addressing, self._in_thread).run()
 
     def _beat(self) -> None:
         self._failures = 0
@@ -159,7 +159,7 @@ class Fetcher:
         found = await read_whole(self._mailbox, letter, self._doing.addressing, self._in_thread)
         if found is None:
             return None
-        if isinstance(found, Arrival):
+        if isinstance(found, IncomingMail):
             await self._doing.keep(found)
             return Outcome.KEPT
         return await self._refuse(letter, found)
@@ -171,7 +171,7 @@ class Fetcher:
         envelope = read_envelope(head, self._doing.addressing)
         queue = envelope.queue if envelope is not None else ""
         await self._doing.refuse(
-            Refused(self._doing.pulse.mailbox, letter.key, reason, letter.size, queue=queue, head=head)
+            RefusedLetter(self._doing.pulse.mailbox, letter.key, reason, letter.size, queue=queue, head=head)
         )
         return Outcome.REFUSED
 

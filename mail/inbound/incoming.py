@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Arrival:
+class IncomingMail:
     """One letter for one recipient, byte for byte; by LMTP with CRLF line ends."""
 
     mail_from: str
@@ -18,7 +18,7 @@ class Arrival:
     raw: bytes = field(repr=False)
 
 
-Keep = Callable[[Arrival], Awaitable[None]]
+Keep = Callable[[IncomingMail], Awaitable[None]]
 """Returns when the letter is safe on disk; may be called again with the same letter."""
 
 

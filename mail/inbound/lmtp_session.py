@@ -12,7 +12,7 @@ from aiosmtpd.smtp import Envelope, Session
 
 from desk.stopwatch import Stopwatch
 from mail.addresses import is_legible, split_token
-from mail.inbound.incoming import Arrival, Keep, is_empty
+from mail.inbound.incoming import IncomingMail, Keep, is_empty
 from storage.engine.troubles import StorageTrouble
 
 # aiosmtpd logs peers, addresses and whole lines of letters.
@@ -77,7 +77,7 @@ class Guard:
             queue = self._queue_of(recipient)
             if queue is None:
                 return _UNKNOWN
-            await self._keep(Arrival(sender, recipient, queue, split_token(recipient)[1], raw))
+            await self._keep(IncomingMail(sender, recipient, queue, split_token(recipient)[1], raw))
         except StorageTrouble as trouble:
             log.error("letter not kept", trouble=str(trouble))  # noqa: TRY400 - a sentence for the sysadmin
             return _LATER

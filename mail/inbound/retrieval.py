@@ -9,12 +9,12 @@ from typing import Any, Protocol
 import structlog
 
 from mail.inbound.envelope import Addressing, read_envelope
-from mail.inbound.incoming import Arrival
+from mail.inbound.incoming import IncomingMail
 from mail.inbound.mailbox import Mailbox, MailboxTrouble, Outcome, Waiting
 from mail.limits import LETTER_BYTES
 from storage.engine.troubles import StorageTrouble
-from storage.queries.left_in_mailbox import Lying
-from storage.states import Wish
+from storage.queries.left_in_mailbox import LeftLetter
+from storage.states import MailboxAction
 
 log = structlog.get_logger()
 
@@ -25,28 +25,28 @@ _GONE = "it is not in the folder for such letters there any more; somebody has m
 _FAULT = "our own code fails on it"
 
 
-class Wishes(Protocol):
+class MailboxActions(Protocol):
     """What is wanted of one mailbox; all of it may be said again after a stop in between."""
 
-    async def waiting(self) -> Sequence[Lying]:
+    async def waiting(self) -> Sequence[LeftLetter]:
         """Return the letters that people want fetched or deleted, oldest first."""
 
-    def are_alike(self, lying: Lying, head: bytes) -> bool:
+    def are_alike(self, lying: LeftLetter, head: bytes) -> bool:
         """Tell by a letter's first bytes whether it is the one that was noted."""
 
-    async def bring_in(self, lying: Lying, arrival: Arrival) -> bool:
+    async def bring_in(self, lying: LeftLetter, arrival: IncomingMail) -> bool:
         """Take a letter in, to be moved then; False when nobody wants it any more."""
 
-    async def give_up(self, lying: Lying, reason: str) -> None:
+    async def give_up(self, lying: LeftLetter, reason: str) -> None:
         """Note why a letter cannot be had."""
 
-    async def forget(self, lying: Lying) -> None:
+    async def forget(self, lying: LeftLetter) -> None:
         """Note that a letter is deleted that nobody wants, or moved that was taken in."""
 
 
 async def read_whole(
     mailbox: Mailbox, letter: Waiting, addressing: Addressing, in_thread: InThread
-) -> Arrival | str | None:
+) -> IncomingMail | str | None:
     """Fetch a letter; return why it cannot be taken in, or None when it is gone."""
     if letter.size > LETTER_BYTES:
         return _too_large(letter.size)
@@ -60,7 +60,7 @@ async def read_whole(
     envelope = read_envelope(raw, addressing)
     if envelope is None:
         return "it is for none of the queues' addresses"
-    return Arrival(envelope.mail_from, envelope.recipient, envelope.queue, envelope.token, raw)
+    return IncomingMail(envelope.mail_from, envelope.recipient, envelope.queue, envelope.token, raw)
 
 
 def _too_large(size: int) -> str:
@@ -68,11 +68,11 @@ def _too_large(size: int) -> str:
 
 
 @dataclass(frozen=True)
-class Errand:
+class MailboxErrand:
     """One mailbox, and what is wanted of it."""
 
     mailbox: Mailbox
-    wishes: Wishes
+    wishes: MailboxActions
     addressing: Addressing
     in_thread: InThread
 
@@ -98,30 +98,32 @@ class Errand:
                 await self.wishes.give_up(lying, _FAULT)
         await self.in_thread(self.mailbox.go_back)
 
-    async def _find(self, lying: Lying, there: Sequence[Waiting]) -> Waiting | None:
+    async def _find(self, lying: LeftLetter, there: Sequence[Waiting]) -> Waiting | None:
         for letter in (one for one in there if one.size == lying.size):
             head = await self.in_thread(partial(self.mailbox.head, letter))
             if head is not None and self.wishes.are_alike(lying, head):
                 return letter
         return None
 
-    async def _fulfil(self, lying: Lying, letter: Waiting | None) -> None:
-        if lying.wish is Wish.TAKE:
+    async def _fulfil(self, lying: LeftLetter, letter: Waiting | None) -> None:
+        if lying.wish is MailboxAction.TAKE:
             await self._fetch(lying, letter)
         else:
-            await self._put_away(lying, letter, Outcome.DROPPED if lying.wish is Wish.DROP else Outcome.KEPT)
+            await self._put_away(
+                lying, letter, Outcome.DROPPED if lying.wish is MailboxAction.DROP else Outcome.KEPT
+            )
 
-    async def _put_away(self, lying: Lying, letter: Waiting | None, outcome: Outcome) -> None:
+    async def _put_away(self, lying: LeftLetter, letter: Waiting | None, outcome: Outcome) -> None:
         if letter is not None:
             await self.in_thread(partial(self.mailbox.put_away, letter, outcome))
         await self.wishes.forget(lying)
 
-    async def _fetch(self, lying: Lying, letter: Waiting | None) -> None:
-        found: Arrival | str | None = None
+    async def _fetch(self, lying: LeftLetter, letter: Waiting | None) -> None:
+        found: IncomingMail | str | None = None
         if letter is not None:
             own = replace(self.addressing, queue=lying.queue) if lying.queue else self.addressing
             found = await read_whole(self.mailbox, letter, own, self.in_thread)
-        if not isinstance(found, Arrival):
+        if not isinstance(found, IncomingMail):
             await self.wishes.give_up(lying, found or _GONE)
         elif letter is not None and await self.wishes.bring_in(lying, found):
             await self._put_away(lying, letter, Outcome.KEPT)

@@ -11,7 +11,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Workshop:
+class GpgExecutor:
     """The threads in which GnuPG is waited for: as many as there are cores."""
 
     def __init__(self, size: int | None = None) -> None:

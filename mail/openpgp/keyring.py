@@ -9,7 +9,7 @@ from pathlib import Path
 from desk.letters.opened import Encryption, EncryptionState, Signature
 from mail.openpgp import packets, status
 from mail.openpgp.ephemeral_homes import passing_home
-from mail.openpgp.executor import Workshop
+from mail.openpgp.executor import GpgExecutor
 from mail.openpgp.process import Agent, GpgLimits, GuardedGpg, KeyringUnusable, Run, in_memory
 from mail.openpgp.public_keys import (
     KeyRefused,
@@ -25,6 +25,7 @@ from mail.openpgp.public_keys import (
 
 __all__ = [
     "Decrypted",
+    "GpgExecutor",
     "GpgLimits",
     "KeyRefused",
     "Keyring",
@@ -34,7 +35,6 @@ __all__ = [
     "Sealed",
     "SecretKey",
     "Signed",
-    "Workshop",
     "read_public_key",
 ]
 

@@ -3,7 +3,7 @@
 
 import re
 
-from desk.letters.opened import Bounce, Fate
+from desk.letters.opened import Bounce, RecipientStatus
 from mail.addresses import split_token
 from mail.mime.parts import Part
 from mail.origin.automatic import RETURNED_TYPES, STATUS_TYPES, is_complaint, may_be_persons
@@ -28,7 +28,7 @@ def read_bounce(letter: Part, mail_from: str | None = None) -> Bounce:
 
     `mail_from` is the envelope sender, as in `why_automatic`.
     """
-    fates: list[Fate] = []
+    fates: list[RecipientStatus] = []
     message_ids: list[str] = []
     tokens: list[str] = []
     for part in letter.walk():
@@ -57,20 +57,20 @@ def _words(part: Part) -> str:
     return html_to_text(decode(content, part.params.get("charset", "") or charset_of(content))[0])
 
 
-def _fates(part: Part) -> list[Fate]:
+def _fates(part: Part) -> list[RecipientStatus]:
     """Fields of the mail come first, then those of each recipient, apart by empty lines (RFC 3464, 2.1)."""
     text = part.content().replace(b"\r\n", b"\n").strip()
     groups = _EMPTY_LINE.split(text)[: _MOST_RECIPIENTS + 1]
     return [fate for group in groups if (fate := _fate(HeaderBlock(group.strip(b"\n") + b"\n"))) is not None]
 
 
-def _fate(fields: HeaderBlock) -> Fate | None:
+def _fate(fields: HeaderBlock) -> RecipientStatus | None:
     action = fields.token("action").split(" ")[0]
     if action not in _ACTIONS:
         return None
     code = _CODE.match(fields.one("status"))
     named = (_address(fields, "original-recipient"), _address(fields, "final-recipient"))
-    return Fate(action, code[0] if code else "", tuple(address for address in named if address))
+    return RecipientStatus(action, code[0] if code else "", tuple(address for address in named if address))
 
 
 def _address(fields: HeaderBlock, name: str) -> str:

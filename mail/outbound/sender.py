@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from desk.delivery.delivery import Delivered, Impossible, Later, Outcome, Overtaken, Parcel, Unclear
+from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome, Overtaken, Unclear
 from desk.house import House, Queue
 from desk.replies.drafts import locked, overtaken, path_of, protection_now
 from desk.replies.protection import IN_CLEAR, Path, Protection
 from desk.replies.recipients import note_server, recipient_of
 from desk.tickets.details import read_details
 from desk.world import Refusal, World
-from mail.openpgp.keyring import KeyRefused, Keyring, KeyringUnusable, SealRefused, Workshop
+from mail.openpgp.keyring import GpgExecutor, KeyRefused, Keyring, KeyringUnusable, SealRefused
 from mail.outbound import submission
 from mail.outbound.attach import EnclosedFile
 from mail.outbound.compose import Encrypting, OutgoingLetter, Signing, Uncomposable, compose, fit_ids
@@ -58,7 +58,7 @@ class MailSender:
         world: World,
         house: House,
         keyring: Keyring,
-        workshop: Workshop,
+        workshop: GpgExecutor,
         submission_settings: SubmissionSettings,
     ) -> None:
         """Remember what is needed; nothing is opened yet."""
@@ -69,7 +69,7 @@ class MailSender:
         self._workshop = workshop
         self._settings = submission_settings
 
-    async def __call__(self, parcel: Parcel) -> Outcome:
+    async def __call__(self, parcel: OutboxItem) -> Outcome:
         """Send one answer, and say what became of it; no sentence holds an address."""
         try:
             draft = await self._prepare(parcel)
@@ -80,7 +80,7 @@ class MailSender:
             return Later(str(why))
         return await self._submit(parcel, draft, mail)
 
-    async def _prepare(self, parcel: Parcel) -> _Draft:
+    async def _prepare(self, parcel: OutboxItem) -> _Draft:
         async with self._units() as unit:
             message = await locked(unit, parcel.message or 0)
             if message is None or message.kind is not MessageKind.OUT or message.state not in _LEAVING:
@@ -124,7 +124,7 @@ class MailSender:
             return compose(letter, Signing(self._keyring, signer))
         return compose(letter, Encrypting(self._keyring, signer, (key,)))
 
-    async def _submit(self, parcel: Parcel, draft: _Draft, mail: bytes) -> Outcome:
+    async def _submit(self, parcel: OutboxItem, draft: _Draft, mail: bytes) -> Outcome:
         begun = False
 
         async def about_to_send_data() -> None:
@@ -135,11 +135,11 @@ class MailSender:
         sender, recipient = draft.letter.sender, draft.letter.recipient
         try:
             await submit(mail, sender, recipient, self._settings, about_to_send_data)
-        except submission.TryLater as why:
+        except submission.SubmissionDelayed as why:
             return Later(_without(recipient, str(why)))
-        except (submission.Refused, Refusal) as why:
+        except (submission.SubmissionRefused, Refusal) as why:
             return Impossible(_without(recipient, str(why)))
-        except submission.Unclear as why:
+        except submission.SubmissionUnclear as why:
             return Unclear(_without(recipient, str(why)))
         except _Withdrawn as why:
             return why.outcome
@@ -150,7 +150,7 @@ class MailSender:
             return Unclear("our own code failed while it was being handed over")
         return Delivered()
 
-    async def _mark_sending(self, parcel: Parcel, protection: Protection) -> None:
+    async def _mark_sending(self, parcel: OutboxItem, protection: Protection) -> None:
         """Commit that the mail is being handed over; a crash from here on leaves it unclear."""
         async with self._units() as unit:
             row = await unit.outbox.get(parcel.id)
@@ -158,7 +158,7 @@ class MailSender:
             if row is None or message is None or row.state is not OutboxState.PENDING:
                 raise _Withdrawn(Impossible("it was taken out of the outbox meanwhile"))
             if await protection_now(unit, message, self._world.now()) != protection:
-                raise submission.TryLater(_CHANGED)
+                raise submission.SubmissionDelayed(_CHANGED)
             if path_of(message) is not Path.AUTOMATIC and await overtaken(unit, message):
                 raise _Withdrawn(Overtaken())
             row.state = OutboxState.SENDING
@@ -180,7 +180,7 @@ async def learn_server(units: Units, settings: SubmissionSettings) -> None:
     while True:
         try:
             offers_smtputf8 = await submission.knock(settings)
-        except submission.TryLater as trouble:
+        except submission.SubmissionDelayed as trouble:
             log.warning("outgoing.server-later", code=trouble.code)
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
         else:

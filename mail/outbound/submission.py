@@ -54,15 +54,15 @@ _BROKEN_LINES = (
 )
 
 
-class TryLater(NotSubmitted):
+class SubmissionDelayed(NotSubmitted):
     """It surely was not handed over; the same mail may pass later."""
 
 
-class Refused(NotSubmitted):
+class SubmissionRefused(NotSubmitted):
     """It surely was not handed over, and the same mail never will be."""
 
 
-class Unclear(NotSubmitted):
+class SubmissionUnclear(NotSubmitted):
     """Its content was begun and no final answer came: it may have been handed over."""
 
 
@@ -114,7 +114,7 @@ async def submit(
             # What the server has against us and not against this mail passes, once it is set right.
             raise _unusable(problem) from None
         if not recipient.isascii() and not client.supports_extension("smtputf8"):
-            raise Refused("The mail server takes no addresses beyond ASCII.")
+            raise SubmissionRefused("The mail server takes no addresses beyond ASCII.")
         try:
             await _address(client, envelope_from, recipient)
         except (SMTPException, OSError, ValueError) as problem:
@@ -161,12 +161,12 @@ def _trust(settings: SubmissionSettings) -> ssl.SSLContext:
         raise _NoSecurity("the ca_file cannot be read, or holds no certificate") from None
 
 
-def _unusable(problem: Exception) -> TryLater:
+def _unusable(problem: Exception) -> SubmissionDelayed:
     sentence, code = _words("The mail server cannot be used", problem)
     met = _met(problem)
     if isinstance(met, _OF_OTHER_SECURITY) and not isinstance(met, ssl.SSLCertVerificationError):
-        return TryLater(f"{sentence.removesuffix('.')}; {_OTHER_SECURITY}.", code)
-    return TryLater(sentence, code)
+        return SubmissionDelayed(f"{sentence.removesuffix('.')}; {_OTHER_SECURITY}.", code)
+    return SubmissionDelayed(sentence, code)
 
 
 async def _address(client: SMTP, envelope_from: str, recipient: str) -> None:
@@ -184,16 +184,16 @@ async def _address(client: SMTP, envelope_from: str, recipient: str) -> None:
 def _before_content(problem: Exception) -> NotSubmitted:
     code = getattr(problem, "code", None)
     if isinstance(code, int) and 500 <= code <= 599:  # noqa: PLR2004  (permanent negative replies)
-        return Refused(*_words("The mail server refused the mail", problem))
+        return SubmissionRefused(*_words("The mail server refused the mail", problem))
     if isinstance(problem, ValueError):
-        return Refused("The mail's addresses are not fit for SMTP.")
-    return TryLater(*_words("The mail server did not take the mail now", problem))
+        return SubmissionRefused("The mail's addresses are not fit for SMTP.")
+    return SubmissionDelayed(*_words("The mail server did not take the mail now", problem))
 
 
 async def _send_content(client: SMTP, message: bytes, settings: SubmissionSettings) -> SMTPResponse:
     protocol = client.protocol
     if protocol is None or not protocol.is_connected:
-        raise TryLater("The mail server ended the connection before anything of the mail was sent.")
+        raise SubmissionDelayed("The mail server ended the connection before anything of the mail was sent.")
     content = b"\r\n".join(_LINE_END.split(message)).removesuffix(b"\r\n") + b"\r\n"
     content = re.sub(rb"(?m)^\.", b"..", content)
     try:
@@ -201,18 +201,18 @@ async def _send_content(client: SMTP, message: bytes, settings: SubmissionSettin
         return await protocol.read_response(timeout=settings.content_seconds)
     except (TimeoutError, SMTPException, OSError) as problem:
         what = _broken(problem)
-        raise Unclear(f"The mail server did not say if it took the mail: {what}.") from None
+        raise SubmissionUnclear(f"The mail server did not say if it took the mail: {what}.") from None
 
 
 def _check_answer(answer: SMTPResponse) -> None:
     first = answer.code // 100
     problem = SMTPResponseException(answer.code, answer.message)
     if first == 4:  # noqa: PLR2004
-        raise TryLater(*_words("The mail server did not take the mail now", problem))
+        raise SubmissionDelayed(*_words("The mail server did not take the mail now", problem))
     if first == 5:  # noqa: PLR2004
-        raise Refused(*_words("The mail server refused the mail", problem))
+        raise SubmissionRefused(*_words("The mail server refused the mail", problem))
     if first != 2:  # noqa: PLR2004
-        raise Unclear(*_words("The mail server gave an answer that has no meaning", problem))
+        raise SubmissionUnclear(*_words("The mail server gave an answer that has no meaning", problem))
 
 
 def _words(sentence: str, problem: Exception) -> tuple[str, int | None]:

@@ -17,8 +17,8 @@ from mail.openpgp.packets import MESSAGE_BEGIN, MESSAGE_END, SIGNATURE_END, SIGN
 from mail.openpgp.status import UNREAD
 from mail.protection.layers import (
     NOT_ENCRYPTED,
+    LayerOpener,
     Layers,
-    Opener,
     as_partial,
     not_as_said,
     not_opened,
@@ -129,7 +129,7 @@ def _first(content: bytes) -> tuple[Armored, int, int] | None:
     return next(((kind, begin, end) for begin, end, kind in sorted(found)), None)
 
 
-def take_off_armor(part: Part, opener: Opener) -> Layers:
+def take_off_armor(part: Part, opener: LayerOpener) -> Layers:
     """Open the first armored message of a text part; words beside it stand outside."""
     content = _content(part)
     kind, begin, end = _first(content) or ("inline encrypted", 0, 0)
@@ -172,7 +172,7 @@ def _unread(kind: Armored, block: str) -> Layers:
     return Layers(kind, outside=(Content([block]),), problems=shut.problems)
 
 
-def _open_inner(layers: Layers, opener: Opener) -> Layers:
+def _open_inner(layers: Layers, opener: LayerOpener) -> Layers:
     """Open a message inside the message, as when somebody signs a text and encrypts what comes out."""
     text = join_texts(layers.inside).encode()
     if _first(_with_lines(text)) is None:

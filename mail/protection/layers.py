@@ -21,7 +21,7 @@ _TOO_DEEP = "The letter has too many layers of protection."
 
 
 @dataclass
-class Opener:
+class LayerOpener:
     """What one letter is opened with, and how often it may still be used."""
 
     keyring: Keyring

@@ -11,7 +11,7 @@ from mail.protection.detect import protection
 from mail.protection.layers import Layers, as_partial, partly
 from mail.protection.single_files import SignedFile, signed_files
 
-Hole = Part | SignedFile
+ProtectedPart = Part | SignedFile
 
 _FAILED = (EncryptionState.BROKEN, EncryptionState.UNDECRYPTABLE)
 _PROVES_NOTHING = frozenset({SignatureState.BAD, SignatureState.UNKNOWN_KEY, SignatureState.REVOKED_KEY})
@@ -22,7 +22,7 @@ _FILES = (
 _SEVERAL = "The letter has several protected parts, each on its own: they need not come from one person."
 
 
-def find_holes(part: Part) -> Iterator[Hole]:
+def find_protected_parts(part: Part) -> Iterator[ProtectedPart]:
     """Yield the outermost protected parts below a part that is not protected itself."""
     pairs = {id(pair.file): pair for pair in signed_files(part)}
     signatures = {id(pair.signature) for pair in pairs.values()}
@@ -34,7 +34,7 @@ def find_holes(part: Part) -> Iterator[Hole]:
         elif protection(child):
             yield child
         else:
-            yield from find_holes(child)
+            yield from find_protected_parts(child)
 
 
 def _candidates(part: Part) -> Sequence[Part]:
@@ -51,7 +51,7 @@ def _is_signed_page(part: Part) -> bool:
     return part.type == "text/html" and protection(part) == "clearsigned"
 
 
-def join(tree: Part, holes: Sequence[Hole], opened: Sequence[Layers], *, protected: bool) -> Layers:
+def join(tree: Part, holes: Sequence[ProtectedPart], opened: Sequence[Layers], *, protected: bool) -> Layers:
     """Judge a tree by all the protected parts in it and by what stands beside them.
 
     `protected`: the tree itself was under a layer that is off already.
@@ -101,7 +101,7 @@ def _holds(layers: Layers, nothing: frozenset[SignatureState]) -> bool:
     return layers.encryption.state is not EncryptionState.NONE or bool(states and not states & nothing)
 
 
-def _parts_of(holes: Sequence[Hole]) -> Iterator[Part]:
+def _parts_of(holes: Sequence[ProtectedPart]) -> Iterator[Part]:
     for hole in holes:
         if isinstance(hole, Part):
             yield hole

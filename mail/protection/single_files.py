@@ -15,7 +15,7 @@ from mail.openpgp.damaged_armor import with_marks
 from mail.openpgp.keyring import Decrypted
 from mail.openpgp.packets import MESSAGE_BEGIN, SIGNED_BEGIN
 from mail.openpgp.status import UNREAD
-from mail.protection.layers import Layers, Opener, as_partial, not_as_said, not_opened, sessions_of
+from mail.protection.layers import LayerOpener, Layers, as_partial, not_as_said, not_opened, sessions_of
 
 _SIGNATURE_NAME = re.compile(r"\.(?:asc|pgp|sig|sign)\Z", re.IGNORECASE)
 _CIPHER_NAME = re.compile(r"\.(?:asc|gpg|pgp)\Z", re.IGNORECASE)
@@ -46,7 +46,7 @@ def signed_files(part: Part) -> Iterator[SignedFile]:
             yield SignedFile(signed, child)
 
 
-def check_file(pair: SignedFile, opener: Opener) -> Layers:
+def check_file(pair: SignedFile, opener: LayerOpener) -> Layers:
     """Check a file's signature, over its bytes or, as the way changes line ends, over its lines."""
     file = Content(attachments=[as_attachment(pair.file)])
     signatures = _check(pair, opener)
@@ -61,7 +61,7 @@ def _by_verdict(layers: Layers) -> Layers:
     return replace(layers, inside=(), outside=layers.inside) if is_bad else layers
 
 
-def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
+def _check(pair: SignedFile, opener: LayerOpener) -> tuple[Signature, ...]:
     content, signature = pair.file.content(), pair.signature.content()
     lines = _LINE_END.sub(b"\n", content)
     forms = (
@@ -75,7 +75,7 @@ def _check(pair: SignedFile, opener: Opener) -> tuple[Signature, ...]:
     return found
 
 
-def open_file(part: Part, opener: Opener) -> tuple[Layers, bytes | None]:
+def open_file(part: Part, opener: LayerOpener) -> tuple[Layers, bytes | None]:
     """Decrypt a file; the bytes are a whole MIME entity that was attached as one file, still to be read."""
     content = _with_marks(part.content())
     opened = opener.decrypt(content)

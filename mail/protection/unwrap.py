@@ -16,15 +16,15 @@ from mail.protection.inline import take_off_armor
 from mail.protection.layers import (
     MOST_LAYERS,
     NOT_ENCRYPTED,
+    LayerOpener,
     Layers,
-    Opener,
     not_as_said,
     not_opened,
     sessions_of,
     within,
 )
 from mail.protection.protected_headers import unwrap_message
-from mail.protection.protected_parts import Hole, find_holes, join
+from mail.protection.protected_parts import ProtectedPart, find_protected_parts, join
 from mail.protection.single_files import SignedFile, check_file, open_file
 from mail.protection.smime import SIGNED_TEXT, is_signed_text, signed_entity, tell_encrypted, tell_signed
 
@@ -36,7 +36,7 @@ _GOOD = frozenset({SignatureState.GOOD, SignatureState.GOOD_OTHER_SENDER})
 _ENCRYPTED_PARTS = ["application/pgp-encrypted", "application/octet-stream"]
 
 
-def take_off(part: Part, opener: Opener, depth: int = 0) -> Layers:
+def take_off(part: Part, opener: LayerOpener, depth: int = 0) -> Layers:
     """Take off all layers of a letter or of a decrypted payload; `depth` is how many are off already.
 
     Raises Unopenable when a decrypted payload breaks a limit.
@@ -53,7 +53,7 @@ def take_off(part: Part, opener: Opener, depth: int = 0) -> Layers:
     return replace(layers, problems=(GUESSED_PARTS, *layers.problems)) if is_guessed else layers
 
 
-def _take_off_encryption(part: Part, opener: Opener, depth: int) -> Layers:
+def _take_off_encryption(part: Part, opener: LayerOpener, depth: int) -> Layers:
     form = "pgp/mime encrypted"
     is_mixed_up = part.type != "multipart/encrypted"
     is_built = is_mixed_up or [child.type for child in part.children] == _ENCRYPTED_PARTS
@@ -76,12 +76,12 @@ def _take_off_encryption(part: Part, opener: Opener, depth: int) -> Layers:
     return within(layers, take_off(read_payload(opened.data), opener, depth + 1))
 
 
-def _take_off_file(part: Part, opener: Opener, depth: int) -> Layers:
+def _take_off_file(part: Part, opener: LayerOpener, depth: int) -> Layers:
     layers, entity = open_file(part, opener)
     return layers if entity is None else within(layers, take_off(read_parts(entity), opener, depth + 1))
 
 
-def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
+def _take_off_signature(part: Part, opener: LayerOpener, depth: int) -> Layers:
     form = "pgp/mime signed"
     is_whole = len(part.children) == 2 and part.children[1].type == "application/pgp-signature"  # noqa: PLR2004
     if not is_whole or part.before or part.behind:
@@ -103,7 +103,7 @@ def _take_off_signature(part: Part, opener: Opener, depth: int) -> Layers:
 
 
 def _without_claims(
-    layers: Layers, signed: Part, signatures: tuple[Signature, ...], opener: Opener
+    layers: Layers, signed: Part, signatures: tuple[Signature, ...], opener: LayerOpener
 ) -> Layers:
     """Header fields under a signature that proves nothing are not protected, whatever is encrypted below.
 
@@ -121,9 +121,9 @@ def _without_claims(
     return replace(layers, payload=None, unproved=layers.payload)
 
 
-def _take_off_below(part: Part, opener: Opener, depth: int) -> Layers:
+def _take_off_below(part: Part, opener: LayerOpener, depth: int) -> Layers:
     """Open the protected parts inside an unprotected letter or payload, and say that they are only parts."""
-    holes = list(find_holes(part))
+    holes = list(find_protected_parts(part))
     if holes:
         opened = [_take_off_hole(hole, opener, depth) for hole in holes]
         layers = join(part, holes, opened, protected=depth > 0)
@@ -139,32 +139,32 @@ def _take_off_below(part: Part, opener: Opener, depth: int) -> Layers:
     return replace(layers, form=form, problems=(*layers.problems, SIGNED_TEXT))
 
 
-def _take_off_wrapped(message: Part, opener: Opener, depth: int) -> Layers:
+def _take_off_wrapped(message: Part, opener: LayerOpener, depth: int) -> Layers:
     """A message that was wrapped to protect its header fields may have layers of its own."""
     layers = take_off(message, opener, depth + 1)
     return layers if layers.encryption.state is not EncryptionState.NONE else replace(layers, payload=message)
 
 
-def _take_off_hole(hole: Hole, opener: Opener, depth: int) -> Layers:
+def _take_off_hole(hole: ProtectedPart, opener: LayerOpener, depth: int) -> Layers:
     if isinstance(hole, SignedFile):
         return check_file(hole, opener)
     return take_off(hole, opener, depth)
 
 
-def _take_off_armor(part: Part, opener: Opener, _: int) -> Layers:
+def _take_off_armor(part: Part, opener: LayerOpener, _: int) -> Layers:
     return take_off_armor(part, opener)
 
 
-def _tell_smime(part: Part, _: Opener, __: int) -> Layers:
+def _tell_smime(part: Part, _: LayerOpener, __: int) -> Layers:
     return tell_encrypted(part)
 
 
-def _take_off_smime_signature(part: Part, opener: Opener, depth: int) -> Layers:
+def _take_off_smime_signature(part: Part, opener: LayerOpener, depth: int) -> Layers:
     packed = signed_entity(part)
     return tell_signed(part, None if packed is None else take_off(packed, opener, depth + 1))
 
 
-_TAKE_OFF: dict[Kind, Callable[[Part, Opener, int], Layers]] = {
+_TAKE_OFF: dict[Kind, Callable[[Part, LayerOpener, int], Layers]] = {
     "encrypted": _take_off_encryption,
     "signed": _take_off_signature,
     "file": _take_off_file,

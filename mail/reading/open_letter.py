@@ -18,7 +18,7 @@ from mail.origin.automatic import (
 )
 from mail.origin.delivery_reports import read_bounce
 from mail.origin.schleuder import UNPROVED, Relayed, looks_relayed, read_relayed
-from mail.protection.layers import Layers, Opener
+from mail.protection.layers import LayerOpener, Layers
 from mail.protection.protected_headers import (
     choose_headers,
     protected_fields,
@@ -70,7 +70,7 @@ def open_letter(
     KeyRefused means that one of `signers` is no public key.
     """
     letter = read_parts(raw)
-    layers = take_off(letter, Opener(keyring, signers, letter))
+    layers = take_off(letter, LayerOpener(keyring, signers, letter))
     inner = protected_fields(layers.payload)
     told = _unwrapped(letter, layers, inner, keyring, signers, relays)
     contents = (*told.contents, *layers.outside)

@@ -24,7 +24,7 @@ class Caught:
 
 
 @dataclass(frozen=True)
-class Account:
+class MailAccount:
     """The one login that a catcher accepts."""
 
     user: str
@@ -39,7 +39,7 @@ class Catcher:
     """
 
     def __init__(
-        self, *, tls: ssl.SSLContext | None = None, account: Account | None = None, smtputf8: bool = False
+        self, *, tls: ssl.SSLContext | None = None, account: MailAccount | None = None, smtputf8: bool = False
     ) -> None:
         """Choose the rules; nothing listens yet."""
         self.caught: list[Caught] = []

@@ -33,7 +33,7 @@ _POLL_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Begun:
+class ClaimedLetter:
     """A letter whose try is counted, as it is handed to GnuPG."""
 
     id: int
@@ -43,7 +43,7 @@ class Begun:
     signers: tuple[bytes, ...] = field(repr=False, default=())
 
 
-class Shelf:
+class LetterQueue:
     """The letters that wait to be opened."""
 
     def __init__(self, units: Units, world: World, house: House) -> None:
@@ -51,11 +51,11 @@ class Shelf:
         self._units = units
         self._world = world
         self._house = house
-        self._waiting: deque[Begun] = deque()
+        self._waiting: deque[ClaimedLetter] = deque()
         self._busy: set[int] = set()
         self._choosing = asyncio.Lock()
 
-    async def next(self) -> Begun:
+    async def next(self) -> ClaimedLetter:
         """Return the next letter, as soon as there is one; `done` must be said of it.
 
         It comes at once when the bell rings, and by looking, as other processes ring none here.
@@ -71,17 +71,17 @@ class Shelf:
                             await bell.wait()
             return self._waiting.popleft()
 
-    def done(self, letter: Begun) -> None:
+    def done(self, letter: ClaimedLetter) -> None:
         """Let go of a letter, whatever became of it."""
         self._busy.discard(letter.id)
 
-    async def begin(self, letter_id: int) -> Begun | None:
+    async def begin(self, letter_id: int) -> ClaimedLetter | None:
         """Begin one letter; None when it is done, not due or put aside."""
         async with self._units() as unit:
             begun = await self._count(unit, await unit.letters.due(self._world.now(), [letter_id]))
         return begun[0] if begun else None
 
-    async def give_back(self, letters: Collection[Begun]) -> None:
+    async def give_back(self, letters: Collection[ClaimedLetter]) -> None:
         """Take back the try of letters that nothing was made of."""
         with contextlib.suppress(StorageTrouble):
             async with self._units() as unit:
@@ -95,7 +95,7 @@ class Shelf:
         waiting, self._waiting = self._waiting, deque()
         await self.give_back(waiting)
 
-    async def _begin_some(self) -> Sequence[Begun]:
+    async def _begin_some(self) -> Sequence[ClaimedLetter]:
         try:
             async with self._units() as unit:
                 sizes = await unit.letters.waiting(self._world.now(), _BATCH, besides=self._busy)
@@ -107,7 +107,7 @@ class Shelf:
         self._busy.update(letter.id for letter in begun)
         return begun
 
-    async def _count(self, unit: Unit, letters: Sequence[Letter]) -> list[Begun]:
+    async def _count(self, unit: Unit, letters: Sequence[Letter]) -> list[ClaimedLetter]:
         """Count a try of each: one that kills the process must not do so for ever."""
         begun = []
         for letter in letters:
@@ -136,22 +136,22 @@ def _fitting(waiting: Sequence[tuple[int, int, int]]) -> list[int]:
     return chosen
 
 
-async def read_letters(unit: Unit, letters: Sequence[Letter]) -> list[Begun]:
+async def read_letters(unit: Unit, letters: Sequence[Letter]) -> list[ClaimedLetter]:
     """Return letters as they are handed to GnuPG, with the keys in use of their senders."""
     read = [_unseal(letter) for letter in letters]
     tags = [_sender_tag(unit, letter.raw) for letter in read]
     keys = await unit.keys.of_any({tag for tag in tags if tag})
     return [
-        Begun(letter.id, letter.raw, letter.mail_from, _signers(keys, tag))
+        ClaimedLetter(letter.id, letter.raw, letter.mail_from, _signers(keys, tag))
         for letter, tag in zip(read, tags, strict=True)
     ]
 
 
-def _unseal(letter: Letter) -> Begun:
+def _unseal(letter: Letter) -> ClaimedLetter:
     try:
-        return Begun(letter.id, letter.raw, letter.mail_from)
+        return ClaimedLetter(letter.id, letter.raw, letter.mail_from)
     except SealBroken:
-        return Begun(letter.id, None, None)
+        return ClaimedLetter(letter.id, None, None)
 
 
 def _sender_tag(unit: Unit, raw: bytes | None) -> str | None:

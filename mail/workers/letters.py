@@ -16,7 +16,7 @@ from desk.quarantine import letters
 from desk.stopwatch import Stopwatch
 from desk.world import Refusal, World
 from mail.openpgp.keyring import KeyringUnusable
-from mail.workers.letter_queue import MOST_TRIES, OUR_FAULT, Begun, Shelf
+from mail.workers.letter_queue import MOST_TRIES, OUR_FAULT, ClaimedLetter, LetterQueue
 from mail.workers.opener import LetterOpener
 from storage.engine.troubles import StorageTrouble
 from storage.models import Letter
@@ -47,7 +47,7 @@ class LetterWorker:
         self._house = house
         self._opener = opener
         self._parallel = parallel
-        self._shelf = Shelf(units, world, house)
+        self._shelf = LetterQueue(units, world, house)
         self._taking_in = asyncio.Lock()
         """One at a time: of one mail to two of our addresses, each sees what became of the other."""
         self._keyring_failures = 0
@@ -84,7 +84,7 @@ class LetterWorker:
         if begun is not None:
             await self._open(begun)
 
-    async def _open(self, begun: Begun) -> None:
+    async def _open(self, begun: ClaimedLetter) -> None:
         try:
             await self._go_on(begun)
         except (StorageTrouble, asyncio.CancelledError):
@@ -92,7 +92,7 @@ class LetterWorker:
             await asyncio.shield(self._shelf.give_back([begun]))
             raise
 
-    async def _go_on(self, begun: Begun) -> None:
+    async def _go_on(self, begun: ClaimedLetter) -> None:
         letter_id = begun.id
         stopwatch = Stopwatch()
         try:

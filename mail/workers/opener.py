@@ -9,10 +9,10 @@ from desk.house import Relay
 from desk.keys.offers import KeyGrown
 from desk.letters.opened import Opened
 from mail.openpgp import packets
-from mail.openpgp.keyring import Keyring, Workshop
+from mail.openpgp.keyring import GpgExecutor, Keyring
 from mail.openpgp.merging import with_merged_key
 from mail.reading.open_letter import open_letter
-from mail.workers.letter_queue import Begun
+from mail.workers.letter_queue import ClaimedLetter
 from storage.sealing.vault import SealBroken
 
 
@@ -21,10 +21,10 @@ class LetterOpener:
     """The desk's keys, the threads in which GnuPG is waited for, and the lists whose word counts."""
 
     keyring: Keyring = field(repr=False)
-    workshop: Workshop = field(repr=False)
+    workshop: GpgExecutor = field(repr=False)
     relays: Sequence[Relay] = ()
 
-    async def open(self, begun: Begun) -> Opened:
+    async def open(self, begun: ClaimedLetter) -> Opened:
         """Open a letter outside the event loop.
 
         Raises Unopenable and KeyringUnusable as `open_letter`, SealBroken where the master key is another.
@@ -35,7 +35,7 @@ class LetterOpener:
         """Return the letter with the form of a known key that it brings merged into the form that is kept."""
         return await self.workshop.run(with_merged_key, opened, grown)
 
-    def _open(self, begun: Begun) -> Opened:
+    def _open(self, begun: ClaimedLetter) -> Opened:
         if begun.raw is None:
             raise SealBroken(f"letter {begun.id}")
         signers = [key for armor in begun.signers for key in _readable(armor)]

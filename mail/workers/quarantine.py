@@ -3,12 +3,12 @@
 
 import json
 
-from desk.delivery.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.letters.opened import Opened, Unopenable
 from desk.quarantine.letters import show
 from desk.world import World
 from mail.openpgp.keyring import KeyringUnusable
-from mail.workers.letter_queue import Begun, read_letters
+from mail.workers.letter_queue import ClaimedLetter, read_letters
 from mail.workers.opener import LetterOpener
 from storage.sealing.vault import SealBroken
 from storage.unit import Units
@@ -25,14 +25,14 @@ class QuarantineReader:
         self._world = world
         self._opener = opener
 
-    async def __call__(self, parcel: Parcel) -> Outcome:
+    async def __call__(self, parcel: OutboxItem) -> Outcome:
         """Open one letter; what it holds is said in the room where it was asked for."""
         try:
             return await self._show(parcel)
         except SealBroken:
             return Impossible("the master key here does not open that letter")
 
-    async def _show(self, parcel: Parcel) -> Outcome:
+    async def _show(self, parcel: OutboxItem) -> Outcome:
         begun = await self._begun(json.loads(parcel.payload)["letter"])
         found: Opened | str = _GONE
         try:
@@ -46,7 +46,7 @@ class QuarantineReader:
             await show(unit, self._world, parcel.id, found)
         return Delivered()
 
-    async def _begun(self, letter_id: int) -> Begun | None:
+    async def _begun(self, letter_id: int) -> ClaimedLetter | None:
         async with self._units() as unit:
             letter = await unit.letters.get(letter_id)
             if letter is None or letter.wrapped_key is None or await unit.letters.raw(letter) is None:

@@ -3,7 +3,7 @@
 
 from desk.delivery.delivery import Later
 from desk.letters.opened import Attachment, Opened, Unopenable
-from desk.tickets.received_files import Wanted
+from desk.tickets.received_files import FileRequest
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import read_letters
 from mail.workers.opener import LetterOpener
@@ -22,7 +22,7 @@ class FileReader:
         self._units = units
         self._opener = opener
 
-    async def __call__(self, wanted: Wanted) -> Attachment | Later | str:
+    async def __call__(self, wanted: FileRequest) -> Attachment | Later | str:
         """Return a file, or a sentence that says why there is none; Later while GnuPG cannot be used."""
         async with self._units() as unit:
             letter = await unit.letters.get(wanted.letter)
@@ -40,7 +40,7 @@ class FileReader:
         return _found(opened, wanted)
 
 
-def _found(opened: Opened, wanted: Wanted) -> Attachment | str:
+def _found(opened: Opened, wanted: FileRequest) -> Attachment | str:
     found = opened.attachments[wanted.index : wanted.index + 1]
     if not found or (found[0].name, found[0].size) != (wanted.name, wanted.size):
         return _OTHER

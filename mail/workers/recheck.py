@@ -2,14 +2,14 @@
 """Opens kept letters once more, with the keys that are here by now."""
 
 from desk.context import Work
-from desk.delivery.delivery import Delivered, Impossible, Later, Outcome, Parcel
+from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.house import House
 from desk.intake.recheck import conclude
 from desk.keys.offers import KeyGrown
 from desk.letters.opened import Opened, Unopenable
 from desk.world import World
 from mail.openpgp.keyring import KeyringUnusable
-from mail.workers.letter_queue import Begun, read_letters
+from mail.workers.letter_queue import ClaimedLetter, read_letters
 from mail.workers.opener import LetterOpener
 from storage.sealing.vault import SealBroken
 from storage.unit import Units
@@ -25,14 +25,14 @@ class Rechecker:
         self._house = house
         self._opener = opener
 
-    async def __call__(self, parcel: Parcel) -> Outcome:
+    async def __call__(self, parcel: OutboxItem) -> Outcome:
         """Open one letter again; what came of it is said in the ticket's thread."""
         try:
             return await self._recheck(parcel)
         except SealBroken:
             return Impossible("the master key here does not open that letter")
 
-    async def _recheck(self, parcel: Parcel) -> Outcome:
+    async def _recheck(self, parcel: OutboxItem) -> Outcome:
         begun = await self._begun(parcel.message or 0)
         if begun is None:
             return Impossible("the letter is not kept any more")
@@ -46,7 +46,7 @@ class Rechecker:
         await self._conclude(parcel, found)
         return Delivered()
 
-    async def _begun(self, message_id: int) -> Begun | None:
+    async def _begun(self, message_id: int) -> ClaimedLetter | None:
         async with self._units() as unit:
             message = await unit.messages.get(message_id)
             letter_id = message.letter_id if message is not None else None
@@ -55,7 +55,7 @@ class Rechecker:
                 return None
             return (await read_letters(unit, [letter]))[0]
 
-    async def _conclude(self, parcel: Parcel, found: Opened | str) -> None:
+    async def _conclude(self, parcel: OutboxItem, found: Opened | str) -> None:
         while True:
             try:
                 async with self._units() as unit:

@@ -6,30 +6,29 @@ from storage.models.contacts import ContactKey, KnownOnce
 from storage.models.facts import Fact
 from storage.models.identities import Pin
 from storage.models.journal import Event
-from storage.models.letters import Asked, Ciphertext, Letter, Outside
-from storage.models.messages import Enclosure, Message
+from storage.models.letters import Asker, Ciphertext, LeftInMailbox, Letter
+from storage.models.messages import Message, OutgoingFile
 from storage.models.outbox import Outbox
 from storage.models.problems import Problem
 from storage.models.rooms import Room
 from storage.models.templates import Template, TemplateVariant
-from storage.models.tickets import Link, Mark, Tag, Ticket
+from storage.models.tickets import Link, Tag, Ticket, TicketReference
 
 __all__ = [
-    "Asked",
+    "Asker",
     "Base",
     "Ciphertext",
     "ContactKey",
-    "Enclosure",
     "Event",
     "Fact",
     "Instant",
     "KnownOnce",
+    "LeftInMailbox",
     "Letter",
     "Link",
-    "Mark",
     "Message",
     "Outbox",
-    "Outside",
+    "OutgoingFile",
     "Pin",
     "Problem",
     "Room",
@@ -37,4 +36,5 @@ __all__ = [
     "Template",
     "TemplateVariant",
     "Ticket",
+    "TicketReference",
 ]

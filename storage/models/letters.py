@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
 from storage.sealing.columns import OwnKey, Sealed, SealedBytes
-from storage.states import LetterState, Wish
+from storage.states import LetterState, MailboxAction
 
 
 class Letter(OwnKey, Base):
@@ -55,7 +55,7 @@ class Ciphertext(Base):
     seen_at: Mapped[dt.datetime]
 
 
-class Outside(Base):
+class LeftInMailbox(Base):
     """Where a letter lies that was refused at fetching, and what somebody wants done with it."""
 
     __tablename__ = "outside"
@@ -67,10 +67,10 @@ class Outside(Base):
     """Keyed digest of its first bytes, by which it is found again wherever it is moved."""
     size: Mapped[int]
     """In bytes, as the mailbox tells it."""
-    wish: Mapped[Wish | None]
+    wish: Mapped[MailboxAction | None]
 
 
-class Asked(Base):
+class Asker(Base):
     """Where somebody waits to hear what comes of a letter."""
 
     __tablename__ = "asked"

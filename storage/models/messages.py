@@ -52,7 +52,7 @@ class Message(Base):
         return self.ticket.data_key()
 
 
-class Enclosure(Base):
+class OutgoingFile(Base):
     """A file that an agent wants to go out; without a size it has not been fetched yet."""
 
     __tablename__ = "enclosure"

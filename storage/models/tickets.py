@@ -79,7 +79,7 @@ class Tag(Base):
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
 
 
-class Mark(Base):
+class TicketReference(Base):
     """By what letters are known to belong to a ticket, as a tag: a party's address, a partner's number."""
 
     __tablename__ = "mark"

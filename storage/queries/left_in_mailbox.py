@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.models import Asked, Letter, Outside
+from storage.models import Asker, LeftInMailbox, Letter
 from storage.sealing.vault import Vault
-from storage.states import Wish
+from storage.states import MailboxAction
 
 
 @dataclass(frozen=True)
-class Lying:
+class LeftLetter:
     """A letter that lies outside; `size` in bytes."""
 
     letter_id: int
@@ -21,7 +21,7 @@ class Lying:
     """Empty when it is for no queue."""
     likeness: str = field(repr=False)
     size: int
-    wish: Wish | None
+    wish: MailboxAction | None
 
 
 def likeness(vault: Vault, head: bytes) -> str:
@@ -31,10 +31,10 @@ def likeness(vault: Vault, head: bytes) -> str:
 
 def lies_outside() -> ColumnElement[bool]:
     """Return what holds of rows whose letters are not in the house."""
-    return or_(Outside.wish.is_(None), Outside.wish != Wish.PUT_AWAY)
+    return or_(LeftInMailbox.wish.is_(None), LeftInMailbox.wish != MailboxAction.PUT_AWAY)
 
 
-class OutsideLetters:
+class LeftLetters:
     """Named queries on what lies outside."""
 
     def __init__(self, session: AsyncSession, vault: Vault) -> None:
@@ -49,25 +49,25 @@ class OutsideLetters:
         """Tell whether the letter at this place was noted before."""
         return await self._session.scalar(select(Letter.id).where(Letter.digest == place)) is not None
 
-    async def of(self, letter_id: int) -> Outside | None:
+    async def of(self, letter_id: int) -> LeftInMailbox | None:
         """Return where a letter lies; None when it is in the house."""
         lies = await self.place_of(letter_id)
-        return None if lies is None or lies.wish is Wish.PUT_AWAY else lies
+        return None if lies is None or lies.wish is MailboxAction.PUT_AWAY else lies
 
-    async def place_of(self, letter_id: int) -> Outside | None:
+    async def place_of(self, letter_id: int) -> LeftInMailbox | None:
         """Return where a letter lies, or is still to be moved away from; None when it is in the house."""
-        return await self._session.get(Outside, letter_id)
+        return await self._session.get(LeftInMailbox, letter_id)
 
-    async def wished(self, mailbox: str) -> Sequence[Lying]:
+    async def wished(self, mailbox: str) -> Sequence[LeftLetter]:
         """Return the letters in a mailbox with which something is to be done, oldest first."""
         query = (
-            select(Letter.id, Letter.queue, Outside.likeness, Outside.size, Outside.wish)
-            .join(Outside, Outside.letter_id == Letter.id)
-            .where(Outside.mailbox == mailbox, Outside.wish.is_not(None))
+            select(Letter.id, Letter.queue, LeftInMailbox.likeness, LeftInMailbox.size, LeftInMailbox.wish)
+            .join(LeftInMailbox, LeftInMailbox.letter_id == Letter.id)
+            .where(LeftInMailbox.mailbox == mailbox, LeftInMailbox.wish.is_not(None))
             .order_by(Letter.id)
         )
-        return [Lying(*row) for row in await self._session.execute(query)]
+        return [LeftLetter(*row) for row in await self._session.execute(query)]
 
-    async def asked(self, letter_id: int) -> Asked | None:
+    async def asked(self, letter_id: int) -> Asker | None:
         """Return where somebody waits to hear of a letter."""
-        return await self._session.get(Asked, letter_id)
+        return await self._session.get(Asker, letter_id)

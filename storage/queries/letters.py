@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
-from storage.models import Ciphertext, Letter, Outside
+from storage.models import Ciphertext, LeftInMailbox, Letter
 from storage.queries.left_in_mailbox import lies_outside
 from storage.sealing.vault import Vault, address_tag
 from storage.states import LetterState
@@ -30,7 +30,7 @@ class NewLetter:
 
 
 @dataclass(frozen=True)
-class Aside:
+class QuarantineEntry:
     """A letter in quarantine, as lists show it; `size` in bytes, sealed or as its mailbox tells it."""
 
     id: int
@@ -111,7 +111,7 @@ class Letters:
         self.added = True
         return letter.id
 
-    async def note_outside(self, new: NewLetter, lies: Outside, *, place: str, reason: str) -> Letter:
+    async def note_outside(self, new: NewLetter, lies: LeftInMailbox, *, place: str, reason: str) -> Letter:
         """Put a letter aside that stays in its mailbox; `place` stands for its bytes."""
         letter = Letter(
             ref=new.ref,
@@ -217,9 +217,9 @@ class Letters:
         rows = await self._session.execute(_LIKE, {"tag": same_tag, "besides": besides})
         return [Copied(*row) for row in rows]
 
-    async def aside(self, queue: str | None) -> Sequence[Aside]:
+    async def aside(self, queue: str | None) -> Sequence[QuarantineEntry]:
         """Return the letters in quarantine, oldest first; of all queues when `queue` is None."""
-        size = func.coalesce(func.length(Letter.raw_sealed), Outside.size, 0)
+        size = func.coalesce(func.length(Letter.raw_sealed), LeftInMailbox.size, 0)
         query = (
             select(
                 Letter.id,
@@ -227,15 +227,15 @@ class Letters:
                 Letter.received_at,
                 func.coalesce(Letter.reason, ""),
                 size,
-                Outside.mailbox,
+                LeftInMailbox.mailbox,
             )
-            .outerjoin(Outside, and_(Outside.letter_id == Letter.id, lies_outside()))
+            .outerjoin(LeftInMailbox, and_(LeftInMailbox.letter_id == Letter.id, lies_outside()))
             .where(Letter.state == LetterState.QUARANTINED)
             .order_by(Letter.id)
         )
         if queue is not None:
             query = query.where(Letter.queue == queue)
-        return [Aside(*row) for row in await self._session.execute(query)]
+        return [QuarantineEntry(*row) for row in await self._session.execute(query)]
 
     async def raw(self, letter: Letter) -> bytes | None:
         """Return the bytes of a letter; None when they were forgotten."""

@@ -10,7 +10,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from storage.models import Link, Mark, Tag, Ticket
+from storage.models import Link, Tag, Ticket, TicketReference
 from storage.sealing.vault import Vault, address_tag
 from storage.states import Side
 
@@ -107,14 +107,19 @@ class Tickets:
         """Return the numbers of tickets that have one of these marks, oldest first."""
         if not tags:
             return ()
-        query = select(Mark.ticket_id).where(Mark.tag.in_(tags)).distinct().order_by(Mark.ticket_id)
+        query = (
+            select(TicketReference.ticket_id)
+            .where(TicketReference.tag.in_(tags))
+            .distinct()
+            .order_by(TicketReference.ticket_id)
+        )
         return (await self._session.scalars(query)).all()
 
     async def mark(self, ticket: Ticket, tags: Sequence[str]) -> None:
         """Remember marks of a ticket: what letters are known by to belong to it."""
         for tag in tags:
-            if await self._session.get(Mark, (ticket.id, tag)) is None:
-                self._session.add(Mark(ticket_id=ticket.id, tag=tag))
+            if await self._session.get(TicketReference, (ticket.id, tag)) is None:
+                self._session.add(TicketReference(ticket_id=ticket.id, tag=tag))
 
     async def by_whisperback_id(self, begin: str) -> Sequence[Ticket]:
         """Return the tickets whose report's id begins so, oldest first; at least REPORT_DIGITS are needed."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.identity.session import Account
+from bot.identity.session import BotAccount
 from bot.rooms.rooms import RoomPlan
 from tests.bot.people import PASSWORD, Bot, Memory, Peer, running
 from tests.services.synapse import Homeserver
@@ -23,7 +23,7 @@ def memory(synapse: Homeserver, tmp_path: Path) -> Memory:
     """A fresh account for the bot and an empty folder."""
     name = f"bot{next(numbers)}"
     synapse.register(name, PASSWORD)
-    return Memory(Account(synapse.url, name, tmp_path / "session"))
+    return Memory(BotAccount(synapse.url, name, tmp_path / "session"))
 
 
 @pytest.fixture

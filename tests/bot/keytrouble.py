@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from bot.errors import KeyStoreTrouble
-from bot.identity.session import Account
-from bot.identity.trust import Standing
+from bot.identity.session import BotAccount
+from bot.identity.trust import IdentityTrust
 from bot.rooms.rooms import RoomPlan
 from bot.sending import contents
 from bot.sending.rendering import plain
@@ -93,7 +93,7 @@ async def work(bot: Bot, trouble: Trouble, ana: Peer, ben: Peer) -> None:
     assert await bot.sender.find_by_marker(room_id, "r1") == told
     judgement = bot.trust.judgement(ben.client.user_id)
     assert judgement is not None
-    assert judgement.standing is Standing.CHANGED
+    assert judgement.standing is IdentityTrust.CHANGED
 
 
 @contextlib.asynccontextmanager
@@ -109,7 +109,7 @@ async def _syncing(bot: Bot) -> AsyncIterator[None]:
 async def _main(url: str, folder: Path, names: list[str]) -> None:
     _mount(folder)
     bot_name, *others = names
-    async with running(Memory(Account(url, bot_name, folder / "session"))) as bot:
+    async with running(Memory(BotAccount(url, bot_name, folder / "session"))) as bot:
         await bot.syncer.step()
         peers = [Peer(url, name, folder.with_name(name.strip("@").partition(":")[0])) for name in others]
         for peer in peers:

@@ -11,17 +11,17 @@ from typing import Any
 
 from nio import AsyncClient, AsyncClientConfig, MegolmEvent, SyncResponse
 
-from bot.events.events import Batch, Heard, Undecryptable
+from bot.events.events import Batch, RoomEvent, Undecryptable
 from bot.http.pause import Pause
 from bot.http.wire import Json, exchange, path, request
 from bot.identity import signing
 from bot.identity.crosssigning import SEEDS, Identity, ensure_signed
-from bot.identity.session import Account, Credential, Session, open_session
-from bot.identity.trust import Judgement, Pin, Policy, Trust
+from bot.identity.session import BotAccount, Credential, Session, open_session
+from bot.identity.trust import Judgement, PinnedIdentity, Trust, TrustPolicy
 from bot.rooms.rooms import Rooms
 from bot.sending.sender import Sender
 from bot.sync import paging
-from bot.sync.syncing import Since, Syncer
+from bot.sync.syncing import Syncer, SyncPosition
 
 PASSWORD = "test-only"
 EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
@@ -32,7 +32,7 @@ class Journal:
     """Stands for the database: what was kept, by event id, with the last token."""
 
     token: str | None = None
-    heard: dict[str, Heard] = field(default_factory=dict)
+    heard: dict[str, RoomEvent] = field(default_factory=dict)
     undecryptable: dict[str, Undecryptable] = field(default_factory=dict)
     batches: list[Batch] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
@@ -105,10 +105,10 @@ class Bot:
 class Memory:
     """What outlives a bot's process."""
 
-    account: Account
+    account: BotAccount
     journal: Journal = field(default_factory=Journal)
     pins: dict[str, str] = field(default_factory=dict)
-    policy: Policy = Policy.SIGNED
+    policy: TrustPolicy = TrustPolicy.SIGNED
     strangers: set[str] = field(default_factory=set)
     """Members who may read nothing."""
 
@@ -120,7 +120,7 @@ async def running(memory: Memory) -> AsyncIterator[Bot]:
     reports: list[Judgement] = []
     slept: list[float] = []
 
-    async def keep_pins(fresh: tuple[Pin, ...]) -> None:
+    async def keep_pins(fresh: tuple[PinnedIdentity, ...]) -> None:
         memory.pins.update({pin.user_id: pin.master_key for pin in fresh})
 
     async def readers(room_id: str) -> frozenset[str]:
@@ -143,7 +143,7 @@ async def running(memory: Memory) -> AsyncIterator[Bot]:
             session.client,
             trust,
             journal.keep,
-            since=Since(paging.Memory(journal.recall, journal.oldest), journal.token, waiting),
+            since=SyncPosition(paging.Backfill(journal.recall, journal.oldest), journal.token, waiting),
             pause=pause,
             long_poll=0.5,
         )

@@ -22,14 +22,14 @@ from unittest.mock import patch
 
 import bot.http.pause
 from bot.sync.syncing import Syncer
-from desk.delivery.delivery import Delivery, Outcome, Parcel, Sender
+from desk.delivery.delivery import Delivery, OutboxItem, Outcome, Sender
 from desk.world import World
 from helproom import wiring
 from helproom.__main__ import main
 from helproom.jobs import schedule
 from helproom.jobs.keeping import keeper
 from helproom.world import real_world
-from mail.inbound.lmtp import Arrival, Keep
+from mail.inbound.lmtp import IncomingMail, Keep
 from mail.workers.letters import LetterWorker
 
 HASTE = 60
@@ -100,7 +100,7 @@ async def _wait(_: object) -> None:
 
 def _forgetful(carriers: Mapping[str, Sender], world: World) -> Mapping[str, Sender]:
     def forgetting(carry: Sender) -> Sender:
-        async def attempt(parcel: Parcel) -> Outcome:
+        async def attempt(parcel: OutboxItem) -> Outcome:
             return await carry(replace(parcel, ref=world.token()))
 
         return attempt
@@ -111,7 +111,7 @@ def _forgetful(carriers: Mapping[str, Sender], world: World) -> Mapping[str, Sen
 def _hasty(keep: Keep) -> Keep:
     tasks: set[asyncio.Task[None]] = set()
 
-    async def promise(arrival: Arrival) -> None:
+    async def promise(arrival: IncomingMail) -> None:
         async def later() -> None:
             await asyncio.sleep(0.01)
             await keep(arrival)

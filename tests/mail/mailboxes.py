@@ -11,14 +11,14 @@ from typing import Any
 
 from imapclient import IMAPClient
 
-from desk.monitoring.mail_arrivals import Pulse
-from desk.quarantine.left_in_mailbox import Refused
+from desk.monitoring.mail_arrivals import MailboxHealth
+from desk.quarantine.left_in_mailbox import RefusedLetter
 from desk.world import World
 from mail.addresses import queues_by_address
 from mail.inbound.envelope import Addressing
-from mail.inbound.fetcher import Doing, Fetcher
+from mail.inbound.fetcher import Fetcher, FetcherParts
 from mail.inbound.imap import ImapAccount
-from mail.inbound.incoming import Arrival
+from mail.inbound.incoming import IncomingMail
 from mail.inbound.mailbox import Mailbox
 from tests.services.mailhost import PASSWORD, USER, Dovecot
 
@@ -38,14 +38,14 @@ def letter(subject: str, *, to: str = "help@desk.example", body: bytes = b"hi") 
 class Shelf:
     """What the fetcher calls; raises what stands in `faults`, one for each call."""
 
-    kept: list[Arrival] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    kept: list[IncomingMail] = field(default_factory=list)
+    refused: list[RefusedLetter] = field(default_factory=list)
     faults: list[BaseException] = field(default_factory=list)
     poison: bytes | None = None
     """What a letter holds that can never be kept."""
     before: Callable[[], object] = lambda: None
 
-    async def keep(self, arrival: Arrival) -> None:
+    async def keep(self, arrival: IncomingMail) -> None:
         self.before()
         if self.faults:
             raise self.faults.pop(0)
@@ -53,7 +53,7 @@ class Shelf:
             raise RuntimeError(arrival.mail_from)
         self.kept.append(arrival)
 
-    async def refuse(self, refused: Refused) -> None:
+    async def refuse(self, refused: RefusedLetter) -> None:
         self.refused.append(refused)
 
     @property
@@ -67,7 +67,7 @@ class Fetching:
     """A fetcher that runs, and how it feels."""
 
     shelf: Shelf
-    pulse: Pulse
+    pulse: MailboxHealth
     rounds: int = 0
     """How many times all that was there had been dealt with."""
 
@@ -83,8 +83,8 @@ async def fetching(
     mailbox: Mailbox, shelf: Shelf | None = None, addressing: Addressing | None = None
 ) -> AsyncIterator[Fetching]:
     """Run a fetcher for the length of the block."""
-    pulse, shelf = Pulse("main"), shelf or Shelf()
-    doing = Doing(addressing or Addressing(QUEUES), shelf.keep, shelf.refuse, pulse, first_pause=0.02)
+    pulse, shelf = MailboxHealth("main"), shelf or Shelf()
+    doing = FetcherParts(addressing or Addressing(QUEUES), shelf.keep, shelf.refuse, pulse, first_pause=0.02)
     going = Fetching(shelf, pulse)
     wait = mailbox.wait
 

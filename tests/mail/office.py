@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from desk.house import House, Queue
 from desk.world import World
-from mail.openpgp.keyring import Keyring, Workshop
+from mail.openpgp.keyring import GpgExecutor, Keyring
 from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
 from storage.models import Letter, Room
@@ -43,7 +43,7 @@ class Office:
     world: World
     house: House
     keyring: Keyring
-    workshop: Workshop
+    workshop: GpgExecutor
 
     def worker(self) -> LetterWorker:
         """Make a worker."""
@@ -85,7 +85,7 @@ async def open_office(database: str, keyring: Keyring) -> AsyncIterator[Office]:
     world = clock.world()
     fingerprint = keyring.secret_keys()[0].fingerprint
     house = House((Queue("help", "en", "help@desk.example", "Help Desk", fingerprint),), frozenset({AGENT}))
-    office = Office(Units(engine, Vault(b"k" * 32)), clock, world, house, keyring, Workshop(2))
+    office = Office(Units(engine, Vault(b"k" * 32)), clock, world, house, keyring, GpgExecutor(2))
     async with office.units() as unit:
         for purpose, queue, ref in ((RoomPurpose.QUEUE, "help", "r1"), (RoomPurpose.OPERATORS, None, "r2")):
             room = Room(purpose=purpose, queue=queue, state=RoomState.OPEN, room_id=f"!{ref}:x", ref=ref)

@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from mail.addresses import queues_by_address
-from mail.inbound.incoming import Arrival
+from mail.inbound.incoming import IncomingMail
 
 QUEUES = queues_by_address({"help-en@desk.example": "en", "Help-FR@desk.example": "fr"})
 
@@ -14,13 +14,13 @@ QUEUES = queues_by_address({"help-en@desk.example": "en", "Help-FR@desk.example"
 class Shelf:
     """Keeps letters, or breaks as told."""
 
-    kept: list[Arrival] = field(default_factory=list)
+    kept: list[IncomingMail] = field(default_factory=list)
     fault: BaseException | None = None
     fault_for: str = "help-en@desk.example"
     began: asyncio.Event = field(default_factory=asyncio.Event)
     may_end: asyncio.Event | None = None
 
-    async def keep(self, arrival: Arrival) -> None:
+    async def keep(self, arrival: IncomingMail) -> None:
         self.began.set()
         if self.may_end:
             await self.may_end.wait()

@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mail.testing.smtp_server import KEPT, Account, Catcher, Caught
+from mail.testing.smtp_server import KEPT, Catcher, Caught, MailAccount
 
-__all__ = ["Account", "Catcher", "Caught", "Certificate", "MailServer", "Oddity", "make_certificate"]
+__all__ = ["Catcher", "Caught", "Certificate", "MailAccount", "MailServer", "Oddity", "make_certificate"]
 
 
 class Oddity(Enum):
@@ -77,7 +77,7 @@ def _name(name: str) -> x509.GeneralName:
 class MailServer(Catcher):
     """A Catcher that first gives the answers queued in `script`, one per mail: a status line or an Oddity."""
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, account: Account | None = None) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None, account: MailAccount | None = None) -> None:
         """Take a Catcher's rules; the script is empty, so every mail is kept."""
         super().__init__(tls=tls, account=account)
         self.script: deque[str | Oddity] = deque()

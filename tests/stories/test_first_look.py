@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from bot.http.wire import Json, path, request
-from helproom.checks.findings import Finding, State
+from helproom.checks.findings import CheckState, Finding
 from helproom.checks.matrix import check_matrix
 from helproom.config.settings import read_settings
 from tests.services.synapse import Homeserver
@@ -16,13 +16,13 @@ async def state(desk: Office, room: str, kind: str) -> Json:
     return await request(desk.running.session.client, "GET", path("rooms", room, "state", kind, ""))
 
 
-async def troubles(desk: Office) -> dict[str, list[tuple[State, str]]]:
+async def troubles(desk: Office) -> dict[str, list[tuple[CheckState, str]]]:
     """What `helproom check` says of the rooms that is not ok."""
-    found: dict[str, list[tuple[State, str]]] = {}
+    found: dict[str, list[tuple[CheckState, str]]] = {}
     findings: list[Finding] = [each async for each in check_matrix(desk.settings)]
     assert len(findings) > 2
     for each in findings:
-        if each.state is not State.OK:
+        if each.state is not CheckState.OK:
             found.setdefault(each.part, []).append((each.state, each.sentence))
     return found
 
@@ -57,7 +57,7 @@ async def test_who_is_missing_or_too_much_is_told(tmp_path: Path, synapse: Homes
         await desk.stop()
         await desk.start()
         await desk.hears(f"{nobody} is invited, but no such user exists")
-        warned = (State.WARNING, f"{nobody} does not exist. Is it spelt right in the config?")
+        warned = (CheckState.WARNING, f"{nobody} does not exist. Is it spelt right in the config?")
         assert warned in (await troubles(desk))["room of fr"]
         where = path("rooms", room, "state", "m.room.power_levels", "")
         client = desk.running.session.client
@@ -69,8 +69,8 @@ async def test_who_is_missing_or_too_much_is_told(tmp_path: Path, synapse: Homes
         await ask(desk.ana, "POST", path("rooms", room, "invite"), {"user_id": mal})
         found = await troubles(desk)
         assert [(kind, words.partition(" ")[0]) for kind, words in found["room of fr"]] == [
-            (State.PROBLEM, mal),
-            (State.WARNING, nobody),
+            (CheckState.PROBLEM, mal),
+            (CheckState.WARNING, nobody),
         ]
-        assert State.PROBLEM not in dict(found["room of en"])
+        assert CheckState.PROBLEM not in dict(found["room of en"])
         await desk.start()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel
+from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, OutboxItem, Outcome
 from desk.outbox.posts import Say, Slot, put, say_from_json
 from desk.world import World
 from storage.engine.connect import open_engine
@@ -65,12 +65,12 @@ async def units(database: str) -> AsyncIterator[Units]:
     await units.close()
 
 
-def parcel(*, tries: int = 0, payload: str = '{"issue": 12}') -> Parcel:
+def parcel(*, tries: int = 0, payload: str = '{"issue": 12}') -> OutboxItem:
     """The row that asks for issue 12."""
-    return Parcel(7, "ref", "problem.read", payload, None, 1, None, tries, dt.timedelta())
+    return OutboxItem(7, "ref", "problem.read", payload, None, 1, None, tries, dt.timedelta())
 
 
-async def read(units: Units, tracker: Told | None, row: Parcel) -> tuple[Outcome, list[Say]]:
+async def read(units: Units, tracker: Told | None, row: OutboxItem) -> tuple[Outcome, list[Say]]:
     """Carry one row; return what came of it and what the thread is told."""
     outcome = await IssueReader(units, WORLD, tracker).read(row)
     async with units() as unit:
@@ -130,11 +130,11 @@ async def test_a_crash_right_after_the_thread_was_told_has_it_told_once(
         row = await put(unit, WORLD, Slot(KIND, "problem:1", ticket=1), '{"issue": 12}')
         await unit.flush()
         number = row.id
-    await reader.read(Parcel(number, row.ref, KIND, '{"issue": 12}', None, 1, None, 0, dt.timedelta()))
+    await reader.read(OutboxItem(number, row.ref, KIND, '{"issue": 12}', None, 1, None, 0, dt.timedelta()))
     # Here the process dies: nobody notes what came of it, and the next one looks into the outbox.
-    carried: list[Parcel] = []
+    carried: list[OutboxItem] = []
 
-    async def carry(parcel: Parcel) -> Outcome:
+    async def carry(parcel: OutboxItem) -> Outcome:
         carried.append(parcel)
         return await reader.read(parcel) if parcel.kind == KIND else Delivered()
 

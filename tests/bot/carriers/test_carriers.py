@@ -11,7 +11,7 @@ import pytest
 
 from bot.carriers.disposable import DisposableRooms
 from bot.carriers.senders import RoomSenders
-from bot.identity.session import Account
+from bot.identity.session import BotAccount
 from desk.delivery.delivery import REFUSALS_BEFORE_PARKING, Delivery
 from desk.duty.pings import call
 from desk.outbox.posts import announce, say_from_json, say_in_thread
@@ -54,7 +54,7 @@ async def scene(shaped: str, tmp_path: Path) -> AsyncIterator[Scene]:
     async with (
         FakeHomeserver() as server,
         desk_at(shaped) as desk,
-        running(Memory(Account(server.url, "bot", tmp_path / "session"))) as bot,
+        running(Memory(BotAccount(server.url, "bot", tmp_path / "session"))) as bot,
     ):
         await server.make_room(ROOM, BOT, ANA)
         await server.make_room(OPERATORS, BOT, ANA)
@@ -159,7 +159,7 @@ async def opened(scene: Scene) -> int:
     async with scene.desk.units() as unit:
         ticket = await unit.tickets.get(number)
         assert ticket is not None
-        wish = disposable.Wish(ANA, dt.timedelta(hours=1), (BEN,))
+        wish = disposable.RoomRequest(ANA, dt.timedelta(hours=1), (BEN,))
         await disposable.open_room(unit, scene.desk.world, scene.desk.house, ticket, wish)
         room = await unit.rooms.of_ticket(number)
         assert room is not None

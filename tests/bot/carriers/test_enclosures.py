@@ -16,8 +16,8 @@ from bot.http.wire import request
 from bot.sending.contents import StoredFile, file
 from desk.delivery.delivery import Delivery
 from desk.outbox.posts import say_from_json
-from desk.replies.attaching import FETCH, Wish, ask
-from storage.models import Enclosure, Room
+from desk.replies.attaching import FETCH, AttachRequest, ask
+from storage.models import OutgoingFile, Room
 from storage.states import RoomPurpose, RoomState
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Peer
@@ -61,7 +61,7 @@ class Scene:
             ticket, room = await unit.tickets.get(1, lock=True), await unit.rooms.by_room_id(self.room_id)
             assert ticket is not None
             assert room is not None
-            wish = Wish(self.ana.client.user_id, command, self.root, event_id)
+            wish = AttachRequest(self.ana.client.user_id, command, self.root, event_id)
             await ask(unit, desk.world, desk.house, ticket, room, wish)
         fetcher = EnclosureFetcher(
             desk.units, desk.world, desk.house, self.bot.client, only_verified=only_verified
@@ -179,7 +179,7 @@ async def test_a_file_that_is_removed_while_it_is_fetched_is_not_kept(
     newest = await scene.share(scene.ana, await scene.upload(scene.ana, filename="newest.png"))
     command = await scene.ana.say(scene.room_id, "!attach", **scene.placed({}))
     download = EnclosureFetcher._download
-    chosen: list[Enclosure] = []
+    chosen: list[OutgoingFile] = []
 
     async def slow(self: EnclosureFetcher, url: object) -> bytes:
         async with scene.desk.units() as unit:

@@ -5,18 +5,18 @@ from pathlib import Path
 
 from bot.carriers.received_files import FileShower
 from bot.carriers.senders import RoomSenders
-from bot.identity.session import Account
-from desk.delivery.delivery import Delivered, Delivery, Outcome, Parcel
+from bot.identity.session import BotAccount
+from desk.delivery.delivery import Delivered, Delivery, OutboxItem, Outcome
 from desk.letters.opened import Attachment
 from desk.outbox.posts import Slot, put, say_from_json
-from desk.tickets.received_files import SHOW_FILE, Wanted
+from desk.tickets.received_files import SHOW_FILE, FileRequest
 from storage.sealing.columns import to_json
 from tests.bot.people import Memory, running
 from tests.desks import desk_at
 from tests.faults.fakehs import FakeHomeserver, Fault
 
 
-async def _film(_: Wanted) -> Attachment:
+async def _film(_: FileRequest) -> Attachment:
     return Attachment("film.mkv", "video/x-matroska", 4, b"film")
 
 
@@ -24,7 +24,7 @@ async def test_a_refused_upload_is_told_in_the_thread_once(tmp_path: Path) -> No
     async with (
         FakeHomeserver() as server,
         desk_at(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}") as desk,
-        running(Memory(Account(server.url, "bot", tmp_path / "session"))) as bot,
+        running(Memory(BotAccount(server.url, "bot", tmp_path / "session"))) as bot,
     ):
         number = await desk.ticket()
         wanted = to_json({"letter": 1, "index": 0, "name": "film.mkv", "size": 4})
@@ -35,7 +35,7 @@ async def test_a_refused_upload_is_told_in_the_thread_once(tmp_path: Path) -> No
         shower = FileShower(desk.units, desk.world, bot.sender, senders, _film)
         told: list[str] = []
 
-        async def hear(parcel: Parcel) -> Outcome:
+        async def hear(parcel: OutboxItem) -> Outcome:
             told.append(say_from_json(parcel.payload).text)
             return Delivered()
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bot.desk.journal import Journal
+from bot.desk.journal import EventJournal
 from bot.desk.worker import HINT_AFTER, Worker
-from bot.events.events import Batch, Heard, Kind, Undecryptable
+from bot.events.events import Batch, EventKind, RoomEvent, Undecryptable
 from desk.delivery.receipts import CANCEL_KEY
 from desk.outbox.posts import Say, announce, finish, say_from_json, say_in
-from storage.models import Enclosure, Event
+from storage.models import Event, OutgoingFile
 from storage.states import EventState, OutboxState
 from tests.desks import ANA, BEN, Desk
 
@@ -28,7 +28,7 @@ async def room_of(desk: Desk) -> str:
 
 
 async def hear(
-    desk: Desk, *, verified: bool, kind: Kind = Kind.MESSAGE, recovered: bool = False, **facts: Any
+    desk: Desk, *, verified: bool, kind: EventKind = EventKind.MESSAGE, recovered: bool = False, **facts: Any
 ) -> None:
     usual = {
         "sent_at": desk.clock.now,
@@ -37,7 +37,7 @@ async def hear(
         "key": "👀",
         "relates_to": "$unknown",
     }
-    heard = Heard(
+    heard = RoomEvent(
         "$said",
         await room_of(desk),
         ANA,
@@ -47,7 +47,7 @@ async def hear(
         **{**usual, **facts},
     )
     batch = Batch("s1", heard=(heard,), recovered=recovered)
-    await Journal(desk.units, desk.world, own_id=BOT).keep(batch)
+    await EventJournal(desk.units, desk.world, own_id=BOT).keep(batch)
 
 
 async def said(desk: Desk) -> list[str]:
@@ -90,7 +90,7 @@ async def test_under_the_lax_policy_they_are_acted_on(desk: Desk) -> None:
 
 
 async def test_reactions_cannot_be_verified_and_are_not_refused(desk: Desk) -> None:
-    await hear(desk, verified=False, kind=Kind.REACTION)
+    await hear(desk, verified=False, kind=EventKind.REACTION)
     await Worker(desk.units, desk.world, desk.house, only_verified=True).step()
     assert not any("not verified" in text for text in await said(desk))
     assert await state_of(desk) is EventState.DONE
@@ -111,7 +111,7 @@ async def test_an_event_that_cannot_even_be_answered_is_put_aside(desk: Desk) ->
 async def test_what_was_asked_for_again_does_not_run_when_its_key_comes_late(desk: Desk) -> None:
     room_id = await room_of(desk)
     closed = Undecryptable("$said", room_id, ANA, "session", desk.clock.now)
-    await Journal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", undecryptable=(closed,)))
+    await EventJournal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", undecryptable=(closed,)))
     desk.clock.pass_by(seconds=HINT_AFTER / dt.timedelta(seconds=1) + 1)
     worker = Worker(desk.units, desk.world, desk.house)
     await worker.hint_undecryptable()
@@ -122,7 +122,7 @@ async def test_what_was_asked_for_again_does_not_run_when_its_key_comes_late(des
 
 
 async def test_a_gap_is_told_once_in_its_room(desk: Desk) -> None:
-    journal = Journal(desk.units, desk.world, own_id=BOT)
+    journal = EventJournal(desk.units, desk.world, own_id=BOT)
     await journal.keep(Batch("s1", gaps=(await room_of(desk), "!elsewhere:helproom.test")))
     await journal.keep(Batch("s2"))
     assert len([text for text in await said(desk) if "away for long" in text]) == 1
@@ -138,7 +138,7 @@ async def test_only_plain_messages_command(desk: Desk, msgtype: str) -> None:
 @pytest.mark.parametrize("key", ["👀", "👀\ufe0f", "👀\ufe0e", "👀🏽"])
 async def test_eyes_claim_however_a_client_wants_them_drawn(desk: Desk, key: str) -> None:
     number = await desk.ticket()
-    await hear(desk, verified=True, kind=Kind.REACTION, key=key, relates_to=f"$root{number}")
+    await hear(desk, verified=True, kind=EventKind.REACTION, key=key, relates_to=f"$root{number}")
     assert await Worker(desk.units, desk.world, desk.house).step()
     assert (await desk.look(number)).owner == ANA
 
@@ -177,7 +177,7 @@ async def test_an_old_command_that_was_found_without_token_is_asked_for_again(
 
 
 async def test_a_gap_after_a_lost_token_is_told_to_the_operators_too(desk: Desk) -> None:
-    journal = Journal(desk.units, desk.world, own_id=BOT)
+    journal = EventJournal(desk.units, desk.world, own_id=BOT)
     await journal.keep(Batch("s1", gaps=(await room_of(desk),), recovered=True))
     told = await said(desk)
     assert ["away for long" in told[0], "go back far enough in one room" in told[1]] == [True, True]
@@ -188,7 +188,7 @@ async def attach_a_file(desk: Desk) -> None:
     async with desk.units() as unit:
         ticket = await unit.tickets.get(1)
         assert ticket is not None
-        kept = Enclosure(ref="x", ticket=ticket, event_id="$file", asked_at=desk.clock.now, size=1)
+        kept = OutgoingFile(ref="x", ticket=ticket, event_id="$file", asked_at=desk.clock.now, size=1)
         await unit.enclosures.add(kept)
 
 
@@ -196,7 +196,7 @@ async def test_a_file_whose_message_an_agent_removes_is_taken_away(desk: Desk) -
     await desk.ticket()
     await attach_a_file(desk)
     for target in ("$other", "$file"):
-        await hear(desk, verified=False, kind=Kind.REDACTION, relates_to=target, key="")
+        await hear(desk, verified=False, kind=EventKind.REDACTION, relates_to=target, key="")
         await Worker(desk.units, desk.world, desk.house, only_verified=True).step()
         async with desk.units() as unit:
             assert (await unit.enclosures.get(1) is None) is (target == "$file")
@@ -210,7 +210,7 @@ async def test_what_is_removed_waits_for_no_announcement(desk: Desk) -> None:
         ticket = await unit.tickets.get(1)
         assert ticket is not None
         await announce(unit, desk.world, ticket)
-    await hear(desk, verified=False, kind=Kind.REDACTION, relates_to="$file", key="")
+    await hear(desk, verified=False, kind=EventKind.REDACTION, relates_to="$file", key="")
     assert await Worker(desk.units, desk.world, desk.house).step()
     async with desk.units() as unit:
         assert await unit.enclosures.get(1) is None
@@ -242,7 +242,7 @@ async def test_only_what_may_hang_on_an_unknown_announcement_waits_for_it(
             )
             await unit.journal.note(event, sender=ANA, place=event_id)
         await announce(unit, desk.world, ticket)
-    await hear(desk, verified=True, kind=Kind.REACTION, relates_to=target, key=CANCEL_KEY)
+    await hear(desk, verified=True, kind=EventKind.REACTION, relates_to=target, key=CANCEL_KEY)
     assert await Worker(desk.units, desk.world, desk.house).step() is not waits
 
 
@@ -255,14 +255,14 @@ async def test_a_removal_is_kept_while_it_may_concern_a_file_that_is_asked_for(
         ticket = await unit.tickets.get(1)
         assert ticket is not None
         if before == "file":
-            await unit.enclosures.add(Enclosure(ref="x", ticket=ticket, asked_at=desk.clock.now))
+            await unit.enclosures.add(OutgoingFile(ref="x", ticket=ticket, asked_at=desk.clock.now))
     room = await room_of(desk)
-    said = Heard(
-        "$1", room, ANA, Kind.MESSAGE, desk.clock.now, body="!attach", msgtype="m.text", decrypted=True
+    said = RoomEvent(
+        "$1", room, ANA, EventKind.MESSAGE, desk.clock.now, body="!attach", msgtype="m.text", decrypted=True
     )
-    removed = Heard("$2", room, ANA, Kind.REDACTION, desk.clock.now, relates_to="$file")
+    removed = RoomEvent("$2", room, ANA, EventKind.REDACTION, desk.clock.now, relates_to="$file")
     heard = (said, removed) if before == "command" else (removed,)
-    await Journal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", heard=heard))
+    await EventJournal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", heard=heard))
     async with desk.units() as unit:
         assert ("$2" in await unit.journal.known(["$2"])) is (before != "nothing")
 
@@ -270,12 +270,14 @@ async def test_a_removal_is_kept_while_it_may_concern_a_file_that_is_asked_for(
 @pytest.mark.parametrize("when", ["at once", "after a restart", "with a key that comes late"])
 async def test_the_words_of_one_event_do_nothing_under_the_id_of_another(desk: Desk, when: str) -> None:
     room_id = await room_of(desk)
-    journal = Journal(desk.units, desk.world, own_id=BOT)
+    journal = EventJournal(desk.units, desk.world, own_id=BOT)
     worker = Worker(desk.units, desk.world, desk.house)
     await hear(desk, verified=True, place="room key session 7")
     await worker.step()
     usual: dict[str, Any] = {"body": "!list all", "msgtype": "m.text", "decrypted": True, "verified": True}
-    again = Heard("$again", room_id, ANA, Kind.MESSAGE, desk.clock.now, place="room key session 7", **usual)
+    again = RoomEvent(
+        "$again", room_id, ANA, EventKind.MESSAGE, desk.clock.now, place="room key session 7", **usual
+    )
     if when == "at once":
         await journal.keep(Batch("s2", replayed=("$again",)))
     elif when == "after a restart":
@@ -307,7 +309,7 @@ async def test_what_was_asked_for_again_does_not_run_under_another_id_either(
     desk: Desk, *, key_came: bool
 ) -> None:
     room_id = await room_of(desk)
-    journal = Journal(desk.units, desk.world, own_id=BOT)
+    journal = EventJournal(desk.units, desk.world, own_id=BOT)
     place = "room key session 7"
     closed = Undecryptable("$said", room_id, ANA, "session", desk.clock.now, place=place)
     await journal.keep(Batch("s1", undecryptable=(closed,)))
@@ -316,7 +318,9 @@ async def test_what_was_asked_for_again_does_not_run_under_another_id_either(
     await worker.hint_undecryptable()
     if key_came:
         await hear(desk, verified=True, place=place)
-    again = Heard("$again", room_id, ANA, Kind.MESSAGE, desk.clock.now, "!list all", "m.text", decrypted=True)
+    again = RoomEvent(
+        "$again", room_id, ANA, EventKind.MESSAGE, desk.clock.now, "!list all", "m.text", decrypted=True
+    )
     await journal.keep(Batch("s2", heard=(replace(again, place=place),)))
     assert not await worker.step()
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from bot.desk.journal import Journal
+from bot.desk.journal import EventJournal
 from bot.desk.worker import HINT_AFTER, Worker
-from bot.events.events import Batch, Heard, Kind, Undecryptable
+from bot.events.events import Batch, EventKind, RoomEvent, Undecryptable
 from desk.delivery import receipts
 from desk.delivery.receipts import reaction_of
 from desk.outbox.posts import DONE_KEY, Say, say_from_json
 from desk.replies import drafts as replies
-from storage.models import Enclosure
+from storage.models import OutgoingFile
 from storage.states import EventState, OutboxState, ReplyState
 from tests.desks import ANA, BEN, Desk
 
@@ -31,22 +31,28 @@ class Room:
 
     async def hears(self, body: str, *, thread: str | None = "$root1", **facts: Any) -> str:
         """Let somebody say something, and the bot act; return the event."""
-        usual = {"kind": Kind.MESSAGE, "msgtype": "m.text", "sender": ANA, "room_id": ROOM, "verified": True}
+        usual = {
+            "kind": EventKind.MESSAGE,
+            "msgtype": "m.text",
+            "sender": ANA,
+            "room_id": ROOM,
+            "verified": True,
+        }
         event_id = f"${next(self._ids)}"
         if "edits" in facts:
             thread = None
         told = {"event_id": event_id, "sent_at": self.desk.clock.now, "body": body, "thread_root": thread}
-        await self.keep(Batch("s", heard=(Heard(**{**usual, **told, "decrypted": True, **facts}),)))
+        await self.keep(Batch("s", heard=(RoomEvent(**{**usual, **told, "decrypted": True, **facts}),)))
         return event_id
 
     async def removes(self, event_id: str, **facts: Any) -> None:
         """Let somebody remove a message, and the bot act."""
-        removal = {"kind": Kind.REDACTION, "relates_to": event_id, "msgtype": "", "decrypted": False}
+        removal = {"kind": EventKind.REDACTION, "relates_to": event_id, "msgtype": "", "decrypted": False}
         await self.hears("", thread=None, **{**removal, **facts})
 
     async def keep(self, batch: Batch) -> None:
         """Journal something and act on it."""
-        await Journal(self.desk.units, self.desk.world, own_id=BOT).keep(batch)
+        await EventJournal(self.desk.units, self.desk.world, own_id=BOT).keep(batch)
         while await Worker(self.desk.units, self.desk.world, self.desk.house, only_verified=True).step():
             pass
 
@@ -79,7 +85,7 @@ async def test_an_edit_makes_the_preview_anew_each_time_and_keeps_the_files(room
     async with room.desk.units() as unit:
         ticket = await unit.tickets.get(1)
         assert ticket is not None
-        kept = Enclosure(
+        kept = OutgoingFile(
             ref="x", ticket=ticket, event_id="$f", asked_at=room.desk.clock.now, size=1, name="a"
         )
         await unit.enclosures.add(kept)
@@ -252,7 +258,13 @@ async def test_somebody_elses_unreadable_edit_holds_nothing_back(room: Room) -> 
 
 
 async def test_taking_eyes_away_releases_what_they_claimed(room: Room) -> None:
-    eyes = {"kind": Kind.REACTION, "msgtype": "", "key": "👀", "relates_to": "$root1", "decrypted": False}
+    eyes = {
+        "kind": EventKind.REACTION,
+        "msgtype": "",
+        "key": "👀",
+        "relates_to": "$root1",
+        "decrypted": False,
+    }
     pressed = await room.hears("", thread=None, **eyes)
     assert (await room.desk.look(1)).owner == ANA
     await room.removes(pressed, sender=BEN)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from bot.events.events import Heard, read_event
+from bot.events.events import RoomEvent, read_event
 
 
-def _read(content: dict[str, Any]) -> Heard:
+def _read(content: dict[str, Any]) -> RoomEvent:
     source = {
         "type": "m.room.message",
         "event_id": "$said",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.errors import ForeignIdentity, MatrixError
 from bot.http.wire import path, request
 from bot.identity import signing
-from bot.identity.crosssigning import ROLES, SEEDS, Standing, ensure_signed
+from bot.identity.crosssigning import ROLES, SEEDS, DeviceSigning, ensure_signed
 from bot.identity.session import Credential, open_session
 from tests.bot.people import PASSWORD, Memory, running
 
@@ -25,7 +25,7 @@ async def test_the_first_start_makes_an_identity_and_the_second_finds_it(memory:
             bot.client, "POST", path("keys", "query"), {"device_keys": {bot.session.user_id: []}}
         )
     user_id = bot.session.user_id
-    assert (first.standing, second.standing) == (Standing.IDENTITY_MADE, Standing.ALREADY_SIGNED)
+    assert (first.standing, second.standing) == (DeviceSigning.IDENTITY_MADE, DeviceSigning.ALREADY_SIGNED)
     assert first.master_key == second.master_key
     signer = signing.only_key(shown["self_signing_keys"][user_id])
     assert signer is not None
@@ -52,7 +52,7 @@ async def test_a_new_device_with_the_old_seeds_is_signed_too(memory: Memory) -> 
     folder = memory.account.folder
     (folder / "session.json").unlink()
     async with running(memory) as bot:
-        assert bot.identity.standing is Standing.DEVICE_SIGNED
+        assert bot.identity.standing is DeviceSigning.DEVICE_SIGNED
         assert bot.identity.master_key == first.master_key
 
 
@@ -73,7 +73,7 @@ async def test_an_identity_of_somebody_else_is_refused_and_kept(memory: Memory) 
             pass
     seeds.write_text(ours)
     async with running(memory) as bot:
-        assert bot.identity == type(first)(first.master_key, Standing.ALREADY_SIGNED)
+        assert bot.identity == type(first)(first.master_key, DeviceSigning.ALREADY_SIGNED)
 
 
 async def test_damaged_seeds_are_told(memory: Memory) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from bot.http.wire import Json
 from bot.identity import signing
-from bot.identity.session import Account
-from bot.identity.trust import Judgement, Policy, Standing
+from bot.identity.session import BotAccount
+from bot.identity.trust import IdentityTrust, Judgement, TrustPolicy
 from storage.sealing import ed25519
 from tests.bot.people import Bot, Memory, running
 from tests.faults.fakehs import FakeHomeserver
@@ -26,7 +26,7 @@ async def server() -> AsyncIterator[FakeHomeserver]:
 
 
 def lenient(server: FakeHomeserver, tmp_path: Path) -> Memory:
-    return Memory(Account(server.url, "bot", tmp_path / "session"), policy=Policy.ALL)
+    return Memory(BotAccount(server.url, "bot", tmp_path / "session"), policy=TrustPolicy.ALL)
 
 
 def identity() -> Json:
@@ -65,7 +65,7 @@ async def test_an_identity_that_is_gone_has_changed_and_its_devices_get_nothing(
         before = await judged(bot)
         del server.keys.identities[ANA]
         after = await judged(bot)
-        assert (before.standing, after.standing) == (Standing.PINNED, Standing.CHANGED)
+        assert (before.standing, after.standing) == (IdentityTrust.PINNED, IdentityTrust.CHANGED)
         assert [one.receives for one in (*before.devices, *after.devices)] == [True, False]
         assert [report.master_key for report in bot.reports] == [None]
         known = bot.client.device_store[ANA][DEVICE]

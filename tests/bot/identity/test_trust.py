@@ -6,7 +6,7 @@ import json
 import pytest
 
 from bot.identity.crosssigning import SEEDS
-from bot.identity.trust import Judgement, Policy, Standing
+from bot.identity.trust import IdentityTrust, Judgement, TrustPolicy
 from bot.sending import contents
 from bot.sending.rendering import plain
 from storage.engine.troubles import StorageTrouble
@@ -29,8 +29,8 @@ async def test_an_unsigned_device_gets_nothing(bot: Bot, enter: Enter, gather: G
         await peer.see(told)
     assert [peer.could_read(told) for peer in (ana, sly, ben)] == [True, False, False]
     ana_id, ben_id = ana.client.user_id, ben.client.user_id
-    assert bot.trust.judgement(ana_id).standing is Standing.PINNED
-    assert bot.trust.judgement(ben_id).standing is Standing.NONE
+    assert bot.trust.judgement(ana_id).standing is IdentityTrust.PINNED
+    assert bot.trust.judgement(ben_id).standing is IdentityTrust.NONE
     assert set(bot.pins) >= {ana_id}
     assert ben_id not in bot.pins
 
@@ -38,7 +38,7 @@ async def test_an_unsigned_device_gets_nothing(bot: Bot, enter: Enter, gather: G
 async def test_a_lenient_desk_lets_unsigned_devices_read(
     memory: Memory, enter: Enter, gather: Gather
 ) -> None:
-    memory.policy = Policy.ALL
+    memory.policy = TrustPolicy.ALL
     async with running(memory) as bot:
         await bot.syncer.step()
         ben = await enter("ben", signed=False)
@@ -48,9 +48,9 @@ async def test_a_lenient_desk_lets_unsigned_devices_read(
         assert ben.could_read(told)
 
 
-@pytest.mark.parametrize("policy", list(Policy))
+@pytest.mark.parametrize("policy", list(TrustPolicy))
 async def test_a_changed_identity_is_blocked_and_told_until_pinned_again(
-    memory: Memory, enter: Enter, gather: Gather, policy: Policy
+    memory: Memory, enter: Enter, gather: Gather, policy: TrustPolicy
 ) -> None:
     memory.policy = policy
     async with running(memory) as bot:
@@ -72,12 +72,12 @@ async def test_a_changed_identity_is_blocked_and_told_until_pinned_again(
         heard = bot.journal.heard[asked]
 
         assert (ana.could_read(before), ana.could_read(changed)) == (True, False)
-        assert [report.standing for report in bot.reports] == [Standing.CHANGED]
+        assert [report.standing for report in bot.reports] == [IdentityTrust.CHANGED]
         assert bot.pins[ana_id] == pinned
         assert (heard.decrypted, heard.verified) == (True, False)
 
         unsure = await bot.trust.accept(ana_id, "a key that ana does not show")
-        assert (unsure.standing, bot.pins[ana_id]) == (Standing.CHANGED, pinned)
+        assert (unsure.standing, bot.pins[ana_id]) == (IdentityTrust.CHANGED, pinned)
         shown = bot.reports[0].master_key
         assert shown is not None
         accepted = await bot.trust.accept(ana_id, shown)
@@ -168,4 +168,4 @@ async def test_a_changed_identity_that_could_not_be_told_is_looked_up_and_told_a
     await reset_identity(ana.client, ana.folder)
     bot.trust._report = fail_first
     await bot.syncer.step()
-    assert (troubles, [told.standing for told in bot.reports]) == ([], [Standing.CHANGED])
+    assert (troubles, [told.standing for told in bot.reports]) == ([], [IdentityTrust.CHANGED])

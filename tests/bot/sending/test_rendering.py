@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.events.events import Kind, is_heeded, moment, read_event
+from bot.events.events import EventKind, is_heeded, moment, read_event
 from bot.sending import contents, rendering
 from desk.tickets.announcement import Announcement
 from storage.states import TicketState
@@ -222,7 +222,12 @@ def test_only_what_others_say_themselves_is_heeded(source: contents.Json, *, hee
 def test_odd_content_makes_a_poor_event_but_no_error(content: contents.Json) -> None:
     heard = read_event(event(msgtype="m.text", **content), "!r", decrypted=True, verified=True)
     assert heard is not None
-    assert (heard.kind, heard.thread_root, heard.relates_to, heard.mentions) == (Kind.MESSAGE, None, None, ())
+    assert (heard.kind, heard.thread_root, heard.relates_to, heard.mentions) == (
+        EventKind.MESSAGE,
+        None,
+        None,
+        (),
+    )
 
 
 @given(st.integers() | st.text() | st.none() | st.floats())

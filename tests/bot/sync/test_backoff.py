@@ -11,7 +11,7 @@ import pytest
 from bot.errors import HomeserverUnreachable, LoginRefused, Rejected, SessionGone, TryLater
 from bot.http.pause import Pause
 from bot.http.wire import path, request
-from bot.identity.session import Account, Credential, open_session
+from bot.identity.session import BotAccount, Credential, open_session
 from tests.bot.people import Bot, Memory, Peer, running
 from tests.faults.fakehs import FakeHomeserver, Fault
 
@@ -29,7 +29,7 @@ async def server() -> AsyncIterator[FakeHomeserver]:
 @pytest.fixture
 async def bot(server: FakeHomeserver, tmp_path: Path) -> AsyncIterator[Bot]:
     """A bot in an encrypted room with Ana, who has no device."""
-    async with running(Memory(Account(server.url, "bot", tmp_path / "session"))) as started:
+    async with running(Memory(BotAccount(server.url, "bot", tmp_path / "session"))) as started:
         await server.make_room(ROOM, BOT, ANA)
         await started.syncer.step()
         yield started
@@ -192,14 +192,14 @@ async def test_a_signed_out_bot_cannot_send(server: FakeHomeserver, bot: Bot) ->
 
 
 async def test_a_wrong_address_is_told_in_a_sentence(tmp_path: Path) -> None:
-    account = Account("http://127.0.0.1:1", "bot", tmp_path / "session")
+    account = BotAccount("http://127.0.0.1:1", "bot", tmp_path / "session")
     with pytest.raises(HomeserverUnreachable, match="address in the config"):
         await open_session(account, Credential(password="x"))
 
 
 async def test_a_refused_login_is_told_in_a_sentence(server: FakeHomeserver, tmp_path: Path) -> None:
     server.script(Fault.FORBIDDEN, "POST", "/login$")
-    account = Account(server.url, "bot", tmp_path / "session")
+    account = BotAccount(server.url, "bot", tmp_path / "session")
     with pytest.raises(LoginRefused, match="password"):
         await open_session(account, Credential(password="x"))
     assert not (account.folder / "session.json").exists()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from bot.carriers.senders import RoomSenders
-from bot.desk.journal import Journal
+from bot.desk.journal import EventJournal
 from bot.desk.worker import Worker
-from bot.events.events import Batch, Heard, Kind
-from bot.identity.session import Account
+from bot.events.events import Batch, EventKind, RoomEvent
+from bot.identity.session import BotAccount
 from bot.sending.sender import Sender
 from desk.delivery.delivery import Delivery
 from desk.outbox.posts import DONE_KEY, announce, say_from_json
@@ -90,13 +90,13 @@ class Scene:
         """A message as its last edit left it."""
         return [each.body for each in self.listening.sent if event_id in (each.event_id, each.edits)][-1]
 
-    async def hear(self, body: str, root: str, *, kind: Kind = Kind.MESSAGE) -> str:
+    async def hear(self, body: str, root: str, *, kind: EventKind = EventKind.MESSAGE) -> str:
         """Have Ana say something in the thread below this event, or react to it; return the answer.
 
         What is said stands in the same thread.
         """
         moment = f"$said{self.desk.world.token()}"
-        heard = Heard(
+        heard = RoomEvent(
             moment,
             EN,
             ANA,
@@ -105,12 +105,12 @@ class Scene:
             body=body,
             msgtype="m.text",
             key=body,
-            thread_root=root if kind is Kind.MESSAGE else None,
-            relates_to=None if kind is Kind.MESSAGE else root,
+            thread_root=root if kind is EventKind.MESSAGE else None,
+            relates_to=None if kind is EventKind.MESSAGE else root,
             decrypted=True,
             verified=True,
         )
-        await Journal(self.desk.units, self.desk.world, own_id=BOT).keep(Batch("s1", heard=(heard,)))
+        await EventJournal(self.desk.units, self.desk.world, own_id=BOT).keep(Batch("s1", heard=(heard,)))
         assert await Worker(self.desk.units, self.desk.world, self.desk.house).step()
         async with self.desk.units() as unit:
             rows = await unit.outbox.in_state(OutboxState.PENDING)
@@ -129,7 +129,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with (
         FakeHomeserver() as server,
         desk_at(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}") as desk,
-        running(Memory(Account(server.url, "bot", tmp_path / "session"))) as bot,
+        running(Memory(BotAccount(server.url, "bot", tmp_path / "session"))) as bot,
     ):
         for room in (EN, FR, "!ops:helproom.test"):
             await server.make_room(room, BOT, ANA)
@@ -232,7 +232,7 @@ async def test_a_reaction_to_the_old_announcement_claims_nothing_and_says_why(sc
     number, old = await scene.announced()
     await scene.desk.say(f"!lang {number} fr")
     await scene.delivery.drain()
-    answer = await scene.hear("👀", old.event_id, kind=Kind.REACTION)
+    answer = await scene.hear("👀", old.event_id, kind=EventKind.REACTION)
     assert answer.startswith(f"This thread has ended: ticket {number} goes on")
     assert (await scene.desk.look(number)).owner is None
 
@@ -245,7 +245,7 @@ async def test_the_preview_in_the_old_thread_can_still_be_taken_back(scene: Scen
     (preview,) = [each for each in scene.of(EN) if "Hello" in each.body and each.edits is None]
     await scene.desk.say(f"!lang {number} fr")
     await scene.delivery.drain()
-    assert await scene.hear("❌", preview.event_id, kind=Kind.REACTION) == ""
+    assert await scene.hear("❌", preview.event_id, kind=EventKind.REACTION) == ""
     assert (await scene.desk.messages(number))[-1].state == "cancelled"
     await scene.delivery.drain()
     assert {each.edits or each.thread for each in scene.of(EN)[1:]} == {old.event_id, preview.event_id}

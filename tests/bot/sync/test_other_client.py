@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """An agent whose client is matrix-js-sdk, and shares keys with signed devices only, is heard and answered."""
 
-from bot.events.events import Kind
+from bot.events.events import EventKind
 from bot.rooms.rooms import RoomPlan
 from bot.sending import contents
 from bot.sending.rendering import plain
@@ -54,7 +54,7 @@ async def test_both_sides_read_each_other_in_thread_edit_and_reaction(synapse: H
         await step_until(bot, 2)
         claim, eyes = bot.journal.heard[said], bot.journal.heard[reacted]
         assert (claim.body, claim.thread_root, claim.verified) == ("!claim", root, True)
-        assert (eyes.kind, eyes.key, eyes.relates_to) == (Kind.REACTION, "👀", root)
+        assert (eyes.kind, eyes.key, eyes.relates_to) == (EventKind.REACTION, "👀", root)
 
         yours = contents.in_thread(contents.notice(plain("it is yours")), root, reply_to=said)
         await bot.sender.send_event(room_id, yours, "r2")

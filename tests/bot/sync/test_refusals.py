@@ -11,7 +11,7 @@ import pytest
 from bot.carriers.senders import _message
 from bot.errors import Rejected, TryLater
 from bot.http.wire import Answer, raise_for
-from bot.identity.session import Account
+from bot.identity.session import BotAccount
 from bot.sending import contents
 from desk.outbox.posts import Say
 from tests.bot.people import Memory, running
@@ -37,14 +37,14 @@ async def test_keys_whose_upload_was_cut_by_a_kill_do_not_keep_the_bot_from_star
     server: FakeHomeserver, tmp_path: Path
 ) -> None:
     folder = tmp_path / "session"
-    async with running(Memory(Account(server.url, "bot", folder))) as bot:
+    async with running(Memory(BotAccount(server.url, "bot", folder))) as bot:
         await bot.syncer.step()
         copytree(folder, tmp_path / "before")
         use_up_keys(server, left=0)
         await bot.syncer.step()
         assert server.keys.count((BOT, bot.client.device_id)) > 0
     # The store as it was before the upload: it makes the same key ids again, with other values.
-    async with running(Memory(Account(server.url, "bot", tmp_path / "before"))) as bot:
+    async with running(Memory(BotAccount(server.url, "bot", tmp_path / "before"))) as bot:
         use_up_keys(server, left=10)
         await bot.syncer.step()
         await bot.syncer.step()
@@ -54,7 +54,7 @@ async def test_keys_whose_upload_was_cut_by_a_kill_do_not_keep_the_bot_from_star
 async def test_one_time_keys_are_on_disk_before_they_are_offered(
     server: FakeHomeserver, tmp_path: Path
 ) -> None:
-    async with running(Memory(Account(server.url, "bot", tmp_path / "session"))) as bot:
+    async with running(Memory(BotAccount(server.url, "bot", tmp_path / "session"))) as bot:
         await bot.syncer.step()
         saved: list[int] = []
         save = bot.client.olm.save_account

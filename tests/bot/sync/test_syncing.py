@@ -9,7 +9,7 @@ from unittest.mock import AsyncMock
 import pytest
 from nio import AsyncClient
 
-from bot.events.events import Kind
+from bot.events.events import EventKind
 from bot.http.wire import Json, path, request
 from bot.identity import device_keys
 from bot.sending import contents
@@ -218,9 +218,9 @@ async def test_threads_replies_mentions_reactions_and_redactions_are_told(
     assert (heard[reply].body, heard[reply].relates_to, heard[reply].mentions) == ("!show", root, (own_id,))
     assert heard[reply].mentions_room
     reaction = heard[sent.event_id]
-    assert (reaction.kind, reaction.key, reaction.relates_to) == (Kind.REACTION, "👀", root)
+    assert (reaction.kind, reaction.key, reaction.relates_to) == (EventKind.REACTION, "👀", root)
     redaction = list(heard.values())[-1]
-    assert (redaction.kind, redaction.relates_to) == (Kind.REDACTION, sent.event_id)
+    assert (redaction.kind, redaction.relates_to) == (EventKind.REDACTION, sent.event_id)
 
 
 async def test_an_event_whose_key_comes_late_is_heard_then(bot: Bot, enter: Enter, gather: Gather) -> None:

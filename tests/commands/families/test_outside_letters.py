@@ -6,26 +6,26 @@ import pytest
 from desk.monitoring.accounting import check_yesterday
 from desk.outbox.posts import say_from_json
 from desk.quarantine import left_in_mailbox
-from desk.quarantine.left_in_mailbox import Refused
-from storage.queries.left_in_mailbox import Lying
+from desk.quarantine.left_in_mailbox import RefusedLetter
+from storage.queries.left_in_mailbox import LeftLetter
 from storage.queries.letters import NewLetter
-from storage.states import LetterState, Wish
+from storage.states import LetterState, MailboxAction
 from tests.commands.families.test_quarantine import adds_up, comes, look
 from tests.desks import ANA, USER, Desk
 
-STRAY = Refused("main", "7/1", "it is for none of the queues' addresses", 900, "imap", head=b"From: a")
-LARGE = Refused(
+STRAY = RefusedLetter("main", "7/1", "it is for none of the queues' addresses", 900, "imap", head=b"From: a")
+LARGE = RefusedLetter(
     "main", "7/2", "it has 30.0 MB, and 25 MB are the limit", 30_000_000, "imap", "en", b"From: b"
 )
 
 
-async def are_refused(desk: Desk, *refused: Refused) -> None:
+async def are_refused(desk: Desk, *refused: RefusedLetter) -> None:
     for each in refused or (STRAY, LARGE):
         async with desk.units() as unit:
             await left_in_mailbox.note_refused(unit, desk.world, each)
 
 
-async def wishes(desk: Desk, mailbox: str = "main") -> list[Lying]:
+async def wishes(desk: Desk, mailbox: str = "main") -> list[LeftLetter]:
     async with desk.units() as unit:
         return list(await unit.outside.wished(mailbox))
 
@@ -87,7 +87,7 @@ async def test_one_for_no_queue_needs_a_queue_to_be_released_into(desk: Desk):
         "Letter 1 is fetched from mailbox main at the next look into it. Then it becomes a new ticket."
     )
     [lying] = await wishes(desk)
-    assert (lying.letter_id, lying.queue, lying.size, lying.wish) == (1, "fr", 900, Wish.TAKE)
+    assert (lying.letter_id, lying.queue, lying.size, lying.wish) == (1, "fr", 900, MailboxAction.TAKE)
     assert await wishes(desk, "other") == []
     assert await adds_up(desk) == {LetterState.QUARANTINED: 1}
     assert await is_fetched(desk, queue="fr")
@@ -97,7 +97,7 @@ async def test_one_for_no_queue_needs_a_queue_to_be_released_into(desk: Desk):
         assert await unit.letters.raw(await unit.letters.get(1)) == b"raw"
         assert await unit.outside.of(1) is None
     [lying] = await wishes(desk)
-    assert lying.wish is Wish.PUT_AWAY
+    assert lying.wish is MailboxAction.PUT_AWAY
 
 
 async def test_a_ticket_that_is_named_says_for_which_queue_it_is(desk: Desk):
@@ -138,7 +138,7 @@ async def test_a_dropped_one_is_deleted_in_its_mailbox(desk: Desk):
     assert "It is deleted in mailbox main at the next look into it." in said
     assert await adds_up(desk) == {LetterState.DROPPED: 1}
     [lying] = await wishes(desk)
-    assert lying.wish is Wish.DROP
+    assert lying.wish is MailboxAction.DROP
     assert not await is_fetched(desk)
     async with desk.units() as unit:
         await left_in_mailbox.give_up(unit, desk.world, lying, "it is empty")

@@ -32,7 +32,7 @@ async def test_what_is_told_names_the_words_that_accept_exactly_what_was_shown(d
     words = told.rpartition("says here: `")[2].rstrip("`")
     assert "is being accepted" in await desk.say(words, **ADMIN)
     [row] = await desk.rows("pin.accept")
-    assert identities.wish_from_json(row.payload) == identities.Wish(BEN, "new")
+    assert identities.wish_from_json(row.payload) == identities.PinRequest(BEN, "new")
 
 
 async def test_a_change_is_told_once_and_a_further_one_again(desk: Desk):

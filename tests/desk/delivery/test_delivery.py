@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, Outcome, Parcel, StopDelivery
+from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, OutboxItem, Outcome, StopDelivery
 from desk.outbox.posts import Say, Slot, finish, put, say_in
 from storage.engine.troubles import StorageTrouble
 from storage.models import Outbox
@@ -23,7 +23,7 @@ class Carrier:
         self.script = script
         self.carried: list[str] = []
 
-    async def __call__(self, parcel: Parcel) -> Outcome:
+    async def __call__(self, parcel: OutboxItem) -> Outcome:
         self.carried.append(parcel.payload)
         answers = self.script.get(parcel.payload)
         answer = answers.pop(0) if answers else Delivered(f"$of-{parcel.payload}")
@@ -160,7 +160,7 @@ async def test_what_ended_with_its_work_is_not_begun_again_when_the_word_of_that
     number = await post(desk, "work")
     worked: list[int] = []
 
-    async def work(parcel: Parcel) -> Outcome:
+    async def work(parcel: OutboxItem) -> Outcome:
         worked.append(parcel.id)
         async with desk.units() as unit:
             finish(desk.world, await unit.outbox.get(parcel.id), OutboxState.SENT)
@@ -250,7 +250,7 @@ async def test_a_lane_that_hangs_does_not_stop_others(desk: Desk):
     arrived = {name: asyncio.Event() for name in ("hanging", "one", "two")}
     release = asyncio.Event()
 
-    async def carry(parcel: Parcel) -> Outcome:
+    async def carry(parcel: OutboxItem) -> Outcome:
         arrived[parcel.payload].set()
         if parcel.payload == "hanging":
             await release.wait()
@@ -272,7 +272,7 @@ async def test_a_row_added_while_its_lane_is_at_work_leaves_too(desk: Desk):
     carrier = Carrier()
     done = asyncio.Event()
 
-    async def carry(parcel: Parcel) -> Outcome:
+    async def carry(parcel: OutboxItem) -> Outcome:
         if parcel.payload == "one":
             await post(desk, "two")
         if parcel.payload == "two":
@@ -300,7 +300,7 @@ async def test_an_operators_room_that_takes_nothing_is_not_told_of_itself(desk: 
         assert room is not None
         await say_in(unit, desk.world, room, Say("a key is about to expire"))
 
-    async def refuse(_parcel: Parcel) -> Outcome:
+    async def refuse(_parcel: OutboxItem) -> Outcome:
         return Impossible("the bot is not in the room")
 
     async with asyncio.timeout(20):

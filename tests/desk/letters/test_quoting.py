@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desk.letters.quoted_text import Folded, Kind, fold, own_words, split
+from desk.letters.quoted_text import Folded, PieceKind, fold, own_words, split
 
 ATTRIBUTIONS = {
     "ar, Gmail": "في الثلاثاء، 3 نوفمبر 2026 في 10:00 ص تمت كتابة ما يلي بواسطة Help <help@desk.example>:",
@@ -226,7 +226,7 @@ def test_nothing_is_lost_or_changed(lines: list[str]) -> None:
     folded = fold(text)
     kept = [line for line in folded.text.split("\n") if not line.startswith("[")]
     assert set(kept) - {""} <= set(text.split("\n"))
-    assert folded.quoted == 0 or Kind.QUOTE in {piece.kind for piece in pieces}
+    assert folded.quoted == 0 or PieceKind.QUOTE in {piece.kind for piece in pieces}
 
 
 HOSTILE = {

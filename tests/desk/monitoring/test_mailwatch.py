@@ -5,7 +5,7 @@ import datetime as dt
 
 import pytest
 
-from desk.monitoring.mail_arrivals import Pulse, watch_arrivals, watch_mailbox
+from desk.monitoring.mail_arrivals import MailboxHealth, watch_arrivals, watch_mailbox
 from storage.queries.letters import NewLetter
 from tests.desks import Desk
 
@@ -16,7 +16,7 @@ async def said(desk: Desk) -> list[str]:
     return [row.payload or "" for row in await desk.rows("say")]
 
 
-async def look(desk: Desk, pulse: Pulse) -> int:
+async def look(desk: Desk, pulse: MailboxHealth) -> int:
     """Look as the schedule does; return how much has been said altogether."""
     async with desk.units() as unit:
         await watch_mailbox(unit, desk.world, pulse, LIMIT)
@@ -24,7 +24,7 @@ async def look(desk: Desk, pulse: Pulse) -> int:
 
 
 async def test_silence_is_told_once_with_its_reason_and_its_end_once(desk: Desk) -> None:
-    pulse = Pulse("main", desk.clock.now)
+    pulse = MailboxHealth("main", desk.clock.now)
     assert await look(desk, pulse) == 0
     desk.clock.pass_by(minutes=15)
     pulse.trouble = "The mail server's name is not known."
@@ -41,21 +41,21 @@ async def test_silence_is_told_once_with_its_reason_and_its_end_once(desk: Desk)
 
 
 async def test_silence_is_counted_over_restarts_and_not_told_again(desk: Desk) -> None:
-    await look(desk, Pulse("main", desk.clock.now))
+    await look(desk, MailboxHealth("main", desk.clock.now))
     for told in (0, 0, 1, 1):
-        assert await look(desk, Pulse("main")) == told
+        assert await look(desk, MailboxHealth("main")) == told
         desk.clock.pass_by(minutes=10)
-    assert await look(desk, Pulse("main", desk.clock.now)) == 2
+    assert await look(desk, MailboxHealth("main", desk.clock.now)) == 2
 
 
 async def test_a_mailbox_that_never_worked_is_told(desk: Desk) -> None:
-    assert await look(desk, Pulse("main")) == 0
+    assert await look(desk, MailboxHealth("main")) == 0
     desk.clock.pass_by(minutes=16)
-    assert await look(desk, Pulse("main")) == 1
+    assert await look(desk, MailboxHealth("main")) == 1
 
 
 async def test_mailboxes_are_told_apart(desk: Desk) -> None:
-    well, ill = Pulse("well", desk.clock.now), Pulse("ill", desk.clock.now)
+    well, ill = MailboxHealth("well", desk.clock.now), MailboxHealth("ill", desk.clock.now)
     desk.clock.pass_by(minutes=16)
     well.at = desk.clock.now
     assert (await look(desk, well), await look(desk, ill)) == (0, 1)

@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 from itertools import pairwise
 
-from desk.delivery.delivery import LIMITED, Delivered, Delivery, Limited, Outcome, Parcel
+from desk.delivery.delivery import LIMITED, Delivered, Delivery, Limited, OutboxItem, Outcome
 from desk.outbox.posts import Say, announce, is_aside, lane_of, say_from_json, say_in, show_state
 from desk.outbox.ranks import Rank, Turns
 from storage.states import OutboxState
@@ -25,7 +25,7 @@ class Homeserver:
         self._last = last
         self._ready = False
 
-    async def __call__(self, parcel: Parcel) -> Outcome:
+    async def __call__(self, parcel: OutboxItem) -> Outcome:
         await asyncio.sleep(0)
         if len(self.taken) >= self.burst and not self._ready:
             self._ready = True
@@ -118,7 +118,7 @@ async def test_an_edit_that_was_replaced_while_it_left_is_known_as_sent_all_the_
     [first] = await desk.rows("announce.edit")
     carried: list[int] = []
 
-    async def carry(parcel: Parcel) -> Outcome:
+    async def carry(parcel: OutboxItem) -> Outcome:
         carried.append(parcel.id)
         if parcel.id == first.id:
             await desk.say("!tag wifi", ticket=number)

@@ -13,7 +13,7 @@ from desk.keys.offers import keep
 from desk.keys.standing import contact_standing
 from desk.letters.opened import OfferedKey
 from desk.replies import protection as policy
-from desk.replies.protection import IN_CLEAR, Load, Path, Standing, decide, protection_of
+from desk.replies.protection import IN_CLEAR, KeyStanding, MailContent, Path, decide, protection_of
 from desk.world import Refusal
 from storage.models import ContactKey
 from storage.sealing.vault import Vault
@@ -126,7 +126,7 @@ def test_whatever_is_known_of_the_keys_a_mail_leaves_encrypted_to_a_good_one_or_
 ):
     keys = [made_key(number, *fact) for number, fact in enumerate(facts)]
     try:
-        protection = decide(Standing(keys, confidential, MONDAY_NOON))
+        protection = decide(KeyStanding(keys, confidential, MONDAY_NOON))
     except Refusal:
         assert keys or confidential
         return
@@ -153,12 +153,12 @@ def test_each_state_of_a_contact_encrypts_or_refuses_and_only_none_may_be_clear(
     keys = [] if state is KeyState.NONE else [made_key(1, *flaws.get(state, (state, None, None)))]
     assert contact_standing(keys, MONDAY_NOON) is state
     if state is KeyState.NONE and not confidential:
-        assert decide(Standing(keys, confidential, MONDAY_NOON)).key is None
+        assert decide(KeyStanding(keys, confidential, MONDAY_NOON)).key is None
     elif state in {SEEN, PINNED}:
-        assert decide(Standing(keys, confidential, MONDAY_NOON)).key == b"1"
+        assert decide(KeyStanding(keys, confidential, MONDAY_NOON)).key == b"1"
     else:
         with pytest.raises(Refusal):
-            decide(Standing(keys, confidential, MONDAY_NOON))
+            decide(KeyStanding(keys, confidential, MONDAY_NOON))
 
 
 def test_the_preview_says_what_a_key_is_worth():
@@ -169,7 +169,7 @@ def test_the_preview_says_what_a_key_is_worth():
 
 
 def _words(*keys: ContactKey) -> str:
-    return decide(Standing(keys, confidential=True, now=MONDAY_NOON)).words
+    return decide(KeyStanding(keys, confidential=True, now=MONDAY_NOON)).words
 
 
 def test_a_path_without_a_policy_does_not_import():
@@ -181,7 +181,7 @@ def test_a_path_without_a_policy_does_not_import():
         exec(compile(grown, "policy", "exec"), {"__name__": "policy"})
 
 
-LOADS = st.builds(Load, quote=st.booleans(), files=st.booleans(), as_encrypted=st.booleans())
+LOADS = st.builds(MailContent, quote=st.booleans(), files=st.booleans(), as_encrypted=st.booleans())
 
 
 @given(
@@ -192,11 +192,11 @@ LOADS = st.builds(Load, quote=st.booleans(), files=st.booleans(), as_encrypted=s
     load=LOADS,
 )
 def test_no_path_leaves_in_clear_what_was_protected_unless_somebody_asked(
-    *, path: Path, confidential: bool, known_once: bool, facts: list, load: Load
+    *, path: Path, confidential: bool, known_once: bool, facts: list, load: MailContent
 ):
     keys = [made_key(number, *fact) for number, fact in enumerate(facts)]
     try:
-        protection = decide(Standing(keys, confidential, MONDAY_NOON, known_once, load), path)
+        protection = decide(KeyStanding(keys, confidential, MONDAY_NOON, known_once, load), path)
     except Refusal:
         return
     if protection.key is None and (confidential or keys or known_once):
@@ -210,7 +210,9 @@ def test_no_path_leaves_in_clear_what_was_protected_unless_somebody_asked(
 
 @pytest.mark.parametrize(("as_encrypted", "leaves"), [(False, True), (True, False)])
 def test_what_was_shown_as_encrypted_does_not_leave_in_clear(*, as_encrypted: bool, leaves: bool) -> None:
-    standing = Standing((), confidential=False, now=MONDAY_NOON, load=Load(as_encrypted=as_encrypted))
+    standing = KeyStanding(
+        (), confidential=False, now=MONDAY_NOON, load=MailContent(as_encrypted=as_encrypted)
+    )
     if leaves:
         assert decide(standing).key is None
     else:

@@ -3,7 +3,7 @@
 
 import pytest
 
-from desk.delivery.delivery import Delivered, Delivery, Impossible, Outcome, Overtaken, Parcel, Unclear
+from desk.delivery.delivery import Delivered, Delivery, Impossible, OutboxItem, Outcome, Overtaken, Unclear
 from desk.replies import previews
 from tests.desks import Desk
 
@@ -14,7 +14,7 @@ async def deliver(desk: Desk, mail: Outcome | None = None) -> list[str]:
     """Carry all there is; return how the preview looked after each edit, in its first line."""
     looks: list[str] = []
 
-    async def carry(parcel: Parcel) -> Outcome:
+    async def carry(parcel: OutboxItem) -> Outcome:
         if parcel.kind == previews.EDIT:
             async with desk.units() as unit:
                 draft = await unit.messages.get(parcel.message or 0)
@@ -22,7 +22,7 @@ async def deliver(desk: Desk, mail: Outcome | None = None) -> list[str]:
                 looks.append(previews.say_of(draft).text.splitlines()[0])
         return Delivered(SHOWN if parcel.kind == "preview" else None)
 
-    async def submit(_parcel: Parcel) -> Outcome:
+    async def submit(_parcel: OutboxItem) -> Outcome:
         return mail or Delivered()
 
     kinds = ("say", "preview", previews.EDIT, "react", "announce.edit")

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.identity.session import Account, Credential, open_session
+from bot.identity.session import BotAccount, Credential, open_session
 from desk.delivery.delivery import LIMITED
 from helproom.checks.database import check_database
-from helproom.checks.findings import State
+from helproom.checks.findings import CheckState
 from helproom.checks.folders import strangers_in
 from helproom.checks.limit import check_limit
 from helproom.checks.machine import check_code
@@ -40,8 +40,12 @@ def with_redmine(folder: Path, url: str, key: str) -> Settings:
     return read_settings(write_config(folder, "data_dir: data", section))
 
 
-@pytest.mark.parametrize(("key", "state"), [(Redmine.desk_key, State.OK), ("c" * 40, State.PROBLEM)])
-async def test_redmine_is_asked_who_we_are(tmp_path: Path, redmine: Redmine, key: str, state: State) -> None:
+@pytest.mark.parametrize(
+    ("key", "state"), [(Redmine.desk_key, CheckState.OK), ("c" * 40, CheckState.PROBLEM)]
+)
+async def test_redmine_is_asked_who_we_are(
+    tmp_path: Path, redmine: Redmine, key: str, state: CheckState
+) -> None:
     [finding] = [found async for found in check_redmine(with_redmine(tmp_path, redmine.url, key))]
     assert finding.state is state
 
@@ -50,7 +54,7 @@ async def test_a_redmine_that_is_away_is_told(tmp_path: Path) -> None:
     [finding] = [
         found async for found in check_redmine(with_redmine(tmp_path, "http://127.0.0.1:9", "c" * 40))
     ]
-    assert (finding.state, finding.sentence) == (State.PROBLEM, "Redmine does not answer.")
+    assert (finding.state, finding.sentence) == (CheckState.PROBLEM, "Redmine does not answer.")
 
 
 def with_postgres(folder: Path, url: str, *, password: str | None = None, key: bytes = bytes(32)) -> Settings:
@@ -68,7 +72,7 @@ def with_postgres(folder: Path, url: str, *, password: str | None = None, key: b
 async def test_a_postgresql_database_is_looked_at(tmp_path: Path, postgres: Cluster) -> None:
     settings = with_postgres(tmp_path, postgres.fresh())
     [empty] = [found async for found in check_database(settings)]
-    assert (empty.state, empty.sentence) == (State.WARNING, "It is empty: `helproom run` prepares it.")
+    assert (empty.state, empty.sentence) == (CheckState.WARNING, "It is empty: `helproom run` prepares it.")
     units = for_desk.open_units(settings)
     await migrate(units.engine)
     async with units() as unit:
@@ -76,10 +80,10 @@ async def test_a_postgresql_database_is_looked_at(tmp_path: Path, postgres: Clus
         await unit.rooms.add(row)
     await units.close()
     [ready] = [found async for found in check_database(settings)]
-    assert (ready.state, ready.sentence) == (State.OK, "It answers and has the right shape.")
+    assert (ready.state, ready.sentence) == (CheckState.OK, "It answers and has the right shape.")
     (tmp_path / "k").write_text(base64.b64encode(bytes(range(32))).decode())
     [sealed] = [found async for found in check_database(settings)]
-    assert sealed.state is State.PROBLEM
+    assert sealed.state is CheckState.PROBLEM
     assert sealed.sentence.startswith("The master key does not open it")
 
 
@@ -113,7 +117,7 @@ async def test_a_database_that_is_away_is_told(tmp_path: Path) -> None:
 async def test_the_folders_of_the_code_lie_side_by_side(tmp_path: Path) -> None:
     settings = read_settings(write_config(tmp_path))
     [finding] = [found async for found in check_code(settings)]
-    assert finding.state is State.OK
+    assert finding.state is CheckState.OK
 
 
 def modes(folder: Path) -> dict[Path, int]:
@@ -136,7 +140,7 @@ async def test_a_gnupg_home_that_others_may_enter_is_told_and_left_as_it_is(
     home.chmod(0o750)
     before = modes(tmp_path)
     [finding] = [found async for found in check_openpgp(at_home)]
-    assert finding.state is State.PROBLEM
+    assert finding.state is CheckState.PROBLEM
     assert finding.sentence == f"Others than its owner may enter {home}: chmod 700 {home}"
     assert modes(tmp_path) == before
 
@@ -172,7 +176,7 @@ def with_homeserver(folder: Path, synapse: Homeserver, bot: str, token: str | No
     return settings.model_copy(update={"matrix": where})
 
 
-async def told_of_limit(settings: Settings) -> tuple[State, str]:
+async def told_of_limit(settings: Settings) -> tuple[CheckState, str]:
     [finding] = [found async for found in check_limit(settings)]
     return finding.state, finding.sentence
 
@@ -184,16 +188,16 @@ async def test_an_admin_s_token_lifts_the_limit_of_the_bot_s_account(
     tokens = []
     for name, admin in (("its-admin", True), ("no-admin", False)):
         synapse.register(name, "test-only", admin=admin)
-        account = Account(synapse.url, name, tmp_path / name)
+        account = BotAccount(synapse.url, name, tmp_path / name)
         session = await open_session(account, Credential(password="test-only"))
         tokens.append(session.client.access_token)
         await session.close()
     assert await told_of_limit(with_homeserver(tmp_path, synapse, bot, tokens[1])) == (
-        State.PROBLEM,
+        CheckState.PROBLEM,
         "The token in matrix.admin_token_file is not that of an admin of the homeserver.",
     )
     lifted = [await told_of_limit(with_homeserver(tmp_path, synapse, bot, tokens[0])) for _ in range(2)]
-    assert [state for state, _ in lifted] == [State.OK] * 2
+    assert [state for state, _ in lifted] == [CheckState.OK] * 2
     assert lifted[0][1].endswith("the admin's token has lifted it.")
     assert lifted[1][1] == "The homeserver does not limit the bot's account."
 
@@ -203,7 +207,7 @@ async def test_without_a_token_it_is_told_how_the_limit_is_lifted(
 ) -> None:
     settings = with_homeserver(tmp_path, synapse, "@bot:helproom.test")
     state, sentence = await told_of_limit(settings)
-    assert state is State.OK
+    assert state is CheckState.OK
     assert f"{synapse.url}/_synapse/admin/v1/users/@bot:helproom.test/override_ratelimit" in sentence
     for folder in (settings.data_dir, tmp_path / "secrets"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -216,6 +220,6 @@ async def test_without_a_token_it_is_told_how_the_limit_is_lifted(
         await unit.facts.set(LIMITED, dt.datetime.now(dt.UTC).isoformat())
     await units.close()
     state, sentence = await told_of_limit(settings)
-    assert state is State.WARNING
+    assert state is CheckState.WARNING
     assert "answers to people go first" in sentence
     assert "matrix.admin_token_file" in sentence

@@ -15,7 +15,7 @@ import pytest
 from helproom.config.settings import read_settings
 from helproom.demo.homeserver import free_port
 from tests.helproom.cli.test_commands import change, give, helproom, make
-from tests.services.mailserver import Account, Catcher, make_certificate
+from tests.services.mailserver import Catcher, MailAccount, make_certificate
 from tests.services.synapse import Homeserver
 
 PASSWORD = "hunter2"
@@ -67,7 +67,7 @@ def logins(synapse: Homeserver, folder: Path) -> int:
 
 async def test_what_init_writes_passes_the_check(folder: Path, tmp_path: Path, synapse: Homeserver) -> None:
     certificate = make_certificate(tmp_path)
-    async with Catcher(tls=certificate.serve(), account=Account("desk", PASSWORD)) as catcher:
+    async with Catcher(tls=certificate.serve(), account=MailAccount("desk", PASSWORD)) as catcher:
         use(folder, catcher, certificate.file)
         code, found = await check(folder)
         assert (code, [finding for finding in found if finding["state"] == "problem"]) == (0, [])
@@ -83,7 +83,7 @@ async def test_wrong_passwords_are_told(folder: Path, tmp_path: Path) -> None:
     give(folder, "matrix.password", "wrong")
     give(folder, "submission.password", "wrong")
     certificate = make_certificate(tmp_path)
-    async with Catcher(tls=certificate.serve(), account=Account("desk", PASSWORD)) as catcher:
+    async with Catcher(tls=certificate.serve(), account=MailAccount("desk", PASSWORD)) as catcher:
         use(folder, catcher, certificate.file)
         code, found = await check(folder)
     sentences = {finding["part"]: finding["sentence"] for finding in found if finding["state"] == "problem"}
@@ -95,7 +95,7 @@ async def test_wrong_passwords_are_told(folder: Path, tmp_path: Path) -> None:
 
 async def test_a_certificate_that_is_not_trusted_is_told(folder: Path, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path)
-    async with Catcher(tls=certificate.serve(), account=Account("desk", PASSWORD)) as catcher:
+    async with Catcher(tls=certificate.serve(), account=MailAccount("desk", PASSWORD)) as catcher:
         config = folder / "config.yaml"
         change(config, '"mail.example.org"\n    port: 587', f'"localhost"\n    port: {catcher.port}')
         _, found = await check(folder)

@@ -14,7 +14,7 @@ import pytest
 from helproom import logs
 from helproom.__main__ import main
 from helproom.checks.database import check_database
-from helproom.checks.findings import State
+from helproom.checks.findings import CheckState
 from helproom.config import for_desk
 from helproom.config.settings import read_settings
 from helproom.world import real_world
@@ -95,7 +95,7 @@ def kept(desk: Path) -> list[tuple[str | None, KeyState]]:
     return asyncio.run(look())
 
 
-async def looked_at(desk: Path) -> list[State]:
+async def looked_at(desk: Path) -> list[CheckState]:
     """Return what `helproom check` finds of the database."""
     return [found.state async for found in check_database(read_settings(desk / "config.yaml"))]
 
@@ -181,7 +181,7 @@ def test_with_another_master_key_nothing_is_stored_or_denied(
     for asked in (["import", file], ["list"], ["forget"]):
         code, _, err = terminal.keys(*asked, "--address", KIM)
         assert (code, err.startswith("The master key does not open the database")) == (os.EX_CONFIG, True)
-    assert asyncio.run(looked_at(terminal.desk)) == [State.PROBLEM]
+    assert asyncio.run(looked_at(terminal.desk)) == [CheckState.PROBLEM]
 
 
 def test_a_secret_key_is_taken_in_for_older_letters_and_told_as_surplus(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helproom.checks.findings import Finding, State
+from helproom.checks.findings import CheckState, Finding
 from helproom.checks.mailboxes import check_mailboxes
 from helproom.config.settings import Settings, read_settings
 from helproom.jobs.mailboxes import Mailboxes, open_mailboxes
@@ -184,10 +184,10 @@ async def findings(settings: Settings) -> list[Finding]:
 async def test_a_check_finds_all_well_and_makes_nothing(tmp_path: Path, dovecot: Dovecot) -> None:
     before, folder, local = await findings(settings_for(tmp_path, dovecot))
     server = f"127.0.0.1:{dovecot.imaps}"
-    assert before == Finding("mailbox main", State.OK, f"The IMAP server at {server} lets Helproom in.")
-    assert folder.state is State.WARNING
+    assert before == Finding("mailbox main", CheckState.OK, f"The IMAP server at {server} lets Helproom in.")
+    assert folder.state is CheckState.WARNING
     assert "no folder Processed and Quarantined yet" in folder.sentence
-    assert (local.part, local.state) == ("mailbox local", State.OK)
+    assert (local.part, local.state) == ("mailbox local", CheckState.OK)
     assert lies_in(dovecot, "Processed") == {}
 
 
@@ -205,14 +205,14 @@ async def test_a_check_says_what_is_wrong_with_a_server(
     tmp_path: Path, dovecot: Dovecot, otherwise: dict[str, object], sentence: str
 ) -> None:
     imap, _ = await findings(settings_for(tmp_path, dovecot, **otherwise))
-    assert imap.state is State.PROBLEM
+    assert imap.state is CheckState.PROBLEM
     assert sentence in imap.sentence
 
 
 async def test_a_check_says_what_a_server_cannot_do(tmp_path: Path) -> None:
     with Dovecot(capability="IMAP4rev1") as poor:
         every = await findings(settings_for(tmp_path, poor))
-    found = [one.sentence for one in every if one.state is State.WARNING]
+    found = [one.sentence for one in every if one.state is CheckState.WARNING]
     assert "knows no IDLE, so new letters are looked for every 60 s" in found[0]
     assert "neither MOVE nor UIDPLUS" in found[1]
 
@@ -221,5 +221,5 @@ async def test_a_check_says_that_a_folder_is_no_maildir(tmp_path: Path, dovecot:
     settings = settings_for(tmp_path, dovecot)
     (tmp_path / "box" / "new").rmdir()
     local = (await findings(settings))[-1]
-    assert local.state is State.PROBLEM
+    assert local.state is CheckState.PROBLEM
     assert "There is no folder" in local.sentence

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from desk.monitoring.mail_arrivals import Pulse
+from desk.monitoring.mail_arrivals import MailboxHealth
 from desk.world import World
 from mail.inbound.envelope import Addressing
-from mail.inbound.fetcher import Doing, Fetcher
+from mail.inbound.fetcher import Fetcher, FetcherParts
 from mail.inbound.mailbox import LoginRefused, MailboxTrouble, Outcome, Waiting
 from mail.inbound.retrieval import read_whole
 from mail.limits import LETTER_BYTES
@@ -57,7 +57,7 @@ class Troubled:
 
 def fetcher(mailbox: Troubled) -> Fetcher:
     shelf = Shelf()
-    doing = Doing(Addressing(QUEUES), shelf.keep, shelf.refuse, Pulse("main"), first_pause=1.0)
+    doing = FetcherParts(Addressing(QUEUES), shelf.keep, shelf.refuse, MailboxHealth("main"), first_pause=1.0)
     return Fetcher(mailbox, doing, World(lambda: NOON, lambda: "t"))
 
 

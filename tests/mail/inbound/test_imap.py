@@ -12,7 +12,7 @@ from imapclient import DELETED, SEEN
 
 from mail.inbound.envelope import Addressing
 from mail.inbound.imap import ImapAccount, ImapMailbox, connected
-from mail.inbound.incoming import Arrival
+from mail.inbound.incoming import IncomingMail
 from mail.inbound.mailbox import LoginRefused, MailboxTrouble, Outcome, Waiting
 from mail.limits import LETTER_BYTES
 from storage.engine.troubles import StorageTrouble
@@ -40,8 +40,8 @@ async def test_letters_are_kept_byte_for_byte_and_moved(dovecot: Dovecot) -> Non
         await going.until(lambda: going.rounds)
     assert going.pulse.at == NOON
     assert going.shelf.kept == [
-        Arrival("user@user.example", "help+t0ken@desk.example", "en", "t0ken", raw),
-        Arrival("user@user.example", "aide@desk.example", "fr", None, going.shelf.kept[1].raw),
+        IncomingMail("user@user.example", "help+t0ken@desk.example", "en", "t0ken", raw),
+        IncomingMail("user@user.example", "aide@desk.example", "fr", None, going.shelf.kept[1].raw),
     ]
     assert going.shelf.kept[0].raw == raw
     assert lies_in(dovecot, "INBOX") == {}

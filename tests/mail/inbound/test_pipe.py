@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from mail.addresses import queues_by_address
-from mail.inbound.incoming import Arrival
+from mail.inbound.incoming import IncomingMail
 from mail.inbound.pipe import deliver
 from mail.limits import LETTER_BYTES
 
@@ -16,10 +16,10 @@ QUEUES = queues_by_address({"help@desk.example": "en"})
 
 async def run(
     raw: bytes, recipient: str = "help+t@desk.example", *, fault: Exception | None = None
-) -> tuple[int, list[Arrival]]:
-    kept: list[Arrival] = []
+) -> tuple[int, list[IncomingMail]]:
+    kept: list[IncomingMail] = []
 
-    async def keep(arrival: Arrival) -> None:
+    async def keep(arrival: IncomingMail) -> None:
         if fault:
             raise fault
         kept.append(arrival)
@@ -29,7 +29,7 @@ async def run(
 
 
 async def test_a_kept_letter_is_0() -> None:
-    assert await run(b"hi") == (0, [Arrival("", "help+t@desk.example", "en", "t", b"hi")])
+    assert await run(b"hi") == (0, [IncomingMail("", "help+t@desk.example", "en", "t", b"hi")])
 
 
 async def test_a_fault_of_ours_is_75_and_says_nothing() -> None:

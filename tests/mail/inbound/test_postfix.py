@@ -12,7 +12,7 @@ import pytest
 from helproom.demo.homeserver import free_port
 from helproom.jobs.keeping import keeper
 from mail.addresses import queues_by_address
-from mail.inbound.incoming import Arrival
+from mail.inbound.incoming import IncomingMail
 from mail.inbound.lmtp import LmtpDoor
 from mail.limits import LETTER_BYTES
 from mail.openpgp.keyring import Keyring
@@ -51,11 +51,11 @@ class Shelf:
     """Keeps letters, or has as many troubles first as it is told."""
 
     def __init__(self) -> None:
-        self.kept: list[Arrival] = []
+        self.kept: list[IncomingMail] = []
         self.troubles = 0
         self.asked = 0
 
-    async def keep(self, arrival: Arrival) -> None:
+    async def keep(self, arrival: IncomingMail) -> None:
         self.asked += 1
         if self.asked <= self.troubles:
             raise StorageTrouble("The database is locked.")

@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from desk.letters.opened import EncryptionState, SignatureState
-from mail.openpgp.keyring import GpgLimits, Keyring, KeyringUnusable, SealRefused, Workshop, read_public_key
+from mail.openpgp.keyring import (
+    GpgExecutor,
+    GpgLimits,
+    Keyring,
+    KeyringUnusable,
+    SealRefused,
+    read_public_key,
+)
 from mail.openpgp.packets import dearmor
 from tests.mail import attacks
 from tests.mail.attacks import LONG_AGO, SECRET, Build, Scene
@@ -359,7 +366,7 @@ def test_text_is_not_taken_for_bytes(house: House) -> None:
 
 
 async def test_the_workshop_opens_several_letters_at_once(house: House) -> None:
-    workshop = Workshop(2)
+    workshop = GpgExecutor(2)
     try:
         message = attacks.sealed(house.scene)
         opened = [await workshop.run(house.keyring.decrypt, message, signers=()) for _ in range(3)]

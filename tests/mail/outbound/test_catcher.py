@@ -8,11 +8,11 @@ from pathlib import Path
 import aiosmtplib
 import pytest
 
-from mail.testing.smtp_server import Account, Catcher
+from mail.testing.smtp_server import Catcher, MailAccount
 from tests.services.mailserver import Certificate, MailServer, Oddity, make_certificate
 
 LETTER = b"Subject: hello\r\n\r\n.a dot\r\n"
-ACCOUNT = Account("helproom", "test-only")
+ACCOUNT = MailAccount("helproom", "test-only")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from desk.replies.drafts import Answer
 from mail.outbound.attach import EnclosedFile, file_part
 from mail.outbound.compose import Encrypting, OutgoingLetter, compose
 from mail.reading.open_letter import open_letter
-from storage.models import Enclosure
+from storage.models import OutgoingFile
 from storage.states import OutboxState
 from tests.mail.office import AGENT, Office
 from tests.mail.outbound.test_outgoing import confidential
@@ -41,7 +41,7 @@ async def wait_in(office: Office, number: int, *files: EnclosedFile) -> None:
         ticket = await unit.tickets.get(number)
         assert ticket is not None
         for file in files:
-            kept = Enclosure(ref=office.world.token(), ticket=ticket, asked_at=office.world.now())
+            kept = OutgoingFile(ref=office.world.token(), ticket=ticket, asked_at=office.world.now())
             kept.name, kept.media_type, kept.content = file.name, file.media_type, file.content
             kept.size = len(file.content)
             await unit.enclosures.add(kept)

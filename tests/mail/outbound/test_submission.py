@@ -9,12 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from mail.outbound.submission import NotSubmitted, Refused, SubmissionSettings, TryLater, Unclear, submit
-from mail.testing.smtp_server import Account, Catcher
+from mail.outbound.submission import (
+    NotSubmitted,
+    SubmissionDelayed,
+    SubmissionRefused,
+    SubmissionSettings,
+    SubmissionUnclear,
+    submit,
+)
+from mail.testing.smtp_server import Catcher, MailAccount
 from tests.services.mailserver import make_certificate
 
 MAIL = b"Subject: hello\r\n\r\n.a dot\r\nbare\nend\r\n"
-ACCOUNT = Account("helproom", "test-only")
+ACCOUNT = MailAccount("helproom", "test-only")
 HANG, DROP = "hang", "drop"
 ANSWERS = {"HELLO": "220 hi", "EHLO": "250 hi", "MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go"}
 
@@ -88,11 +95,11 @@ async def test_a_mail_is_handed_over_over_tls_with_a_login(tmp_path: Path) -> No
             "127.0.0.1", catcher.port, "starttls", ACCOUNT.user, ACCOUNT.password, certificate.file
         )
         await submit(MAIL, "desk@a.example", "user@b.example", settings, nothing)
-        with pytest.raises(TryLater):
+        with pytest.raises(SubmissionDelayed):
             await submit(
                 MAIL, "desk@a.example", "user@b.example", replace(settings, password="wrong"), nothing
             )
-        with pytest.raises(TryLater):
+        with pytest.raises(SubmissionDelayed):
             await submit(MAIL, "desk@a.example", "user@b.example", replace(settings, ca_file=None), nothing)
     [caught] = catcher.caught
     assert (caught.over_tls, caught.logged_in) == (True, True)
@@ -102,7 +109,7 @@ async def test_a_mail_is_handed_over_over_tls_with_a_login(tmp_path: Path) -> No
 
 async def test_a_server_without_starttls_gets_nothing() -> None:
     async with scripted() as (script, settings):
-        with pytest.raises(TryLater):
+        with pytest.raises(SubmissionDelayed):
             await submit(MAIL, "d@a.example", "u@b.example", replace(settings, security="starttls"), nothing)
     assert not {"MAIL", "content"} & set(script.heard)
 
@@ -110,23 +117,23 @@ async def test_a_server_without_starttls_gets_nothing() -> None:
 @pytest.mark.parametrize(
     ("stage", "answer", "outcome"),
     [
-        ("HELLO", "554 no service", TryLater),
-        ("HELLO", DROP, TryLater),
-        ("HELLO", HANG, TryLater),
-        ("MAIL", "451 busy", TryLater),
-        ("MAIL", "550 not from you", Refused),
-        ("RCPT", "450 grey", TryLater),
-        ("RCPT", "550 no such user <u@b.example>", Refused),
-        ("RCPT", DROP, TryLater),
-        ("RCPT", HANG, TryLater),
-        ("DATA", "451 later", TryLater),
-        ("DATA", "554 never", Refused),
-        ("DATA", DROP, TryLater),
-        ("END", "451 later", TryLater),
-        ("END", "554 never, u@b.example", Refused),
-        ("END", DROP, Unclear),
-        ("END", HANG, Unclear),
-        ("END", "999 what", Unclear),
+        ("HELLO", "554 no service", SubmissionDelayed),
+        ("HELLO", DROP, SubmissionDelayed),
+        ("HELLO", HANG, SubmissionDelayed),
+        ("MAIL", "451 busy", SubmissionDelayed),
+        ("MAIL", "550 not from you", SubmissionRefused),
+        ("RCPT", "450 grey", SubmissionDelayed),
+        ("RCPT", "550 no such user <u@b.example>", SubmissionRefused),
+        ("RCPT", DROP, SubmissionDelayed),
+        ("RCPT", HANG, SubmissionDelayed),
+        ("DATA", "451 later", SubmissionDelayed),
+        ("DATA", "554 never", SubmissionRefused),
+        ("DATA", DROP, SubmissionDelayed),
+        ("END", "451 later", SubmissionDelayed),
+        ("END", "554 never, u@b.example", SubmissionRefused),
+        ("END", DROP, SubmissionUnclear),
+        ("END", HANG, SubmissionUnclear),
+        ("END", "999 what", SubmissionUnclear),
     ],
 )
 async def test_every_answer_has_one_outcome(stage: str, answer: str, outcome: type[NotSubmitted]) -> None:
@@ -156,7 +163,7 @@ async def test_nothing_leaves_when_the_decision_is_taken_back_at_the_last_moment
 async def test_nobody_is_reached_where_nobody_listens_and_no_clear_line_leaves_this_machine() -> None:
     async with scripted() as (_, settings):
         pass
-    with pytest.raises(TryLater):
+    with pytest.raises(SubmissionDelayed):
         await submit(MAIL, "d@a.example", "u@b.example", settings, nothing)
     with pytest.raises(ValueError, match="loopback"):
         replace(settings, host="mail.example")

@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-from mail.outbound.submission import SubmissionSettings, TryLater, knock, submit
+from mail.outbound.submission import SubmissionDelayed, SubmissionSettings, knock, submit
 from mail.testing.smtp_server import Catcher
 from tests.mail.outbound.test_submission import MAIL, nothing, scripted
 from tests.services.mailserver import Certificate, make_certificate
@@ -34,9 +34,9 @@ async def serving(security: Security, certificate: Certificate) -> AsyncIterator
 
 async def told(settings: SubmissionSettings) -> str:
     """What is said of this server, by a mail as by a knock."""
-    with pytest.raises(TryLater) as by_knock:
+    with pytest.raises(SubmissionDelayed) as by_knock:
         await knock(settings)
-    with pytest.raises(TryLater) as by_mail:
+    with pytest.raises(SubmissionDelayed) as by_mail:
         await submit(MAIL, "d@a.example", "u@b.example", settings, nothing)
     assert str(by_knock.value) == str(by_mail.value)
     return str(by_mail.value)

@@ -23,7 +23,7 @@ from desk.keys.offers import keep
 from desk.keys.standing import USED
 from desk.letters.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened
 from desk.replies import attaching, previews
-from desk.replies.attaching import FETCH, Fetched, Wish, wish_of
+from desk.replies.attaching import FETCH, AttachRequest, Fetched, wish_of
 from desk.replies.protection import Path
 from desk.world import Refusal
 from storage.models import Letter, Message
@@ -176,7 +176,7 @@ class Wire:
             ticket, room = await unit.tickets.get(number, lock=True), await unit.rooms.of_queue("help")
             assert ticket is not None
             assert room is not None
-            wish = Wish(AGENT, "$said", "$root", None)
+            wish = AttachRequest(AGENT, "$said", "$root", None)
             try:
                 await attaching.ask(unit, self.office.world, self.office.house, ticket, room, wish)
             except Refusal:

@@ -10,7 +10,7 @@ import pytest
 from desk.house import Rate
 from desk.outbox.posts import say_from_json
 from desk.quarantine import letters as quarantine
-from desk.quarantine.letters import Wanted
+from desk.quarantine.letters import TakeInRequest
 from storage.queries.accounting import census
 from storage.states import LetterState, OutboxState
 from tests.mail.office import AGENT, Office, open_office
@@ -130,7 +130,7 @@ async def test_what_a_person_releases_does_not_wait(office: Office) -> None:
         room = await unit.rooms.of_operators()
         assert room is not None
         letter = await quarantine.seen_from(unit, room, letters[0])
-        await quarantine.release(unit, office.world, letter, Wanted(AGENT, room, None))
+        await quarantine.release(unit, office.world, letter, TakeInRequest(AGENT, room, None))
     await work(office, letters[:1])
     assert (await office.letter(letters[0])).state is LetterState.TICKET
 

@@ -8,7 +8,7 @@ import pytest
 
 from desk.delivery.delivery import Delivery
 from desk.quarantine import letters
-from desk.quarantine.letters import Wanted
+from desk.quarantine.letters import TakeInRequest
 from mail.limits import Allowance
 from mail.workers.quarantine import QuarantineReader
 from storage.states import LetterState, OutboxState
@@ -51,7 +51,7 @@ async def release(office: Office, number: int) -> None:
         room = await unit.rooms.of_operators()
         assert room is not None
         letter = await letters.seen_from(unit, room, number)
-        await letters.release(unit, office.world, letter, Wanted(AGENT, room, None))
+        await letters.release(unit, office.world, letter, TakeInRequest(AGENT, room, None))
     await office.worker().work(number)
 
 

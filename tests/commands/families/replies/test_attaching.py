@@ -8,7 +8,7 @@ import pytest
 
 import commands
 from commands.context import Context
-from desk.delivery.delivery import Delivered, Delivery, Impossible, Outcome, Parcel
+from desk.delivery.delivery import Delivered, Delivery, Impossible, OutboxItem, Outcome
 from desk.outbox.posts import say_from_json
 from desk.replies import attaching, previews
 from desk.replies.attaching import FETCH, Fetched, wish_of
@@ -47,7 +47,7 @@ async def arrives(desk: Desk, file: Fetched | str = PICTURE) -> None:
 async def deliver(desk: Desk) -> None:
     """Let what is said in rooms arrive there."""
 
-    async def carry(parcel: Parcel) -> Outcome:
+    async def carry(parcel: OutboxItem) -> Outcome:
         return Delivered("$preview" if parcel.kind == "preview" else None)
 
     kinds = ("say", "preview", previews.EDIT, "react", "announce.edit", "mail")
@@ -73,7 +73,7 @@ async def test_a_file_waits_for_the_next_answer_and_leaves_with_it(desk: Desk):
     await desk.ticket()
     assert await attach(desk, reply_to="$file") == ""
     [row] = await desk.rows(FETCH)
-    assert wish_of(row.payload)[1] == attaching.Wish(ANA, "$said", "$root1", "$file")
+    assert wish_of(row.payload)[1] == attaching.AttachRequest(ANA, "$said", "$root1", "$file")
     await arrives(desk)
     line = "“shot .png” (image/png, 2 KB)"
     assert await said(desk) == [
@@ -168,7 +168,7 @@ async def test_a_file_that_never_comes_is_told(desk: Desk):
     await desk.ticket()
     await attach(desk)
 
-    async def fail(_parcel: Parcel) -> Outcome:
+    async def fail(_parcel: OutboxItem) -> Outcome:
         return Impossible("the homeserver does not answer; given up after 15 minutes")
 
     await Delivery(desk.units, desk.world, {FETCH: fail})._drain_lane((await desk.rows(FETCH))[0].lane)

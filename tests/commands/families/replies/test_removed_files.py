@@ -4,7 +4,7 @@
 import pytest
 
 from desk.delivery import parked, receipts
-from desk.delivery.delivery import Delivery, Impossible, Outcome, Parcel, Unclear
+from desk.delivery.delivery import Delivery, Impossible, OutboxItem, Outcome, Unclear
 from desk.outbox.posts import finish
 from desk.replies import attaching
 from desk.replies.drafts import protection_now
@@ -51,7 +51,7 @@ async def deliver_but_mail(desk: Desk) -> None:
 
 
 async def _mail_ends(desk: Desk, outcome: Outcome) -> None:
-    async def end(_parcel: Parcel) -> Outcome:
+    async def end(_parcel: OutboxItem) -> Outcome:
         return outcome
 
     await Delivery(desk.units, desk.world, {"mail": end})._drain_lane("mail:2")
