@@ -21,9 +21,8 @@ from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
 from storage.engine.connect import open_engine
 from storage.migrating import migrate
-from storage.models import Room
+from storage.models import LetterState, Room, RoomPurpose, RoomState
 from storage.sealing.vault import Vault
-from storage.states import LetterState, RoomPurpose, RoomState
 from storage.unit import Units
 
 LETTERS = 200

@@ -16,10 +16,20 @@ from desk.house import House, Queue
 from desk.keys.offers import keep
 from desk.letters.opened import OfferedKey
 from desk.world import Refusal, World
-from storage.models import Message, Outbox, Room, Ticket
+from storage.models import (
+    KeyState,
+    Message,
+    MessageKind,
+    Outbox,
+    OutboxState,
+    Room,
+    RoomPurpose,
+    RoomState,
+    Side,
+    Ticket,
+)
 from storage.queries.tickets import NewTicket
 from storage.sealing.vault import Vault, new_master_key
-from storage.states import KeyState, MessageKind, OutboxState, RoomPurpose, RoomState, Side
 from storage.unit import Units
 from tests.engines import engine_at
 

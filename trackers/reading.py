@@ -9,7 +9,7 @@ from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Out
 from desk.outbox.posts import finish, say_in_thread
 from desk.outbox.ranks import Rank
 from desk.world import World
-from storage.states import OutboxState
+from storage.models import OutboxState
 from storage.unit import Unit, Units
 from trackers.tracker import Issue, NoSuchIssue, Tracker, TrackerTrouble
 

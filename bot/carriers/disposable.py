@@ -14,8 +14,7 @@ from desk.agents.identities import forget_guests
 from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.outbox.posts import Say, answer_in_thread, say_in
 from desk.world import World
-from storage.models import Room
-from storage.states import RoomState
+from storage.models import Room, RoomState
 from storage.unit import Unit, Units
 
 log = structlog.get_logger()

@@ -30,9 +30,8 @@ from desk.rooms.names import link_to
 from desk.tickets import threads
 from desk.tickets.announcement import Announcement
 from desk.world import World
-from storage.models import Outbox, Ticket
+from storage.models import Outbox, OutboxState, ReplyState, RoomState, Ticket
 from storage.queries.outbox import PING
-from storage.states import OutboxState, ReplyState, RoomState
 from storage.unit import Unit, Units
 
 FORGOTTEN_AFTER = dt.timedelta(hours=12)

@@ -14,7 +14,7 @@ from bot.rooms.replacement import Successors
 from bot.rooms.rooms import Rooms
 from desk.house import House
 from storage.engine.troubles import StorageTrouble
-from storage.states import RoomPurpose
+from storage.models import RoomPurpose
 from storage.unit import Units
 
 log = structlog.get_logger()

@@ -17,9 +17,8 @@ from desk.delivery.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.outbox.posts import Say, say_in, tell_operators
 from desk.rooms.names import name_of
 from desk.world import World
-from storage.models import Event, Room
+from storage.models import Came, Event, EventState, Room, RoomPurpose
 from storage.sealing.columns import to_json
-from storage.states import Came, EventState, RoomPurpose
 from storage.unit import Unit, Units
 
 log = structlog.get_logger()

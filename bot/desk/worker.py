@@ -21,8 +21,7 @@ from desk.replies import attaching, edits
 from desk.tickets import threads
 from desk.world import Refusal, World
 from storage.engine.troubles import StorageTrouble
-from storage.models import Event, Room, Ticket
-from storage.states import Came, EventState, OutboxState
+from storage.models import Came, Event, EventState, OutboxState, Room, Ticket
 from storage.unit import Unit, Units
 
 log = structlog.get_logger()

@@ -11,8 +11,7 @@ from bot.rooms.rooms import AGENT, RoomPlan, Rooms
 from desk.outbox.posts import tell_operators
 from desk.rooms import replacement
 from desk.world import World
-from storage.models import Room
-from storage.states import RoomPurpose, RoomState
+from storage.models import Room, RoomPurpose, RoomState
 from storage.unit import Unit, Units
 
 log = structlog.get_logger()

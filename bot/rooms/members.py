@@ -11,8 +11,7 @@ from desk.house import House
 from desk.outbox.posts import tell_operators
 from desk.rooms.names import name_of
 from desk.world import World
-from storage.models import Room
-from storage.states import RoomPurpose, RoomState
+from storage.models import Room, RoomPurpose, RoomState
 from storage.unit import Units
 
 log = structlog.get_logger()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from desk.outbox.posts import ago
 from desk.tickets.announcement import Announcement
-from storage.states import TicketState
+from storage.models import TicketState
 
 HEAD_LINES = 20
 HEAD_CHARS = 2_000

@@ -6,7 +6,7 @@ from commands.grammar.declare import Commands, Who
 from commands.grammar.words import UserId
 from desk.agents import identities
 from desk.world import Refusal
-from storage.states import RoomPurpose
+from storage.models import RoomPurpose
 
 family = Commands()
 

@@ -8,8 +8,7 @@ from commands.grammar.declare import Commands
 from commands.grammar.words import Unfit, Words, brief, duration, number_in, user_id
 from desk.rooms import disposable
 from desk.world import Refusal
-from storage.models import Ticket
-from storage.states import RoomPurpose
+from storage.models import RoomPurpose, Ticket
 
 family = Commands()
 

@@ -10,8 +10,7 @@ from desk.outbox.posts import File, ago
 from desk.rooms.names import link_to
 from desk.tickets import actions, reading
 from desk.world import Refusal
-from storage.models import Ticket
-from storage.states import TicketState
+from storage.models import Ticket, TicketState
 
 family = Commands()
 

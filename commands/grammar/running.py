@@ -13,7 +13,7 @@ from commands.grammar.spelling import command_in
 from commands.grammar.words import Remaining, brief
 from desk.stopwatch import Stopwatch
 from desk.world import Refusal
-from storage.states import RoomPurpose
+from storage.models import RoomPurpose
 
 log = structlog.get_logger()
 

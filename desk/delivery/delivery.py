@@ -19,9 +19,8 @@ from desk.replies.attaching import FETCH
 from desk.stopwatch import Stopwatch
 from desk.world import World
 from storage.engine.troubles import StorageTrouble
-from storage.models import Outbox
+from storage.models import Outbox, OutboxState
 from storage.queries.outbox import longest_pause
-from storage.states import OutboxState
 from storage.unit import Unit, Units
 
 log = structlog.get_logger()

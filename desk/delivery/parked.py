@@ -5,8 +5,7 @@ from desk.outbox.posts import is_aside
 from desk.replies import files, previews
 from desk.replies.drafts import locked
 from desk.world import Refusal, World
-from storage.models import Outbox
-from storage.states import OutboxState, ReplyState
+from storage.models import Outbox, OutboxState, ReplyState
 from storage.unit import Unit
 
 

@@ -10,8 +10,7 @@ from desk.replies import attaching, files, previews
 from desk.replies.drafts import READ_FIRST, begin_hold, locked, path_of
 from desk.replies.protection import Path
 from desk.world import World
-from storage.models import Outbox
-from storage.states import ReplyState, Side
+from storage.models import Outbox, ReplyState, Side
 from storage.unit import Unit
 
 SEND_KEY = "✅"

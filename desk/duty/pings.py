@@ -19,9 +19,8 @@ from desk.outbox.posts import (
 )
 from desk.outbox.ranks import Rank
 from desk.world import World
-from storage.models import Outbox, Ticket
+from storage.models import Outbox, OutboxState, Ticket
 from storage.queries.outbox import PING
-from storage.states import OutboxState
 from storage.unit import Unit
 
 BETWEEN_PINGS = dt.timedelta(minutes=2)

@@ -13,9 +13,8 @@ from desk.replies.protection import Path, protection_of
 from desk.replies.subjects import tagged
 from desk.replies.templates import chain, existing, fill, values_for, variant
 from desk.world import Refusal
-from storage.models import Message, Ticket
+from storage.models import Message, MessageKind, ReplyState, Ticket
 from storage.sealing.columns import to_json
-from storage.states import MessageKind, ReplyState
 
 _DAY, _HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 _BROKEN, _NO_TEXT = "first-answer.breaker", "first-answer.text"

@@ -11,9 +11,8 @@ from desk.outbox.posts import say_in_thread, show_state
 from desk.quarantine.letters import hint_of
 from desk.replies import previews
 from desk.replies.drafts import locked
-from storage.models import Message, Ticket
+from storage.models import LetterState, Message, MessageKind, ReplyState, Side, Ticket
 from storage.sealing.vault import address_tag
-from storage.states import LetterState, MessageKind, ReplyState, Side
 
 _MOST_TOLD = 5
 _FAILED, _DELAYED = "failed", "delayed"

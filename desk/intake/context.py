@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from desk.context import Work
 from desk.house import Queue
 from desk.letters.opened import Opened
-from storage.models import Letter, Message
-from storage.states import LetterState, MessageKind
+from storage.models import Letter, LetterState, Message, MessageKind
 
 
 @dataclass(frozen=True)

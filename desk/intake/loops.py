@@ -7,7 +7,7 @@ from desk.intake.context import Arrival, Verdict, first
 from desk.letters.opened import Automatic, EncryptionState, Opened
 from desk.outbox.posts import tell_operators
 from desk.quarantine.letters import CAME_BACK, put_aside
-from storage.states import LetterState, MessageKind
+from storage.models import LetterState, MessageKind
 
 _SHUT = frozenset({EncryptionState.UNDECRYPTABLE, EncryptionState.BROKEN})
 _PERHAPS_FORWARDED = "it bears the mark of a mailbox through which it came before, as what was forwarded does"

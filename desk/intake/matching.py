@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from desk.context import Work
 from desk.intake.context import Arrival
 from desk.replies.subjects import MOST_TAGS, numbers_in
-from storage.models import Ticket
+from storage.models import MessageKind, Ticket
 from storage.sealing.vault import address_tag
-from storage.states import MessageKind
 from storage.unit import Unit
 
 

@@ -15,9 +15,8 @@ from desk.outbox.posts import Slot, finish, put, say_in_thread, show_state, tell
 from desk.replies.drafts import locked
 from desk.tickets.details import read_details
 from desk.world import Refusal, World
-from storage.models import Message, Ticket
+from storage.models import Message, MessageKind, OutboxState, Ticket
 from storage.sealing.vault import address_tag
-from storage.states import MessageKind, OutboxState
 from storage.unit import Unit
 
 RECHECK = "recheck"

@@ -15,10 +15,9 @@ from desk.letters.opened import Automatic, Bounce, Opened
 from desk.letters.verdicts import details_of, encryption_words
 from desk.outbox.posts import announce, say_in_thread, show_state
 from desk.quarantine import askers, letters
-from storage.models import Letter, Message, Ticket
+from storage.models import Letter, LetterState, Message, MessageKind, Side, Ticket
 from storage.queries.tickets import NewTicket
 from storage.sealing.vault import address_tag
-from storage.states import LetterState, MessageKind, Side
 
 SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""

@@ -10,8 +10,7 @@ from desk.keys.standing import FLAW_WORDS, USED, flaw_of
 from desk.letters.opened import OfferedKey
 from desk.outbox.posts import tell_operators
 from desk.world import Refusal, World
-from storage.models import ContactKey, KnownOnce, Ticket
-from storage.states import KeyState
+from storage.models import ContactKey, KeyState, KnownOnce, Ticket
 from storage.unit import Unit
 
 _FEWEST_DIGITS = 8

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from desk.keys.standing import contact_standing, current, spaced, standing
-from storage.models import ContactKey
-from storage.states import KeyState
+from storage.models import ContactKey, KeyState
 
 _SOURCES = {
     "autocrypt": "an Autocrypt header",

@@ -10,10 +10,9 @@ from desk.keys.standing import FLAW_WORDS, USED, flaw_of, spaced
 from desk.letters.opened import OfferedKey
 from desk.outbox.posts import say_in_thread
 from desk.world import World
-from storage.models import ContactKey, Ticket
+from storage.models import ContactKey, KeyState, Ticket
 from storage.sealing.columns import to_json
 from storage.sealing.vault import address_tag
-from storage.states import KeyState
 from storage.unit import Unit
 
 MOST_WAITING = 10

@@ -4,8 +4,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from storage.models import ContactKey
-from storage.states import KeyState
+from storage.models import ContactKey, KeyState
 
 USED = frozenset({KeyState.SEEN, KeyState.PINNED})
 """What is encrypted to, and whose signatures count; all other keys wait or are put aside."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from desk.outbox.posts import tell_operators
 from desk.world import World
+from storage.models import LetterState
 from storage.queries.accounting import Census, census, waiting_since_before
-from storage.states import LetterState
 from storage.unit import Unit
 
 CHECKED_UP_TO = "conservation.checked-up-to"

@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass, replace
 
 from desk.outbox.ranks import Rank
 from desk.world import World
-from storage.models import Outbox, Room, Ticket
+from storage.models import Outbox, OutboxState, Room, Ticket
 from storage.sealing.columns import to_json
-from storage.states import OutboxState
 from storage.unit import Unit
 
 REACT = "react"

@@ -4,8 +4,7 @@
 from desk.outbox.posts import Say, say_in
 from desk.outbox.ranks import Rank
 from desk.world import World
-from storage.models import Asker, Letter, Room
-from storage.states import LetterState
+from storage.models import Asker, Letter, LetterState, Room
 from storage.unit import Unit
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from desk.outbox.posts import ago, tell_operators
 from desk.quarantine import askers
 from desk.world import World
-from storage.models import LeftInMailbox, Letter
+from storage.models import LeftInMailbox, Letter, LetterState, MailboxAction
 from storage.queries.left_in_mailbox import LeftLetter, likeness
 from storage.queries.letters import NewLetter
-from storage.states import LetterState, MailboxAction
 from storage.unit import Unit
 
 

@@ -14,10 +14,9 @@ from desk.outbox.ranks import Rank
 from desk.quarantine import askers, left_in_mailbox
 from desk.tickets.reading import show_letter
 from desk.world import Refusal, World
-from storage.models import Letter, Room, Ticket
+from storage.models import Letter, LetterState, MailboxAction, OutboxState, Room, RoomPurpose, Ticket
 from storage.queries.letters import QuarantineEntry
 from storage.sealing.columns import to_json
-from storage.states import LetterState, MailboxAction, OutboxState, RoomPurpose
 from storage.unit import Unit
 
 SHOW = "quarantine.show"

@@ -12,9 +12,8 @@ from desk.replies.drafts import locked, path_of
 from desk.replies.protection import IN_CLEAR
 from desk.sizes import size_words
 from desk.world import Refusal, World
-from storage.models import Message, Outbox, OutgoingFile, Room, Ticket
+from storage.models import OPEN_REPLY, Message, Outbox, OutboxState, OutgoingFile, ReplyState, Room, Ticket
 from storage.sealing.columns import to_json
-from storage.states import OPEN_REPLY, OutboxState, ReplyState
 from storage.unit import Unit
 
 _PERHAPS_REMOVED = (

@@ -10,8 +10,7 @@ from typing import Any
 from desk.letters.opened import EncryptionState
 from desk.tickets.details import read_details
 from desk.world import Refusal
-from storage.models import Message
-from storage.states import MessageKind
+from storage.models import Message, MessageKind
 from storage.unit import Unit
 
 _WHOLE = frozenset({EncryptionState.NONE, EncryptionState.OK})

@@ -22,8 +22,7 @@ from desk.replies.subjects import answer_subject, tagged
 from desk.tickets.details import add_details, read_details
 from desk.tickets.excerpts import head_of
 from desk.world import Refusal, World
-from storage.models import Message, Ticket
-from storage.states import OPEN_REPLY, MessageKind, ReplyState
+from storage.models import OPEN_REPLY, Message, MessageKind, ReplyState, Ticket
 from storage.unit import Unit
 
 log = structlog.get_logger()

@@ -5,8 +5,7 @@ from desk.outbox.posts import answer_in_thread
 from desk.replies import drafts
 from desk.tickets import actions, threads
 from desk.world import Refusal, World
-from storage.models import Event, Message
-from storage.states import OPEN_REPLY, Came, EventState, ReplyState
+from storage.models import OPEN_REPLY, Came, Event, EventState, Message, ReplyState
 from storage.unit import Unit
 
 _NOT_HEARD = (

@@ -2,8 +2,7 @@
 """Whether an agent's words are the agent's own, or repeat what the user wrote."""
 
 from desk.world import Refusal
-from storage.models import Ticket
-from storage.states import MessageKind
+from storage.models import MessageKind, Ticket
 from storage.unit import Unit
 
 LONGEST_LIKENESS = 23

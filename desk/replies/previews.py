@@ -20,8 +20,7 @@ from desk.replies.files import is_fetching
 from desk.tickets.details import add_details, read_details
 from desk.tickets.excerpts import head_of
 from desk.world import World
-from storage.models import Message, Outbox, Room
-from storage.states import OPEN_REPLY, OutboxState, ReplyState
+from storage.models import OPEN_REPLY, Message, Outbox, OutboxState, ReplyState, Room
 from storage.unit import Unit
 
 PREVIEW = "preview"

@@ -8,8 +8,7 @@ from enum import StrEnum
 
 from desk.keys.standing import FLAW_WORDS, current, flaw_of, spaced, waiting
 from desk.world import Refusal
-from storage.models import ContactKey, Ticket
-from storage.states import KeyState
+from storage.models import ContactKey, KeyState, Ticket
 from storage.unit import Unit
 
 

@@ -9,8 +9,7 @@ from desk.replies.disclosure import refuse_quoting
 from desk.replies.templates import house_words
 from desk.tickets.reading import without_keys
 from desk.world import Refusal
-from storage.models import Ticket
-from storage.states import MessageKind
+from storage.models import MessageKind, Ticket
 from storage.unit import Unit
 
 QUOTE_TEMPLATE = "quote"

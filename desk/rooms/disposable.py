@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from desk.house import House
 from desk.outbox.posts import Slot, lane_of, put
 from desk.world import Refusal, World
-from storage.models import Room, Ticket
+from storage.models import Room, RoomPurpose, RoomState, Ticket
 from storage.sealing.columns import to_json
-from storage.states import RoomPurpose, RoomState
 from storage.unit import Unit
 
 

@@ -3,8 +3,7 @@
 
 from urllib.parse import quote
 
-from storage.models import Room
-from storage.states import RoomPurpose
+from storage.models import Room, RoomPurpose
 
 _PLAIN = "!:$@"
 """What clients leave as it is in such links, although it may be quoted."""

@@ -15,8 +15,7 @@ from desk.outbox.posts import (
     say_to_json,
 )
 from desk.world import World
-from storage.models import Outbox, Room
-from storage.states import OutboxState, RoomPurpose, RoomState
+from storage.models import Outbox, OutboxState, Room, RoomPurpose, RoomState
 from storage.unit import Unit
 
 _SPOKEN = ("say", "ping", "preview", "file")

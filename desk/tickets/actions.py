@@ -10,8 +10,7 @@ from desk.outbox.ranks import Rank
 from desk.rooms.names import link_to
 from desk.tickets import threads
 from desk.world import Refusal, World
-from storage.models import Message, Ticket
-from storage.states import MessageKind
+from storage.models import Message, MessageKind, Ticket
 from storage.unit import Unit
 
 _TAG = re.compile(r"[^\W_][\w.+-]{0,39}")

@@ -4,7 +4,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from storage.states import TicketState
+from storage.models import TicketState
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from desk.outbox.posts import File
 from desk.tickets.details import read_details
 from desk.tickets.excerpts import head_of, in_file
 from desk.world import Refusal
-from storage.models import Message, Ticket
-from storage.states import MessageKind, ReplyState
+from storage.models import Message, MessageKind, ReplyState, Ticket
 from storage.unit import Unit
 
 _KEY_BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"

@@ -10,9 +10,8 @@ from desk.outbox.ranks import Rank
 from desk.sizes import size_words
 from desk.tickets.details import read_details
 from desk.world import Refusal, World
-from storage.models import Outbox, Ticket
+from storage.models import MessageKind, Outbox, OutboxState, Ticket
 from storage.sealing.columns import to_json
-from storage.states import MessageKind, OutboxState
 from storage.unit import Unit
 
 SHOW_FILE = "received.show"

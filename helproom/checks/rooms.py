@@ -14,7 +14,7 @@ from helproom.config import databases, for_desk
 from helproom.config.for_edges import homes
 from helproom.config.settings import Settings
 from storage.migrating import Shape, shape_of
-from storage.states import RoomPurpose, RoomState
+from storage.models import RoomPurpose, RoomState
 from storage.unit import Unit
 
 

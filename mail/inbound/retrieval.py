@@ -13,8 +13,8 @@ from mail.inbound.incoming import IncomingMail
 from mail.inbound.mailbox import Mailbox, MailboxTrouble, Outcome, Waiting
 from mail.limits import LETTER_BYTES
 from storage.engine.troubles import StorageTrouble
+from storage.models import MailboxAction
 from storage.queries.left_in_mailbox import LeftLetter
-from storage.states import MailboxAction
 
 log = structlog.get_logger()
 

@@ -19,8 +19,7 @@ from mail.outbound import submission
 from mail.outbound.attach import EnclosedFile
 from mail.outbound.compose import Encrypting, OutgoingLetter, Signing, Uncomposable, compose, fit_ids
 from mail.outbound.submission import SubmissionSettings, submit
-from storage.models import Message
-from storage.states import MessageKind, OutboxState, ReplyState
+from storage.models import Message, MessageKind, OutboxState, ReplyState
 from storage.unit import Unit, Units
 
 log = structlog.get_logger()

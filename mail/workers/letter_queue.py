@@ -18,9 +18,8 @@ from desk.world import World
 from mail.limits import HEADER_BYTES
 from mail.text.headers import HeaderBlock
 from storage.engine.troubles import StorageTrouble
-from storage.models import ContactKey, Letter
+from storage.models import ContactKey, Letter, LetterState
 from storage.sealing.vault import SealBroken, address_tag
-from storage.states import LetterState
 from storage.unit import Unit, Units
 
 log = structlog.get_logger()

@@ -2,39 +2,52 @@
 """The tables. Personal columns end in `_sealed` and are read through the attribute without that ending."""
 
 from storage.models.base import Base, Instant
-from storage.models.contacts import ContactKey, KnownOnce
+from storage.models.contacts import ContactKey, KeyState, KnownOnce
 from storage.models.facts import Fact
 from storage.models.identities import Pin
-from storage.models.journal import Event
-from storage.models.letters import Asker, Ciphertext, LeftInMailbox, Letter
-from storage.models.messages import Message, OutgoingFile
-from storage.models.outbox import Outbox
+from storage.models.journal import Came, Event, EventState
+from storage.models.letters import Asker, Ciphertext, LeftInMailbox, Letter, LetterState, MailboxAction
+from storage.models.messages import OPEN_REPLY, Message, MessageKind, OutgoingFile, ReplyState
+from storage.models.outbox import Outbox, OutboxState
 from storage.models.problems import Problem
-from storage.models.rooms import Room
+from storage.models.rooms import Room, RoomPurpose, RoomState
 from storage.models.templates import Template, TemplateVariant
-from storage.models.tickets import Link, Tag, Ticket, TicketReference
+from storage.models.tickets import Link, Side, Tag, Ticket, TicketReference, TicketState
 
 __all__ = [
+    "OPEN_REPLY",
     "Asker",
     "Base",
+    "Came",
     "Ciphertext",
     "ContactKey",
     "Event",
+    "EventState",
     "Fact",
     "Instant",
+    "KeyState",
     "KnownOnce",
     "LeftInMailbox",
     "Letter",
+    "LetterState",
     "Link",
+    "MailboxAction",
     "Message",
+    "MessageKind",
     "Outbox",
+    "OutboxState",
     "OutgoingFile",
     "Pin",
     "Problem",
+    "ReplyState",
     "Room",
+    "RoomPurpose",
+    "RoomState",
+    "Side",
     "Tag",
     "Template",
     "TemplateVariant",
     "Ticket",
     "TicketReference",
+    "TicketState",
 ]

@@ -2,13 +2,33 @@
 """Keys of those who write to us."""
 
 import datetime as dt
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
 from storage.sealing.columns import OwnKey, Sealed, SealedBytes, SealedInstant
-from storage.states import KeyState
+
+
+class KeyState(StrEnum):
+    """What the desk makes of a contact's public key."""
+
+    NONE = "none"
+    """There is no key."""
+    SEEN = "seen"
+    """The first one that came; used, though nobody has compared it."""
+    PINNED = "pinned"
+    """A person has accepted it."""
+    CHANGED = "changed"
+    """Another one than the first; waits for a person's word."""
+    REFUSED = "refused"
+    REPLACED = "replaced"
+    """Was used until a person accepted another one."""
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    UNUSABLE = "unusable"
+    """Nothing can be encrypted to it."""
 
 
 class ContactKey(OwnKey, Base):

@@ -2,13 +2,35 @@
 """Matrix events that were heard."""
 
 import datetime as dt
+from enum import StrEnum
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
 from storage.sealing.columns import OwnKey, Sealed
-from storage.states import Came, EventState
+
+
+class EventState(StrEnum):
+    """How far a journalled Matrix event has come."""
+
+    NEW = "new"
+    DONE = "done"
+    FAILED = "failed"
+    UNDECRYPTABLE = "undecryptable"
+    HINTED = "hinted"
+
+
+class Came(StrEnum):
+    """What came of something that was said or pressed, as far as a later change of it has to know."""
+
+    NOTHING = "nothing"
+    """It was no command, or was refused."""
+    ACTED = "acted"
+    CLAIMED = "claimed"
+    """By a reaction; taking it away releases the ticket."""
+    REMOVED = "removed"
+    """Its author has taken it back; no edit of it counts any more."""
 
 
 class Event(OwnKey, Base):

@@ -2,13 +2,32 @@
 """Mails as they came, and where they are."""
 
 import datetime as dt
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
 from storage.sealing.columns import OwnKey, Sealed, SealedBytes
-from storage.states import LetterState, MailboxAction
+
+
+class LetterState(StrEnum):
+    """What became of a letter; every letter ends in one of the last four."""
+
+    NEW = "new"
+    TICKET = "ticket"
+    FOLLOW_UP = "follow-up"
+    QUARANTINED = "quarantined"
+    DROPPED = "dropped"
+
+
+class MailboxAction(StrEnum):
+    """What is to be done with a letter that lies in a mailbox outside."""
+
+    TAKE = "take"
+    DROP = "drop"
+    PUT_AWAY = "put away"
+    """It is taken in, and has to be moved to where those lie."""
 
 
 class Letter(OwnKey, Base):

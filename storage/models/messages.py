@@ -2,6 +2,7 @@
 """What was said in tickets, and the files that leave with it."""
 
 import datetime as dt
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -10,7 +11,32 @@ from storage.models.base import Base
 from storage.models.tickets import Ticket
 from storage.sealing.columns import Sealed, SealedBytes
 from storage.sealing.vault import DataKey
-from storage.states import MessageKind, ReplyState
+
+
+class MessageKind(StrEnum):
+    """What a message in a ticket is."""
+
+    IN = "in"
+    OUT = "out"
+    NOTE = "note"
+
+
+class ReplyState(StrEnum):
+    """How far an answer to a user has come."""
+
+    HELD = "held"
+    STALE = "stale"
+    LEAVING = "leaving"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNCLEAR = "unclear"
+    BOUNCED = "bounced"
+    CANCELLED = "cancelled"
+
+
+OPEN_REPLY = frozenset({ReplyState.HELD, ReplyState.STALE})
+"""In these states it has not been sent on its way, and can be taken back."""
 
 
 class Message(Base):

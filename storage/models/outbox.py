@@ -2,13 +2,23 @@
 """What must leave the house."""
 
 import datetime as dt
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
 from storage.sealing.columns import OwnKey, Sealed
-from storage.states import OutboxState
+
+
+class OutboxState(StrEnum):
+    """How far an outbox row has come."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    PARKED = "parked"
+    DROPPED = "dropped"
 
 
 class Outbox(OwnKey, Base):

@@ -2,13 +2,32 @@
 """Rooms that the bot made or was given."""
 
 import datetime as dt
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
 from storage.sealing.columns import OwnKey, Sealed
-from storage.states import RoomPurpose, RoomState
+
+
+class RoomPurpose(StrEnum):
+    """What a room is for."""
+
+    QUEUE = "queue"
+    OPERATORS = "operators"
+    DISPOSABLE = "disposable"
+
+
+class RoomState(StrEnum):
+    """How far a room has come."""
+
+    WANTED = "wanted"
+    OPEN = "open"
+    REPLACED = "replaced"
+    """Another room has taken its place, and the bot cannot go there yet: what is to be said waits."""
+    CLOSING = "closing"
+    CLOSED = "closed"
 
 
 class Room(OwnKey, Base):

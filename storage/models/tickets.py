@@ -2,6 +2,7 @@
 """Tickets, and what is put on them."""
 
 import datetime as dt
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -9,7 +10,23 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from storage.models.base import Base
 from storage.models.problems import Problem
 from storage.sealing.columns import OwnKey, Sealed
-from storage.states import Side, TicketState
+
+
+class TicketState(StrEnum):
+    """Where a ticket stands, as the announcement shows it."""
+
+    NEW = "new"
+    CLAIMED = "claimed"
+    ANSWERED = "answered"
+    WAITING = "waiting"
+    CLOSED = "closed"
+
+
+class Side(StrEnum):
+    """Whose public message was the last."""
+
+    USER = "user"
+    DESK = "desk"
 
 
 class Ticket(OwnKey, Base):

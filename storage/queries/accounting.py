@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
-from storage.models import Letter, Message
-from storage.states import LetterState, MessageKind
+from storage.models import Letter, LetterState, Message, MessageKind
 from storage.unit import Unit
 
 _MOST_NAMED = 50

@@ -7,8 +7,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, undefer
 
-from storage.models import Message, OutgoingFile, Ticket
-from storage.states import ReplyState
+from storage.models import Message, OutgoingFile, ReplyState, Ticket
 
 
 class OutgoingFiles:

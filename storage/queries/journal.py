@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.models import Event
+from storage.models import Event, EventState
 from storage.sealing.vault import Vault
-from storage.states import EventState
 
 
 class Journal:

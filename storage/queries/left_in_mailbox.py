@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.models import Asker, LeftInMailbox, Letter
+from storage.models import Asker, LeftInMailbox, Letter, MailboxAction
 from storage.sealing.vault import Vault
-from storage.states import MailboxAction
 
 
 @dataclass(frozen=True)

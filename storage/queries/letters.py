@@ -10,10 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
-from storage.models import Ciphertext, LeftInMailbox, Letter
+from storage.models import Ciphertext, LeftInMailbox, Letter, LetterState
 from storage.queries.left_in_mailbox import lies_outside
 from storage.sealing.vault import Vault, address_tag
-from storage.states import LetterState
 
 
 @dataclass(frozen=True)

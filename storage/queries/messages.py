@@ -9,9 +9,8 @@ from sqlalchemy import Select, bindparam, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
-from storage.models import Letter, Link, Message, Ticket
+from storage.models import OPEN_REPLY, Letter, Link, Message, MessageKind, ReplyState, Ticket
 from storage.sealing.vault import Vault
-from storage.states import OPEN_REPLY, MessageKind, ReplyState
 
 _MOST_WITH_ONE_ID = 20
 # Built once, as every letter asks so: to build it takes longer than to run it.

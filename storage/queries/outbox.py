@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.models import Outbox
+from storage.models import Outbox, OutboxState
 from storage.sealing.vault import Vault
-from storage.states import OutboxState
 
 _UNFINISHED = (OutboxState.PENDING, OutboxState.SENDING)
 PING = "ping"

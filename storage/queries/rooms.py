@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.models import Room
+from storage.models import Room, RoomPurpose, RoomState
 from storage.sealing.vault import Vault
-from storage.states import RoomPurpose, RoomState
 
 # Built once, as every letter asks so.
 _OF_QUEUE = select(Room).where(Room.purpose == RoomPurpose.QUEUE, Room.queue == bindparam("queue"))

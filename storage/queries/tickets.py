@@ -10,9 +10,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from storage.models import Link, Tag, Ticket, TicketReference
+from storage.models import Link, Side, Tag, Ticket, TicketReference
 from storage.sealing.vault import Vault, address_tag
-from storage.states import Side
 
 REPORT_DIGITS = 8
 """So many digits of a report's id find it."""

@@ -6,8 +6,7 @@ from pathlib import Path
 from helproom.config import for_desk
 from helproom.config.settings import read_settings
 from storage.migrating import migrate
-from storage.models import Room
-from storage.states import RoomPurpose, RoomState
+from storage.models import Room, RoomPurpose, RoomState
 
 
 async def make_operators_room(desk: Path) -> None:

@@ -12,10 +12,9 @@ from desk.world import World
 from mail.openpgp.keyring import GpgExecutor, Keyring
 from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
-from storage.models import Letter, Room
+from storage.models import Letter, Room, RoomPurpose, RoomState
 from storage.queries.letters import NewLetter
 from storage.sealing.vault import Vault
-from storage.states import RoomPurpose, RoomState
 from storage.unit import Units
 from tests.engines import engine_at
 

@@ -8,8 +8,7 @@ from desk.replies.protection import Path
 from mail.outbound.sender import MailSender
 from mail.outbound.submission import SubmissionSettings
 from mail.testing.smtp_server import Catcher
-from storage.models import Outbox
-from storage.states import OutboxState
+from storage.models import Outbox, OutboxState
 from tests.mail.office import AGENT, Office
 
 

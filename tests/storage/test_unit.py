@@ -18,9 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from storage.engine.connect import open_engine
 from storage.engine.troubles import StorageTrouble
 from storage.migrating import Shape, migrate, shape_of
-from storage.models import Base, Event, Fact
+from storage.models import Base, Event, EventState, Fact
 from storage.sealing.vault import Vault, new_master_key
-from storage.states import EventState
 from storage.unit import Units
 from tests.desks import MONDAY_NOON, Desk
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from bot.desk.journal import SYNC_TOKEN
 from desk.outbox.posts import DONE_KEY
 from helproom.config.for_desk import open_units
-from storage.models import Fact
-from storage.states import MessageKind
+from storage.models import Fact, MessageKind
 from tests.services.synapse import Homeserver
 from tests.stories.office import SAMPLES, Office, Plan, office
 

@@ -13,9 +13,8 @@ from desk.outbox.posts import Say, Slot, put, say_from_json
 from desk.world import World
 from storage.engine.connect import open_engine
 from storage.migrating import migrate
-from storage.models import Room, Ticket
+from storage.models import OutboxState, Room, RoomPurpose, RoomState, Side, Ticket
 from storage.sealing.vault import Vault
-from storage.states import OutboxState, RoomPurpose, RoomState, Side
 from storage.unit import Units
 from trackers.reading import KIND, IssueReader
 from trackers.tracker import Issue, NoSuchIssue, TrackerDown, TrackerTrouble

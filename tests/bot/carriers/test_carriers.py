@@ -17,8 +17,7 @@ from desk.duty.pings import call
 from desk.outbox.posts import announce, say_from_json, say_in_thread
 from desk.replies import previews
 from desk.rooms import disposable
-from storage.models import Room
-from storage.states import OutboxState, RoomState
+from storage.models import OutboxState, Room, RoomState
 from tests.bot.people import Bot, Memory, running
 from tests.desks import ANA, BEN, Desk, desk_at
 from tests.faults.fakehs import FakeHomeserver, Fault

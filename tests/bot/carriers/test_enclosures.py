@@ -17,8 +17,7 @@ from bot.sending.contents import StoredFile, file
 from desk.delivery.delivery import Delivery
 from desk.outbox.posts import say_from_json
 from desk.replies.attaching import FETCH, AttachRequest, ask
-from storage.models import OutgoingFile, Room
-from storage.states import RoomPurpose, RoomState
+from storage.models import OutgoingFile, Room, RoomPurpose, RoomState
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Peer
 from tests.desks import Desk, desk_at

@@ -12,8 +12,7 @@ from bot.desk.worker import HINT_AFTER, Worker
 from bot.events.events import Batch, EventKind, RoomEvent, Undecryptable
 from desk.delivery.receipts import CANCEL_KEY
 from desk.outbox.posts import Say, announce, finish, say_from_json, say_in
-from storage.models import Event, OutgoingFile
-from storage.states import EventState, OutboxState
+from storage.models import Event, EventState, OutboxState, OutgoingFile
 from tests.desks import ANA, BEN, Desk
 
 BOT = "@bot:helproom.test"

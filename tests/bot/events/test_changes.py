@@ -14,8 +14,7 @@ from desk.delivery import receipts
 from desk.delivery.receipts import reaction_of
 from desk.outbox.posts import DONE_KEY, Say, say_from_json
 from desk.replies import drafts as replies
-from storage.models import OutgoingFile
-from storage.states import EventState, OutboxState, ReplyState
+from storage.models import EventState, OutboxState, OutgoingFile, ReplyState
 from tests.desks import ANA, BEN, Desk
 
 BOT = "@bot:helproom.test"

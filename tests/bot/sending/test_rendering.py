@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.events.events import EventKind, is_heeded, moment, read_event
 from bot.sending import contents, rendering
 from desk.tickets.announcement import Announcement
-from storage.states import TicketState
+from storage.models import TicketState
 
 NOW = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 NEW = Announcement(

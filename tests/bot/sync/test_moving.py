@@ -16,7 +16,7 @@ from bot.identity.session import BotAccount
 from bot.sending.sender import Sender
 from desk.delivery.delivery import Delivery
 from desk.outbox.posts import DONE_KEY, announce, say_from_json
-from storage.states import OutboxState
+from storage.models import OutboxState
 from tests.bot.people import Memory, running
 from tests.desks import ANA, Desk, desk_at
 from tests.faults.fakehs import FakeHomeserver, Fault

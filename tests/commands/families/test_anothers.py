@@ -7,7 +7,7 @@ from bot.carriers.senders import facts_of
 from desk.delivery import receipts
 from desk.outbox.posts import Say, say_from_json
 from desk.replies import drafts, previews
-from storage.states import OutboxState, ReplyState, TicketState
+from storage.models import OutboxState, ReplyState, TicketState
 from tests.desks import ANA, BEN, Desk
 
 FR = "https://matrix.to/#/!fr:helproom.test?via=helproom.test"

@@ -9,8 +9,8 @@ import pytest
 from desk.keys.offers import keep, offer
 from desk.letters.opened import OfferedKey
 from desk.outbox.posts import say_from_json
+from storage.models import KeyState
 from storage.sealing.vault import address_tag
-from storage.states import KeyState
 from tests.desks import ANA, BEN, USER, Desk
 
 FIRST, SECOND, THIRD = "1" * 32 + "11112222", "2" * 40, "3" * 32 + "11112222"

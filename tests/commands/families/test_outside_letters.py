@@ -7,9 +7,9 @@ from desk.monitoring.accounting import check_yesterday
 from desk.outbox.posts import say_from_json
 from desk.quarantine import left_in_mailbox
 from desk.quarantine.left_in_mailbox import RefusedLetter
+from storage.models import LetterState, MailboxAction
 from storage.queries.left_in_mailbox import LeftLetter
 from storage.queries.letters import NewLetter
-from storage.states import LetterState, MailboxAction
 from tests.commands.families.test_quarantine import adds_up, comes, look
 from tests.desks import ANA, USER, Desk
 

@@ -10,10 +10,9 @@ from desk.intake import steps
 from desk.letters.opened import Automatic, Encryption, EncryptionState, Headers, Opened
 from desk.outbox.posts import say_from_json
 from desk.quarantine.letters import SHOW, show
-from storage.models import Letter
+from storage.models import Letter, LetterState
 from storage.queries.accounting import census
 from storage.queries.letters import NewLetter
-from storage.states import LetterState
 from tests.desks import ANA, BEN, USER, Desk
 
 AWAY = Opened(

@@ -8,7 +8,7 @@ from desk.intake import steps
 from desk.letters.opened import Automatic, Opened
 from desk.outbox.posts import say_from_json
 from desk.quarantine.letters import put_aside
-from storage.states import LetterState
+from storage.models import LetterState
 from tests.commands.families.test_quarantine import AWAY, adds_up, comes, look, take_in
 from tests.desks import ANA, Desk
 

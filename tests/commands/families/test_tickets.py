@@ -6,8 +6,7 @@ import dataclasses
 import pytest
 
 from desk.outbox.posts import say_from_json
-from storage.models import Message
-from storage.states import MessageKind, Side
+from storage.models import Message, MessageKind, Side
 from tests.desks import BEN, USER, Desk
 
 

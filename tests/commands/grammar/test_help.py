@@ -12,9 +12,8 @@ from commands.context import Context, Reply
 from commands.grammar.declare import Command, Commands, join
 from commands.grammar.running import Runner
 from commands.grammar.words import Remaining
-from storage.models import Ticket
+from storage.models import LetterState, Ticket
 from storage.queries.letters import NewLetter
-from storage.states import LetterState
 from tests.desks import ANA, Desk, desk_at
 
 COMMANDS = {command.name: command for command in TABLE.values()}

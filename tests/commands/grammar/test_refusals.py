@@ -4,7 +4,7 @@
 import pytest
 
 from desk.world import Refusal
-from storage.states import RoomPurpose, RoomState
+from storage.models import RoomPurpose, RoomState
 from tests.desks import ANA, BEN, EVE, Desk
 
 REPLY_USAGE = "\nUsage: !reply [#ticket] <text…>\nExample: !reply Hello,"

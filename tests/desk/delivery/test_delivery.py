@@ -11,8 +11,7 @@ import pytest
 from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, OutboxItem, Outcome, StopDelivery
 from desk.outbox.posts import Say, Slot, finish, put, say_in
 from storage.engine.troubles import StorageTrouble
-from storage.models import Outbox
-from storage.states import OutboxState, ReplyState
+from storage.models import Outbox, OutboxState, ReplyState
 from tests.desks import Desk
 
 

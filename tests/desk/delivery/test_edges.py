@@ -14,8 +14,7 @@ from desk.outbox.posts import File, Say, Slot, put, say_from_json
 from desk.replies import drafts
 from desk.rooms import disposable
 from desk.world import Refusal
-from storage.models import Outbox
-from storage.states import OutboxState, ReplyState, RoomState
+from storage.models import Outbox, OutboxState, ReplyState, RoomState
 from tests.desks import ANA, BEN, Desk, desk_at
 
 

@@ -12,7 +12,7 @@ from desk.duty.pings import responsible
 from desk.house import Shift
 from desk.outbox.posts import Say, say_from_json
 from desk.replies import drafts
-from storage.states import OutboxState
+from storage.models import OutboxState
 from tests.desk.intake.test_intake import PLAIN, take_in, token_of, wrote
 from tests.desks import ANA, BEN, CREW, EVE, Desk
 

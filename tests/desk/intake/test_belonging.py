@@ -7,8 +7,7 @@ import pytest
 
 from desk.intake.matching import partner_pattern
 from desk.letters.opened import Encryption, EncryptionState, Headers, Opened, WhisperBack
-from storage.models import Letter
-from storage.states import LetterState, MessageKind
+from storage.models import Letter, LetterState, MessageKind
 from tests.desk.intake.test_intake import PLAIN, answer, take_in, token_of, told, wrote
 from tests.desks import USER, Desk
 

@@ -21,9 +21,8 @@ from desk.letters.opened import (
 )
 from desk.outbox.posts import say_from_json
 from desk.tickets.details import read_details
-from storage.models import Ciphertext, Letter
+from storage.models import Ciphertext, Letter, LetterState
 from storage.queries.letters import NewLetter
-from storage.states import LetterState
 from tests.desks import ANA, USER, Desk
 
 OPEN = Opened(

@@ -25,10 +25,9 @@ from desk.letters.opened import (
     WhisperBack,
 )
 from desk.outbox.posts import say_from_json
-from storage.models import Letter
+from storage.models import KeyState, Letter, LetterState, MessageKind
 from storage.queries.letters import NewLetter
 from storage.sealing.vault import address_tag
-from storage.states import KeyState, LetterState, MessageKind
 from tests.desks import ANA, BEN, FINGERPRINT, USER, Desk
 
 PLAIN = Opened(

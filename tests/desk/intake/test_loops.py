@@ -9,7 +9,7 @@ from desk.context import Work
 from desk.intake import steps
 from desk.letters.opened import Automatic, Encryption, EncryptionState, Opened
 from desk.outbox.posts import say_from_json
-from storage.states import LetterState
+from storage.models import LetterState
 from tests.desk.intake.test_intake import PLAIN, answer, take_in, told, wrote
 from tests.desks import Desk
 

@@ -13,9 +13,9 @@ from desk.keys.offers import keep
 from desk.letters.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
 from desk.outbox.posts import say_from_json
 from desk.tickets.details import read_details
+from storage.models import KeyState, OutboxState
 from storage.queries.letters import NewLetter
 from storage.sealing.vault import address_tag
-from storage.states import KeyState, OutboxState
 from tests.desks import BEN, HOUSE, USER, Desk
 
 SHUT = Opened(

@@ -12,9 +12,8 @@ import pytest
 from desk.keys.offers import MOST_WAITING, KeyGrown, digest_of, keep, offer
 from desk.keys.standing import contact_standing, current
 from desk.letters.opened import OfferedKey
-from storage.models import ContactKey
+from storage.models import ContactKey, KeyState
 from storage.sealing.vault import address_tag
-from storage.states import KeyState
 from tests.desks import USER, Desk
 
 YEAR = dt.timedelta(days=365)

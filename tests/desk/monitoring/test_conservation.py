@@ -4,10 +4,9 @@
 import pytest
 
 from desk.monitoring.accounting import check_yesterday
-from storage.models import Letter, Message
+from storage.models import Letter, LetterState, Message, MessageKind
 from storage.queries.accounting import Census
 from storage.queries.letters import NewLetter
-from storage.states import LetterState, MessageKind
 from tests.desks import Desk
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from desk.delivery.delivery import LIMITED, Delivered, Delivery, Limited, OutboxItem, Outcome
 from desk.outbox.posts import Say, announce, is_aside, lane_of, say_from_json, say_in, show_state
 from desk.outbox.ranks import Rank, Turns
-from storage.states import OutboxState
+from storage.models import OutboxState
 from tests.desks import Desk
 
 KINDS = ("announce", "announce.edit", "file", "ping", "preview", "preview.edit", "react", "say")

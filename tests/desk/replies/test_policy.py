@@ -15,9 +15,8 @@ from desk.letters.opened import OfferedKey
 from desk.replies import protection as policy
 from desk.replies.protection import IN_CLEAR, KeyStanding, MailContent, Path, decide, protection_of
 from desk.world import Refusal
-from storage.models import ContactKey
+from storage.models import ContactKey, KeyState
 from storage.sealing.vault import Vault
-from storage.states import KeyState
 from tests.desks import MONDAY_NOON, Desk
 
 HOUR = dt.timedelta(hours=1)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from desk.tickets.details import add_details
+from storage.models import Side
 from storage.sealing.columns import to_json
-from storage.states import Side
 from tests.desks import ANA, Desk, desk_at
 
 

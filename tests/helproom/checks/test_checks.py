@@ -24,8 +24,7 @@ from helproom.config.credentials import Secret
 from helproom.config.settings import Settings, read_settings
 from helproom.demo.homeserver import Homeserver
 from storage.migrating import migrate
-from storage.models import Room
-from storage.states import RoomPurpose, RoomState
+from storage.models import Room, RoomPurpose, RoomState
 from tests.helproom.configs import write_config
 from tests.services.postgres import Cluster
 from tests.services.redmine import Redmine

@@ -18,8 +18,8 @@ import pytest
 from helproom.config import for_desk
 from helproom.config.settings import read_settings
 from helproom.demo.homeserver import free_port
+from storage.models import KeyState, LetterState
 from storage.sealing.vault import address_tag
-from storage.states import KeyState, LetterState
 from tests.helproom.configs import write_config
 from tests.helproom.rooms import make_operators_room
 from tests.mail.people import person

@@ -19,8 +19,8 @@ from helproom.config import for_desk
 from helproom.config.settings import read_settings
 from helproom.world import real_world
 from mail.openpgp.keyring import read_public_key
+from storage.models import KeyState
 from storage.sealing.vault import address_tag
-from storage.states import KeyState
 from tests.helproom.rooms import make_operators_room
 from tests.mail.people import Person, person
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.states import LetterState
+from storage.models import LetterState
 from tests.desks import Desk, desk_at
 from tests.helproom.jobs.test_mailboxes import (
     OURS,

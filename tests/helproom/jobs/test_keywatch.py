@@ -8,7 +8,7 @@ from unittest.mock import Mock
 from desk.keys.expiry import words_if_over
 from helproom.jobs.keywatch import KeyWatch
 from mail.openpgp.keyring import Keyring, KeyringUnusable
-from storage.states import OutboxState
+from storage.models import OutboxState
 from tests.mail.office import Office, open_office
 from tests.mail.people import desk
 

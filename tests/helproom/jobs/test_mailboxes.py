@@ -15,8 +15,7 @@ from helproom.checks.mailboxes import check_mailboxes
 from helproom.config.settings import Settings, read_settings
 from helproom.jobs.mailboxes import Mailboxes, open_mailboxes
 from mail.inbound.mailbox import MailboxTrouble, Outcome, Waiting
-from storage.models import Letter
-from storage.states import LetterState
+from storage.models import Letter, LetterState
 from tests.desks import Desk, desk_at
 from tests.helproom.configs import write_config
 from tests.mail.mailboxes import another_client, letter, lies_in

@@ -13,8 +13,7 @@ from apscheduler.schedulers import base
 from helproom.jobs.schedule import Job, keep_calendar, repeat
 from helproom.jobs.watches import Watches
 from storage.engine.troubles import StorageTrouble
-from storage.models import Event
-from storage.states import EventState, ReplyState, RoomState
+from storage.models import Event, EventState, ReplyState, RoomState
 from tests.commands.families.replies.test_replies import _show_previews
 from tests.desks import ANA, Clock, Desk
 

@@ -17,7 +17,7 @@ from mail.inbound.lmtp import LmtpDoor
 from mail.limits import LETTER_BYTES
 from mail.openpgp.keyring import Keyring
 from storage.engine.troubles import StorageTrouble
-from storage.states import LetterState
+from storage.models import LetterState
 from tests.mail.office import open_office
 from tests.services.mailhost import Postfix
 

@@ -9,8 +9,7 @@ from desk.intake.bounces import words_of
 from desk.outbox.posts import say_from_json
 from mail.mime.parts import read_parts
 from mail.origin.delivery_reports import read_bounce
-from storage.models import Letter, Message, Ticket
-from storage.states import LetterState, MessageKind, OutboxState, ReplyState, Side
+from storage.models import Letter, LetterState, Message, MessageKind, OutboxState, ReplyState, Side, Ticket
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, desk, entity, headers, multipart
 

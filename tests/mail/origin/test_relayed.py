@@ -12,8 +12,8 @@ from desk.letters.opened import EncryptionState, Opened, SignatureState
 from mail.openpgp.keyring import read_public_key
 from mail.openpgp.public_keys import offered
 from mail.reading.open_letter import open_letter
+from storage.models import KeyState, LetterState
 from storage.sealing.vault import address_tag
-from storage.states import KeyState, LetterState
 from tests.mail.office import Office, open_office
 from tests.mail.people import CRLF, Desk, Person, desk, encrypted, entity, multipart, person, signed
 

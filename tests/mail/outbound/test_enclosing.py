@@ -18,8 +18,7 @@ from desk.replies.drafts import Answer
 from mail.outbound.attach import EnclosedFile, file_part
 from mail.outbound.compose import Encrypting, OutgoingLetter, compose
 from mail.reading.open_letter import open_letter
-from storage.models import OutgoingFile
-from storage.states import OutboxState
+from storage.models import OutboxState, OutgoingFile
 from tests.mail.office import AGENT, Office
 from tests.mail.outbound.test_outgoing import confidential
 from tests.mail.people import Desk, Person, entity, headers

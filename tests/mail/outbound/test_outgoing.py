@@ -15,9 +15,8 @@ from desk.tickets.reading import show
 from desk.world import Refusal
 from mail.addresses import split_token
 from mail.outbound import sender as outgoing
-from storage.models import Letter
+from storage.models import KeyState, Letter, LetterState, OutboxState, ReplyState
 from storage.sealing.vault import address_tag
-from storage.states import KeyState, LetterState, OutboxState, ReplyState
 from tests.mail.office import Office
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart
 from tests.mail.sending import answer, deliver, delivery, mail_row

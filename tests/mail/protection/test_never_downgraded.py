@@ -26,11 +26,10 @@ from desk.replies import attaching, previews
 from desk.replies.attaching import FETCH, AttachRequest, Fetched, wish_of
 from desk.replies.protection import Path
 from desk.world import Refusal
-from storage.models import Letter, Message
+from storage.models import KeyState, Letter, Message, MessageKind, OutboxState
 from storage.queries.tickets import NewTicket
 from storage.sealing.columns import to_json
 from storage.sealing.vault import address_tag
-from storage.states import KeyState, MessageKind, OutboxState
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person
 from tests.mail.sending import deliver, mail_row

@@ -12,9 +12,8 @@ from desk.replies.protection import protection_of
 from desk.world import Refusal
 from mail.openpgp.keyring import read_public_key
 from mail.openpgp.packets import dearmor
-from storage.models import ContactKey
+from storage.models import ContactKey, KeyState, LetterState, OutboxState
 from storage.sealing.vault import address_tag
-from storage.states import KeyState, LetterState, OutboxState
 from tests.mail.office import Office
 from tests.mail.people import CRLF, Desk, Person, encrypted, entity, headers, multipart, person, signed
 

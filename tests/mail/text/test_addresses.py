@@ -12,8 +12,8 @@ from mail.outbound.sender import learn_server
 from mail.outbound.submission import SubmissionSettings
 from mail.testing.smtp_server import Catcher
 from mail.text.headers import read_addresses
+from storage.models import KeyState, OutboxState
 from storage.sealing.vault import address_tag
-from storage.states import KeyState, OutboxState
 from tests.mail.office import Office
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart
 from tests.mail.sending import answer, deliver

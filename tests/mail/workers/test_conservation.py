@@ -9,7 +9,7 @@ import pytest
 
 from desk.monitoring.accounting import _WORDS, check_yesterday
 from mail.openpgp.keyring import Keyring
-from storage.states import LetterState, OutboxState
+from storage.models import LetterState, OutboxState
 from tests.mail.office import Office, open_office
 from tests.mail.people import entity, headers
 

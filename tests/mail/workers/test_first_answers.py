@@ -12,8 +12,7 @@ import pytest
 
 from desk.house import Rate
 from desk.outbox.posts import say_from_json
-from storage.models import Template, TemplateVariant
-from storage.states import LetterState, OutboxState, Side
+from storage.models import LetterState, OutboxState, Side, Template, TemplateVariant
 from tests.mail.office import Office, open_office
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart
 from tests.mail.sending import delivery

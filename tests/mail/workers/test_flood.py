@@ -11,8 +11,8 @@ from desk.house import Rate
 from desk.outbox.posts import say_from_json
 from desk.quarantine import letters as quarantine
 from desk.quarantine.letters import TakeInRequest
+from storage.models import LetterState, OutboxState
 from storage.queries.accounting import census
-from storage.states import LetterState, OutboxState
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, desk, entity
 

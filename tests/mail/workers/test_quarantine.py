@@ -11,7 +11,7 @@ from desk.quarantine import letters
 from desk.quarantine.letters import TakeInRequest
 from mail.limits import Allowance
 from mail.workers.quarantine import QuarantineReader
-from storage.states import LetterState, OutboxState
+from storage.models import LetterState, OutboxState
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers
 

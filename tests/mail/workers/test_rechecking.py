@@ -17,9 +17,8 @@ from desk.world import Refusal
 from mail.openpgp.keyring import Keyring, KeyringUnusable, read_public_key
 from mail.workers.recheck import Rechecker
 from storage.engine.troubles import StorageTrouble
-from storage.models import Message, Ticket
+from storage.models import KeyState, Message, OutboxState, Ticket
 from storage.sealing.vault import address_tag
-from storage.states import KeyState, OutboxState
 from tests.mail.office import Office, open_office
 from tests.mail.people import Person, desk, encrypted, entity, headers, multipart, person, signed
 

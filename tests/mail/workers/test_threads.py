@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from storage.states import LetterState
+from storage.models import LetterState
 from tests.mail.office import Office, open_office
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers
 

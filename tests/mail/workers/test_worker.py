@@ -11,8 +11,8 @@ import pytest
 from mail.openpgp.keyring import Keyring
 from mail.workers.letter_queue import MOST_TRIES
 from mail.workers.letters import LetterWorker
+from storage.models import LetterState, OutboxState
 from storage.sealing.vault import Vault, address_tag
-from storage.states import LetterState, OutboxState
 from storage.unit import Units
 from tests.mail.office import Office, open_office
 from tests.mail.people import CRLF, Person, encrypted, entity, headers, signed

@@ -8,10 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from desk.outbox.posts import Slot, put
-from storage.models import ContactKey, Event
+from storage.models import ContactKey, Event, EventState, KeyState
 from storage.queries.letters import NewLetter
 from storage.sealing.vault import MASTER_KEY_BYTES, DataKey, SealBroken, Vault, address_tag, new_master_key
-from storage.states import EventState, KeyState
 from storage.unit import Units
 from tests.desks import Desk, desk_at
 

@@ -6,7 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 from bot.testing.person import Person
-from storage.states import RoomState
+from storage.models import RoomState
 from tests.services.synapse import Homeserver
 from tests.stories.office import PASSWORD, Office, Plan, office
 

@@ -7,7 +7,7 @@ import pytest
 
 from bot.http.wire import Json, path, request
 from bot.rooms.rooms import AGENT, Rooms
-from storage.states import RoomPurpose
+from storage.models import RoomPurpose
 from tests.services.synapse import Homeserver
 from tests.stories.office import Office, Plan, office
 from tests.stories.rooms.test_disposable_room import open_room, visit

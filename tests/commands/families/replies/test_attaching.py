@@ -15,7 +15,7 @@ from desk.replies.attaching import FETCH, Fetched, wish_of
 from desk.replies.files import fit_media_type, fit_name
 from desk.sizes import size_words
 from desk.world import Refusal
-from storage.states import OutboxState, ReplyState
+from storage.models import OutboxState, ReplyState
 from tests.desks import ANA, Desk
 
 PICTURE = Fetched("$file", "../shot\u202e.png", "image/PNG; x=y", b"\x89PNG" * 500)

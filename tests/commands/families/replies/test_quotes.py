@@ -9,8 +9,8 @@ import pytest
 from desk.outbox.posts import say_from_json
 from desk.replies.quotes import MOST_LINES
 from desk.tickets.details import add_details
+from storage.models import KeyState
 from storage.sealing.columns import to_json
-from storage.states import KeyState
 from tests.desks import USER, Desk
 
 WHOLE = {"encryption_state": "none", "from_contact": True}

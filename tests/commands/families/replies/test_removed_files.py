@@ -9,7 +9,7 @@ from desk.outbox.posts import finish
 from desk.replies import attaching
 from desk.replies.drafts import protection_now
 from desk.world import Refusal
-from storage.states import OutboxState, ReplyState
+from storage.models import OutboxState, ReplyState
 from tests.commands.families.replies.test_attaching import answer_of, arrives, attach, files, said
 from tests.desks import ANA, BEN, Desk
 

@@ -13,7 +13,7 @@ from desk.keys.expiry import warn_of_expiry
 from desk.outbox.posts import say_from_json
 from desk.replies import drafts
 from desk.world import Refusal
-from storage.states import OutboxState, ReplyState
+from storage.models import OutboxState, ReplyState
 from tests.desks import ANA, BEN, EVE, FINGERPRINT, USER, Desk
 
 READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first"

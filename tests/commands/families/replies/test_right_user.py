@@ -3,7 +3,7 @@
 
 import pytest
 
-from storage.states import ReplyState
+from storage.models import ReplyState
 from tests.desks import Desk
 
 LINK = "https://matrix.to/#/!en:helproom.test/$root1?via=helproom.test"
