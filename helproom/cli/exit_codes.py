@@ -26,7 +26,7 @@ _CODES = (
     ("desk.world", "Refusal", os.EX_DATAERR),
     ("desk.delivery.delivery", "StopDelivery", os.EX_CONFIG),
     ("storage.engine.single_use", "DatabaseInUse", os.EX_TEMPFAIL),
-    ("storage.unit", "StorageTrouble", os.EX_UNAVAILABLE),
+    ("storage.engine.troubles", "StorageTrouble", os.EX_UNAVAILABLE),
     ("mail.openpgp.keyring", "KeyRefused", os.EX_DATAERR),
     ("mail.openpgp.keyring", "KeyringUnusable", os.EX_UNAVAILABLE),
     ("bot.errors", "LoginRefused", os.EX_CONFIG),

@@ -19,7 +19,7 @@ from storage.engine.troubles import StorageTrouble
 HOLDER = """
 import asyncio, sys
 from storage.engine.single_use import take_sole_use
-from storage.unit import open_engine
+from storage.engine.connect import open_engine
 
 async def hold():
     sole_use = await take_sole_use(open_engine(sys.argv[1]))
