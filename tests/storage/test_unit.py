@@ -67,7 +67,7 @@ async def test_on_sqlite_every_connection_has_the_pragmas(tmp_path: Path):
 
 
 async def test_a_locked_database_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("storage.unit._PRAGMAS", {"busy_timeout": 10})
+    monkeypatch.setattr("storage.engine.connect._PRAGMAS", {"busy_timeout": 10})
     engine = open_engine(f"sqlite:///{tmp_path / 'helproom.db'}")
     await migrate(engine)
     other = sqlite3.connect(tmp_path / "helproom.db", isolation_level=None)
