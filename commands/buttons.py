@@ -15,7 +15,7 @@ async def react(context: Context, event_id: str, key: str) -> Reply | None:
 
     Raises Refusal with a sentence for the person.
     """
-    if context.agent not in context.house.agents:
+    if context.agent not in context.work.config.agents:
         return None
     if key == CLAIM_KEY:
         await _claim(context, event_id)
@@ -27,10 +27,10 @@ async def react(context: Context, event_id: str, key: str) -> Reply | None:
         # Reactions can be forged: what was not begun by the same person does not leave by one.
         if draft.author != context.agent:
             raise Refusal("✅ sends only one's own answer; `!send` sends this one.")
-        await drafts.send(context.unit, context.world, draft)
+        await drafts.send(context.work, draft)
         return None
     if key == CANCEL_KEY:
-        await drafts.cancel(context.unit, context.world, draft, context.agent)
+        await drafts.cancel(context.work, draft, context.agent)
         return None
     return None
 
@@ -42,7 +42,7 @@ async def _claim(context: Context, event_id: str) -> None:
         if thread is None:
             return
         raise threads.refuse_ended(thread.ticket, thread.elsewhere)
-    await actions.claim(context.unit, context.world, ticket, context.agent, rank=Rank.ANSWER)
+    await actions.claim(context.work, ticket, context.agent, rank=Rank.ANSWER)
 
 
 async def _draft(context: Context, event_id: str) -> Message | None:

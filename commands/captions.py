@@ -19,4 +19,4 @@ async def attach_file(context: Context, ticket: Ticket, file: str | None) -> Non
     if context.thread is None or ticket.event_id != context.thread:
         raise Refusal(f"Say it in the thread of ticket {ticket.id}, where the file has to be.")
     wish = AttachRequest(context.agent, context.event_id, context.thread, file)
-    await attaching.ask(context.unit, context.world, context.house, ticket, context.room, wish)
+    await attaching.ask(context.work, ticket, context.room, wish)

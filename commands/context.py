@@ -4,11 +4,10 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from desk.house import House
+from desk.context import Work
 from desk.outbox.posts import File
 from desk.rooms.names import link_to
 from desk.tickets.threads import refuse_ended
-from desk.world import World
 from storage.models import Room, Ticket
 from storage.unit import Unit
 
@@ -24,9 +23,7 @@ class Context:
     """Whose thread this is or, where `thread_ended`, was."""
     thread: str | None
     said_at: dt.datetime
-    unit: Unit
-    world: World
-    house: House
+    work: Work
     verified: bool = False
     """The device that sent this was signed by its owner's pinned identity."""
     event_id: str = ""
@@ -41,6 +38,11 @@ class Context:
     """The ticket was moved, and goes on in another thread."""
     goes_on_in: str = ""
     """A link to that thread."""
+
+    @property
+    def unit(self) -> Unit:
+        """The transaction, with its named queries."""
+        return self.work.unit
 
     def is_in_thread_of(self, ticket: Ticket) -> bool:
         """Tell whether what happens in the ticket's thread is seen where this is said."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from desk.house import House
 from desk.world import World
-from storage.unit import Unit
+from storage.unit import Unit, Units
 
 
 @dataclass(frozen=True)
@@ -14,4 +14,17 @@ class Work:
 
     unit: Unit
     world: World
-    house: House
+    config: House
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What every part that opens transactions is given."""
+
+    units: Units
+    world: World
+    config: House
+
+    def work(self, unit: Unit) -> Work:
+        """Return what decisions in this transaction work with."""
+        return Work(unit, self.world, self.config)

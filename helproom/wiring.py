@@ -32,13 +32,12 @@ from bot.rooms.replacement import Successors
 from bot.rooms.rooms import Rooms
 from bot.sending.sender import Sender
 from bot.sync.syncing import Syncer, SyncPosition
+from desk.context import Workplace
 from desk.delivery.delivery import Delivery, retry_storage
 from desk.delivery.delivery import Sender as Carrier
-from desk.house import House
 from desk.intake.recheck import RECHECK
 from desk.quarantine.letters import SHOW
 from desk.replies import drafts
-from desk.world import World
 from helproom.config import for_desk, for_edges
 from helproom.config.settings import Settings
 from helproom.jobs.keeping import keeper
@@ -79,13 +78,16 @@ class RunningDesk:
     """What all parts share."""
 
     settings: Settings
-    world: World
-    house: House
-    units: Units
+    place: Workplace
     sole_use: SoleUse
     keyring: Keyring
     workshop: GpgExecutor
     tracker: "Redmine | None"
+
+    @property
+    def units(self) -> Units:
+        """Return the database."""
+        return self.place.units
 
 
 @dataclass(frozen=True)
@@ -120,13 +122,11 @@ async def serving(settings: Settings) -> AsyncIterator[Running]:
         session = await open_session(for_edges.bot_account(settings), for_edges.bot_credential(settings))
         stack.push_async_callback(session.close)
         matrix = await _open_matrix(desk, session)
-        mailboxes = open_mailboxes(settings, desk.units, desk.world)
-        watches = Watches(
-            desk.units, desk.world, desk.house, has_caught_up=lambda: matrix.syncer.has_caught_up
-        )
-        calendar = await stack.enter_async_context(keep_calendar(desk.world.now, daily_jobs(watches)))
-        keys = KeyWatch(desk.units, desk.world, desk.house, desk.keyring, desk.workshop)
-        jobs = (calendar, *waiting_jobs(watches, matrix.worker, mailboxes, keys, desk.units))
+        mailboxes = open_mailboxes(settings, desk.place)
+        watches = Watches(desk.place, has_caught_up=lambda: matrix.syncer.has_caught_up)
+        calendar = await stack.enter_async_context(keep_calendar(desk.place.world.now, daily_jobs(watches)))
+        keys = KeyWatch(desk.place, desk.keyring, desk.workshop)
+        jobs = (calendar, *waiting_jobs(watches, matrix.worker, mailboxes, keys, desk.place.units))
         waiting = (partial(repeat, job) for job in jobs)
         async with _background((*_tasks(desk, matrix, mailboxes), *waiting)):
             # Last, so that what is told 250 meets a desk that works.
@@ -154,9 +154,9 @@ async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> Ru
     tracker = for_edges.open_tracker(settings)
     if tracker is not None:
         stack.callback(tracker.close)
-    house = for_desk.house_of(settings)
-    desk = RunningDesk(settings, real_world(), house, units, sole_use, keyring, workshop, tracker)
-    await note_homes(units, desk.world, for_edges.homes(settings))
+    place = Workplace(units, real_world(), for_desk.house_of(settings))
+    desk = RunningDesk(settings, place, sole_use, keyring, workshop, tracker)
+    await note_homes(place, for_edges.homes(settings))
     return desk
 
 
@@ -165,7 +165,7 @@ async def _open_door(desk: RunningDesk, stack: contextlib.AsyncExitStack) -> Lmt
     if lmtp is None:
         return None
     queue_of = queues_by_address(for_desk.queue_addresses(desk.settings))
-    keep = keeper(desk.units, desk.world, "lmtp")
+    keep = keeper(desk.units, desk.place.world, "lmtp")
     listen = lmtp.listen
     door = LmtpDoor(
         queue_of,
@@ -198,35 +198,35 @@ async def _open_matrix(desk: RunningDesk, session: Session) -> Matrix:
     credential = for_edges.bot_credential(desk.settings)
     await ensure_signed(session.client, for_desk.session_folder(desk.settings), credential.password)
     trust = await _trust(desk, session)
-    journal = EventJournal(desk.units, desk.world, own_id=session.user_id)
+    journal = EventJournal(desk.place, own_id=session.user_id)
     pause = Pause(jitter=real_jitter)
     rooms = Rooms(session.client)
-    members = Members(desk.units, desk.world, desk.house, rooms)
+    members = Members(desk.place, rooms)
     sender = Sender(session.client, trust, members.readers)
     syncer = Syncer(session.client, trust, journal.keep, since=await _since(desk, journal), pause=pause)
     carriers = {
         **_carriers(desk, session, rooms, sender),
-        **PinSenders(desk.units, desk.world, trust).table(),
+        **PinSenders(desk.place, trust).table(),
     }
-    delivery = Delivery(desk.units, desk.world, carriers)
+    delivery = Delivery(desk.place, carriers)
     only_verified = for_edges.key_policy(desk.settings) is TrustPolicy.SIGNED
-    worker = Worker(desk.units, desk.world, desk.house, only_verified=only_verified)
+    worker = Worker(desk.place, only_verified=only_verified)
     homes = for_edges.homes(desk.settings)
-    successors = Successors(desk.units, desk.world, rooms, members, homes)
+    successors = Successors(desk.place, rooms, members, homes)
     own_pause = Pause(jitter=real_jitter)
-    doorkeeper = Doorkeeper(desk.units, desk.house, rooms, members, successors, pause=own_pause)
+    doorkeeper = Doorkeeper(desk.place, rooms, members, successors, pause=own_pause)
     return Matrix(rooms, members, doorkeeper, syncer, journal, worker, delivery)
 
 
 async def _trust(desk: RunningDesk, session: Session) -> Trust:
-    pinning = Pinning(desk.units, desk.world)
+    pinning = Pinning(desk.place)
     policy = for_edges.key_policy(desk.settings)
     known = await pinning.known()
     return Trust(session.client, known, policy=policy, keep=pinning.keep, report=pinning.report)
 
 
 async def _since(desk: RunningDesk, journal: EventJournal) -> SyncPosition:
-    async with desk.units() as unit:
+    async with desk.place.units() as unit:
         token = await unit.facts.get(SYNC_TOKEN)
         closed = await unit.journal.undecryptable()
         waiting = tuple(
@@ -246,41 +246,37 @@ def _carriers(desk: RunningDesk, session: Session, rooms: Rooms, sender: Sender)
     version = desk.settings.matrix.room_version
     only_verified = for_edges.key_policy(desk.settings) is TrustPolicy.SIGNED
     mail = MailSender(
-        desk.units,
-        desk.world,
-        desk.house,
+        desk.place,
         desk.keyring,
         desk.workshop,
         for_edges.submission_settings(desk.settings),
     )
-    reader = IssueReader(desk.units, desk.world, desk.tracker)
-    senders = RoomSenders(desk.units, desk.world, desk.house, sender)
-    take = FileReader(desk.units, _opener(desk))
+    reader = IssueReader(desk.place, desk.tracker)
+    senders = RoomSenders(desk.place, sender)
+    take = FileReader(desk.place.units, _opener(desk))
     return {
         **senders.table(),
-        **FileShower(desk.units, desk.world, sender, senders, take).table(),
+        **FileShower(desk.place, sender, senders, take).table(),
         **DisposableRooms(
-            desk.units, desk.world, rooms, sender, version=version, agents=desk.house.agents
+            desk.place, rooms, sender, version=version, agents=desk.place.config.agents
         ).table(),
-        **EnclosureFetcher(
-            desk.units, desk.world, desk.house, session.client, only_verified=only_verified
-        ).table(),
+        **EnclosureFetcher(desk.place, session.client, only_verified=only_verified).table(),
         drafts.MAIL: mail,
         READ_PROBLEM: reader.read,
-        RECHECK: Rechecker(desk.units, desk.world, desk.house, _opener(desk)),
-        SHOW: QuarantineReader(desk.units, desk.world, _opener(desk)),
+        RECHECK: Rechecker(desk.place, _opener(desk)),
+        SHOW: QuarantineReader(desk.place, _opener(desk)),
     }
 
 
 def _opener(desk: RunningDesk) -> LetterOpener:
-    return LetterOpener(desk.keyring, desk.workshop, desk.house.relays)
+    return LetterOpener(desk.keyring, desk.workshop, desk.place.config.relays)
 
 
 def _tasks(
     desk: RunningDesk, matrix: Matrix, mailboxes: Mailboxes
 ) -> tuple[Callable[[], Awaitable[None]], ...]:
     workers = desk.settings.mail.workers
-    letters = LetterWorker(desk.units, desk.world, desk.house, _opener(desk), parallel=workers)
+    letters = LetterWorker(desk.place, _opener(desk), parallel=workers)
 
     async def settle() -> None:
         await _settle(desk, matrix)
@@ -294,7 +290,7 @@ def _tasks(
         settle,
         partial(matrix.doorkeeper.run, matrix.journal),
         partial(watch, desk.sole_use),
-        partial(learn_server, desk.units, for_edges.submission_settings(desk.settings)),
+        partial(learn_server, desk.place.units, for_edges.submission_settings(desk.settings)),
     )
 
 
@@ -305,10 +301,9 @@ async def _settle(desk: RunningDesk, matrix: Matrix) -> None:
     while True:
         try:
             await matrix.members.tidy_all()
-            await show_face(matrix.rooms, desk.units)
+            await show_face(matrix.rooms, desk.place.units)
             await settle_homes(
-                desk.units,
-                desk.world,
+                desk.place,
                 matrix.rooms,
                 for_edges.homes(desk.settings),
                 version=wanted.room_version,

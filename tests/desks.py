@@ -12,6 +12,7 @@ from typing import Any
 
 import commands
 from commands.context import Context, Reply
+from desk.context import Work, Workplace
 from desk.house import House, Queue
 from desk.keys.offers import keep
 from desk.letters.opened import OfferedKey
@@ -30,7 +31,7 @@ from storage.models import (
 )
 from storage.queries.tickets import NewTicket
 from storage.sealing.vault import Vault, new_master_key
-from storage.unit import Units
+from storage.unit import Unit, Units
 from tests.engines import engine_at
 
 ANA, BEN, EVE = "@ana:helproom.test", "@ben:helproom.test", "@eve:elsewhere.test"
@@ -78,6 +79,15 @@ class Desk:
     def world(self) -> World:
         return World(self.clock, lambda: f"token{next(self._tokens):027}")
 
+    @property
+    def place(self) -> Workplace:
+        """Return what parts of the desk are given."""
+        return Workplace(self.units, self.world, self.house)
+
+    def work(self, unit: Unit) -> Work:
+        """Return what a decision in this unit works with."""
+        return self.place.work(unit)
+
     async def furnish(self) -> None:
         """Make the rooms of the queues and of the operators."""
         async with self.units() as unit:
@@ -122,7 +132,7 @@ class Desk:
         key = OfferedKey(FINGERPRINT, "attached", FINGERPRINT.encode(), expires_at)
         async with self.units() as unit:
             tag = (await unit.tickets.get(1)).contact_tag
-            await keep(unit, self.world, tag, key, KeyState.SEEN)
+            await keep(self.work(unit), tag, key, KeyState.SEEN)
 
     async def said(
         self,
@@ -143,9 +153,7 @@ class Desk:
                     ticket_in_thread=await unit.tickets.get(ticket) if ticket else None,
                     thread=f"$root{ticket}" if ticket else None,
                     said_at=self.clock.now,
-                    unit=unit,
-                    world=self.world,
-                    house=self.house,
+                    work=self.work(unit),
                     verified=verified,
                     pills=pills,
                 ),

@@ -5,12 +5,12 @@ import json
 
 import structlog
 
+from desk.context import Workplace
 from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.outbox.posts import finish, say_in_thread
 from desk.outbox.ranks import Rank
-from desk.world import World
 from storage.models import OutboxState
-from storage.unit import Unit, Units
+from storage.unit import Unit
 from trackers.tracker import Issue, NoSuchIssue, Tracker, TrackerTrouble
 
 log = structlog.get_logger()
@@ -19,12 +19,11 @@ KIND = "problem.read"
 
 
 class IssueReader:
-    """Carries the rows of this kind: `senders[KIND] = IssueReader(units, world, tracker).read`."""
+    """Carries the rows of this kind: `senders[KIND] = IssueReader(place, tracker).read`."""
 
-    def __init__(self, units: Units, world: World, tracker: Tracker | None) -> None:
+    def __init__(self, place: Workplace, tracker: Tracker | None) -> None:
         """Without a tracker, links are kept and this is said."""
-        self._units = units
-        self._world = world
+        self._place = place
         self._tracker = tracker
 
     async def read(self, parcel: OutboxItem) -> Outcome:
@@ -50,7 +49,7 @@ class IssueReader:
         return Delivered()
 
     async def _is_linked(self, issue: int) -> bool:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             problem = await unit.problems.by_issue(issue)
             return problem is not None and bool(await unit.problems.tickets(problem))
 
@@ -62,16 +61,16 @@ class IssueReader:
         return Later(str(trouble))
 
     async def _note(self, parcel: OutboxItem, found: Issue) -> None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             problem = await unit.problems.by_issue(found.number)
             if problem is None:
                 return
             problem.subject, problem.status = found.subject, found.status
-            problem.target_version, problem.read_at = found.target_version, self._world.now()
+            problem.target_version, problem.read_at = found.target_version, self._place.world.now()
             await self._say(unit, parcel, f"#{found.number} {found.url}", _words(found))
 
     async def _tell(self, parcel: OutboxItem, text: str, *, done: bool = True) -> None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             await self._say(unit, parcel, text, done=done)
 
     async def _say(
@@ -82,10 +81,10 @@ class IssueReader:
             # In the same unit, so that a crash right after it does not have it told again.
             row.tries += 1
             if done:
-                finish(self._world, row, OutboxState.SENT)
+                finish(self._place.world, row, OutboxState.SENT)
         ticket = await unit.tickets.get(parcel.ticket or 0)
         if ticket is not None:
-            await say_in_thread(unit, self._world, ticket, text, quote=quote, rank=Rank.ANSWER)
+            await say_in_thread(self._place.work(unit), ticket, text, quote=quote, rank=Rank.ANSWER)
 
 
 def issue_of(payload: str) -> int | None:

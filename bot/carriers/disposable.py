@@ -11,11 +11,11 @@ from bot.rooms.members import guests_of
 from bot.rooms.rooms import AGENT, RoomPlan, Rooms
 from bot.sending.sender import Sender
 from desk.agents.identities import forget_guests
+from desk.context import Workplace
 from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.outbox.posts import Say, answer_in_thread, say_in
-from desk.world import World
 from storage.models import Room, RoomState
-from storage.unit import Unit, Units
+from storage.unit import Unit
 
 log = structlog.get_logger()
 
@@ -28,8 +28,7 @@ class DisposableRooms:
 
     def __init__(
         self,
-        units: Units,
-        world: World,
+        place: Workplace,
         rooms: Rooms,
         sender: Sender,
         *,
@@ -38,8 +37,7 @@ class DisposableRooms:
     ) -> None:
         """`agents` are no guests, whoever invites them."""
         self._agents = frozenset(agents)
-        self._units = units
-        self._world = world
+        self._place = place
         self._rooms = rooms
         self._sender = sender
         self._version = version
@@ -49,7 +47,7 @@ class DisposableRooms:
         return {"room.open": guarded(self._open), "room.close": guarded(self._close)}
 
     async def _open(self, parcel: OutboxItem) -> Outcome:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             if room is None or room.state is RoomState.OPEN:
                 return Delivered()
@@ -80,7 +78,7 @@ class DisposableRooms:
 
     async def _opened(self, parcel: OutboxItem, room_id: str, missing: list[str]) -> bool:
         """Note the room and say so; False when it was closed while it was made."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             ticket = await unit.tickets.get(parcel.ticket or 0)
             if room is None or room.state is not RoomState.WANTED:
@@ -88,12 +86,12 @@ class DisposableRooms:
             room.room_id, room.state = room_id, RoomState.OPEN
             unit.ring("rooms")
             until = f"{room.ends_at:%Y-%m-%d %H:%M} UTC" if room.ends_at else "it is closed"
-            await say_in(unit, self._world, room, Say(_WELCOME.format(until=until)))
+            await say_in(self._place.work(unit), room, Say(_WELCOME.format(until=until)))
             if ticket is not None:
                 words = f"The room is open until {until}; you are invited."
                 if missing:
                     words += f" These could not be invited: {', '.join(missing)}."
-                await answer_in_thread(unit, self._world, ticket, words)
+                await answer_in_thread(self._place.work(unit), ticket, words)
         return True
 
     async def _close(self, parcel: OutboxItem) -> Outcome:
@@ -106,7 +104,7 @@ class DisposableRooms:
         return Delivered()
 
     async def _empty(self, parcel: OutboxItem, room_id: str) -> None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             said = await unit.outbox.sent_to(parcel.room or 0)
         for event_id in said:
             ref = f"{parcel.ref}.{event_id.lstrip('$')[:16]}"
@@ -125,18 +123,18 @@ class DisposableRooms:
             log.warning("room.close.refused", row=parcel.id, reason=str(trouble))
 
     async def _closed(self, parcel: OutboxItem) -> None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             ticket = await unit.tickets.get(parcel.ticket or 0)
             if room is None or room.state is RoomState.CLOSED:
                 return
             room.state = RoomState.CLOSED
-            await forget_guests(unit, self._world, await self._strangers(unit, room))
+            await forget_guests(self._place.work(unit), await self._strangers(unit, room))
             room.invited_sealed = None
             room.wrapped_key = None
             if ticket is not None:
                 words = "The disposable room is closed: everybody was removed, my words in it redacted."
-                await answer_in_thread(unit, self._world, ticket, words)
+                await answer_in_thread(self._place.work(unit), ticket, words)
 
     async def _strangers(self, unit: Unit, room: Room) -> frozenset[str]:
         """The guests who are no agents, and whom no other room awaits."""
@@ -144,7 +142,7 @@ class DisposableRooms:
         return frozenset(guests_of(room)) - self._agents - awaited
 
     async def _row(self, parcel: OutboxItem) -> Room | None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             return await unit.rooms.get(parcel.room or 0)
 
 

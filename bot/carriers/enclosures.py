@@ -18,12 +18,10 @@ from bot.errors import Rejected, TryLater
 from bot.events.decrypt import Closed, open_event
 from bot.events.events import FILES, is_event, is_heeded, read_event
 from bot.http.wire import Json, TooLarge, fetch, path, request
+from desk.context import Workplace
 from desk.delivery.delivery import Delivered, OutboxItem, Outcome
-from desk.house import House
 from desk.replies.attaching import FETCH, AttachRequest, Fetched, choose, fetched, wish_of
 from desk.sizes import size_words
-from desk.world import World
-from storage.unit import Units
 
 log = structlog.get_logger()
 
@@ -43,13 +41,9 @@ class _Unfit(Exception):
 class EnclosureFetcher:
     """The carrier of rows of the kind FETCH."""
 
-    def __init__(
-        self, units: Units, world: World, house: House, client: AsyncClient, *, only_verified: bool
-    ) -> None:
+    def __init__(self, place: Workplace, client: AsyncClient, *, only_verified: bool) -> None:
         """`only_verified` refuses files of devices that their owner's identity has not signed."""
-        self._units = units
-        self._world = world
-        self._house = house
+        self._place = place
         self._client = client
         self._only_verified = only_verified
 
@@ -59,7 +53,7 @@ class EnclosureFetcher:
 
     async def _carry(self, parcel: OutboxItem) -> Outcome:
         number, wish = wish_of(parcel.payload)
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             room_id = room.room_id if room is not None else None
             enclosure = await unit.enclosures.get(number)
@@ -71,22 +65,21 @@ class EnclosureFetcher:
         except _Unfit as why:
             file = str(why)
         except TooLarge:
-            file = (
-                f"it is larger than {size_words(self._house.files_size)}, which is the most for one answer."
-            )
-        async with self._units() as unit:
-            await fetched(unit, self._world, self._house, parcel.id, number, file)
+            most = size_words(self._place.config.files_size)
+            file = f"it is larger than {most}, which is the most for one answer."
+        async with self._place.units() as unit:
+            await fetched(self._place.work(unit), parcel.id, number, file)
         return Delivered()
 
     async def _fetch(self, room_id: str, number: int, wish: AttachRequest, age: dt.timedelta) -> Fetched:
         source = await (self._named(room_id, wish.file) if wish.file else self._newest(room_id, wish, age))
         content = self._content(room_id, source, wish, age)
         # From here on its removal is heeded.
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             if not await choose(unit, number, source["event_id"]):
                 raise _Unfit("nobody wants it any more.")
         declared = _part(content, "info").get("size")
-        if isinstance(declared, int) and declared > self._house.files_size:
+        if isinstance(declared, int) and declared > self._place.config.files_size:
             raise TooLarge
         sealed = await self._download(_part(content, "file").get("url"))
         plain = await asyncio.to_thread(_decrypted, sealed, _part(content, "file"))
@@ -154,7 +147,7 @@ class EnclosureFetcher:
             raise _Unfit("that message is no encrypted file.")
         if not heard.decrypted:
             raise _Unfit("that file was not sent encrypted.")
-        if heard.sender not in self._house.agents:
+        if heard.sender not in self._place.config.agents:
             raise _Unfit("that file is not from an agent of this desk.")
         if self._only_verified and not heard.verified:
             raise _Unfit("the device that sent that file is not verified (cross-signed).")
@@ -175,7 +168,7 @@ class EnclosureFetcher:
         if place is None:
             raise _Unfit("where that file is stored cannot be read.")
         where = "/".join(quote(part, safe="") for part in place.groups())
-        largest = self._house.files_size
+        largest = self._place.config.files_size
         for begin in ("/_matrix/client/v1/media/download", "/_matrix/media/v3/download"):
             try:
                 asked = f"{begin}/{where}?allow_redirect=false"

@@ -10,11 +10,10 @@ from bot.carriers.senders import Carrier, RoomSenders, guarded, paced
 from bot.errors import Rejected
 from bot.sending import contents, rendering
 from bot.sending.sender import Sender
+from desk.context import Workplace
 from desk.delivery.delivery import Delivered, Later, OutboxItem, Outcome
 from desk.letters.opened import Attachment
 from desk.tickets.received_files import SHOW_FILE, FileRequest, cannot_show, file_request_of
-from desk.world import World
-from storage.unit import Units
 
 Open = Callable[[FileRequest], Awaitable[Attachment | Later | str]]
 """Takes a file out of its letter, or says why it cannot."""
@@ -28,10 +27,9 @@ TEXT_LINES = 60
 class FileShower:
     """The carrier of rows of the kind SHOW_FILE."""
 
-    def __init__(self, units: Units, world: World, sender: Sender, senders: RoomSenders, take: Open) -> None:
+    def __init__(self, place: Workplace, sender: Sender, senders: RoomSenders, take: Open) -> None:
         """Remember the parts; `take` opens a letter for a file in it."""
-        self._units = units
-        self._world = world
+        self._place = place
         self._sender = sender
         self._senders = senders
         self._take = take
@@ -54,10 +52,10 @@ class FileShower:
 
     async def _tell(self, parcel: OutboxItem, why: str) -> Outcome:
         """Say in the thread why the file is not there."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             row = await unit.outbox.get(parcel.id)
             if row is not None:
-                await cannot_show(unit, self._world, row, why)
+                await cannot_show(self._place.work(unit), row, why)
         return Delivered()
 
     async def _content(self, file: Attachment) -> contents.Json:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from bot.errors import Rejected, SessionGone, TooFast, TryLater
 from bot.sending import contents, rendering
 from bot.sending.sender import Sender
+from desk.context import Workplace
 from desk.delivery.delivery import (
     Deferred,
     Delivered,
@@ -22,17 +23,15 @@ from desk.delivery.delivery import (
 )
 from desk.delivery.receipts import reaction_of
 from desk.duty.pings import responsible
-from desk.house import House
 from desk.letters.verdicts import ENCRYPTION_WORDS
 from desk.outbox.posts import IN_TICKET_THREAD, REACT, Say, home_of, is_aside, say_from_json
 from desk.replies import previews
 from desk.rooms.names import link_to
 from desk.tickets import threads
 from desk.tickets.announcement import Announcement
-from desk.world import World
 from storage.models import Outbox, OutboxState, ReplyState, RoomState, Ticket
 from storage.queries.outbox import PING
-from storage.unit import Unit, Units
+from storage.unit import Unit
 
 FORGOTTEN_AFTER = dt.timedelta(hours=12)
 """Homeservers forget transaction ids after about a day: from this age on, look before sending again."""
@@ -83,10 +82,8 @@ def paced(carry: Carrier) -> Carrier:
 class RoomSenders:
     """Says things in rooms."""
 
-    def __init__(self, units: Units, world: World, house: House, sender: Sender) -> None:
-        self._units = units
-        self._house = house
-        self._world = world
+    def __init__(self, place: Workplace, sender: Sender) -> None:
+        self._place = place
         self._sender = sender
 
     def table(self) -> Mapping[str, Carrier]:
@@ -106,12 +103,12 @@ class RoomSenders:
 
     async def post(self, parcel: OutboxItem, content: contents.Json) -> Outcome:
         """Send a content into the thread of the row's ticket."""
-        place = await self._place(parcel, IN_TICKET_THREAD)
+        place = await self._place_of(parcel, IN_TICKET_THREAD)
         return await self._send(parcel, place.room_id, _placed(content, place.thread, None))
 
     async def _say(self, parcel: OutboxItem) -> Outcome:
         say = await self._called(parcel, say_from_json(parcel.payload))
-        place = await self._place(parcel, say.thread)
+        place = await self._place_of(parcel, say.thread)
         content = _placed(_message(say), place.thread, say.reply_to)
         return await self._send(parcel, place.room_id, content)
 
@@ -119,23 +116,23 @@ class RoomSenders:
         """Name whom it is for, where only their duty was known when it was written."""
         if not say.calls:
             return say
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             ticket = await unit.tickets.get(parcel.ticket or 0)
         if ticket is None:
             return say
-        return replace(say, mentions=responsible(self._house, ticket, self._world.now()))
+        return replace(say, mentions=responsible(self._place.config, ticket, self._place.world.now()))
 
     async def _file(self, parcel: OutboxItem) -> Outcome:
         say = say_from_json(parcel.payload)
         if say.file is None:
             return Impossible("there is no file in it")
-        place = await self._place(parcel, say.thread)
+        place = await self._place_of(parcel, say.thread)
         stored = await self._sender.upload(say.file.name, "text/plain", say.file.text.encode())
         content = _placed(contents.file(stored), place.thread, None)
         return await self._send(parcel, place.room_id, content)
 
     async def _announce(self, parcel: OutboxItem) -> Outcome:
-        place = await self._place(parcel, None)
+        place = await self._place_of(parcel, None)
         content = contents.notice(await self._announcement(parcel))
         try:
             return await self._send(parcel, place.room_id, content)
@@ -145,7 +142,7 @@ class RoomSenders:
 
     async def _edit(self, parcel: OutboxItem) -> Outcome:
         try:
-            place = await self._place(parcel, IN_TICKET_THREAD)
+            place = await self._place_of(parcel, IN_TICKET_THREAD)
         except TryLater as trouble:
             # Others have no need to wait until there is something to edit.
             return Deferred(str(trouble))
@@ -153,13 +150,13 @@ class RoomSenders:
         return await self._send(parcel, place.room_id, contents.edit(content, place.thread or ""))
 
     async def _edit_preview(self, parcel: OutboxItem) -> Outcome:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             draft = await unit.messages.get(parcel.message or 0)
             event_id = previews.event_of(draft) if draft is not None else None
             if draft is None or event_id is None:
                 return Delivered()
             say, state = previews.say_of(draft), previews.state_of(draft)
-        place = await self._place(parcel, None)
+        place = await self._place_of(parcel, None)
         # What clients show that know no edits: the text is in the preview itself.
         outer = contents.edit(contents.notice(rendering.plain(state)), event_id)
         content = {**outer, "m.new_content": _message(say, beside=outer)}
@@ -167,15 +164,15 @@ class RoomSenders:
 
     async def _react(self, parcel: OutboxItem) -> Outcome:
         event_id, key = reaction_of(parcel.payload)
-        place = await self._place(parcel, None)
+        place = await self._place_of(parcel, None)
         return Delivered(await self._sender.react(place.room_id, event_id, key, parcel.ref))
 
     async def _unreact(self, parcel: OutboxItem) -> Outcome:
         """Remove our reactions to a preview; they stood before this in the same lane."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             offered = await unit.outbox.of_message(REACT, parcel.message or 0)
             event_ids = [row.event_id for row in offered if row.event_id]
-        place = await self._place(parcel, None)
+        place = await self._place_of(parcel, None)
         for number, event_id in enumerate(event_ids):
             # Where it cannot be removed, it is in nobody's way: pressing it is answered.
             with contextlib.suppress(Rejected):
@@ -186,8 +183,8 @@ class RoomSenders:
         look_first = parcel.age > FORGOTTEN_AFTER
         return Delivered(await self._sender.send_event(room_id, content, parcel.ref, look_first=look_first))
 
-    async def _place(self, parcel: OutboxItem, thread: str | None) -> ThreadPlace:
-        async with self._units() as unit:
+    async def _place_of(self, parcel: OutboxItem, thread: str | None) -> ThreadPlace:
+        async with self._place.units() as unit:
             room = await unit.rooms.get(parcel.room or 0)
             if thread == IN_TICKET_THREAD:
                 thread = await _thread_of(unit, parcel)
@@ -199,7 +196,7 @@ class RoomSenders:
 
     async def _announcement(self, parcel: OutboxItem) -> rendering.Rendered:
         """How the ticket stands or, of one that was announced anew since, where it goes on."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             ticket = await unit.tickets.get(parcel.ticket or 0)
             if ticket is None:
                 raise Rejected("The ticket is gone.")
@@ -209,7 +206,9 @@ class RoomSenders:
                 link = link_to(await home_of(unit, ticket), ticket.event_id)
                 return rendering.moved(ticket.id, ticket.queue, link)
             states = {each.state for each in await unit.messages.of(ticket) if each.author is not None}
-        return rendering.announcement(facts_of(ticket, sent=ReplyState.SENT in states), self._world.now())
+        return rendering.announcement(
+            facts_of(ticket, sent=ReplyState.SENT in states), self._place.world.now()
+        )
 
 
 class _NoThread(Exception):

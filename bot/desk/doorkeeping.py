@@ -12,10 +12,9 @@ from bot.http.pause import Pause
 from bot.rooms.members import Members
 from bot.rooms.replacement import Successors
 from bot.rooms.rooms import Rooms
-from desk.house import House
+from desk.context import Workplace
 from storage.engine.troubles import StorageTrouble
 from storage.models import RoomPurpose
-from storage.unit import Units
 
 log = structlog.get_logger()
 
@@ -25,16 +24,14 @@ class Doorkeeper:
 
     def __init__(
         self,
-        units: Units,
-        house: House,
+        place: Workplace,
         rooms: Rooms,
         members: Members,
         successors: Successors,
         *,
         pause: Pause,
     ) -> None:
-        self._units = units
-        self._house = house
+        self._place = place
         self._rooms = rooms
         self._members = members
         self._successors = successors
@@ -74,9 +71,9 @@ class Doorkeeper:
         """Follow admins into our own rooms, and our rooms to their successors; decline all else."""
         if await self._successors.enter(invitation.room_id):
             return
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.by_room_id(invitation.room_id)
         is_ours = room is not None and room.purpose is not RoomPurpose.DISPOSABLE
-        allowed = self._house.admins if is_ours else frozenset[str]()
+        allowed = self._place.config.admins if is_ours else frozenset[str]()
         if await self._rooms.accept_invite(invitation.room_id, invitation.sender, allowed):
             await self._members.tidy(invitation.room_id)

@@ -13,13 +13,13 @@ import structlog
 from bot.events.events import Batch, EventKind, Membership, RoomEvent, Tombstone, Undecryptable
 from bot.sync.paging import Backfill, Known
 from commands.grammar.spelling import is_command
+from desk.context import Workplace
 from desk.delivery.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.outbox.posts import Say, say_in, tell_operators
 from desk.rooms.names import name_of
-from desk.world import World
 from storage.models import Came, Event, EventState, Room, RoomPurpose
 from storage.sealing.columns import to_json
-from storage.unit import Unit, Units
+from storage.unit import Unit
 
 log = structlog.get_logger()
 
@@ -75,16 +75,15 @@ RoomChange = Membership | Tombstone | Unsure
 class EventJournal:
     """The `keep` of a Syncer."""
 
-    def __init__(self, units: Units, world: World, *, own_id: str) -> None:
-        self._units = units
-        self._world = world
+    def __init__(self, place: Workplace, *, own_id: str) -> None:
+        self._place = place
         self._own_id = own_id
         self._told_replays = False
         self.changes: asyncio.Queue[RoomChange] = asyncio.Queue()
 
     async def keep(self, batch: Batch) -> None:
         """Commit the batch and its token together."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             rooms = await unit.rooms.all_open()
             ours = {room.room_id for room in rooms}
             among_agents = {room.room_id for room in rooms if room.purpose is not RoomPurpose.DISPOSABLE}
@@ -139,7 +138,7 @@ class EventJournal:
             words = f"I was {gone} {name_of(room)} by {change.sender}."
             if room.purpose is RoomPurpose.QUEUE:
                 words += " Nothing can be announced there until an admin invites me again."
-            await tell_operators(unit, self._world, words)
+            await tell_operators(self._place.work(unit), words)
 
     async def _matters(self, unit: Unit, heard: RoomEvent) -> bool:
         """Talk among agents is not ours to keep: only commands, buttons, and changes of what was heard."""
@@ -166,21 +165,21 @@ class EventJournal:
             log.warning("event-replayed", event_id=event_id)
         if event_ids and not self._told_replays:
             self._told_replays = True
-            await tell_operators(unit, self._world, _REPLAYED)
+            await tell_operators(self._place.work(unit), _REPLAYED)
 
     async def _tell_gaps(self, unit: Unit, rooms: Sequence[Room], batch: Batch) -> None:
         for room in rooms:
-            await say_in(unit, self._world, room, Say(_GAP))
+            await say_in(self._place.work(unit), room, Say(_GAP))
         if rooms and batch.recovered:
             count = "one room" if len(rooms) == 1 else f"{len(rooms)} rooms"
-            await tell_operators(unit, self._world, _TOO_FAR.format(count=count))
+            await tell_operators(self._place.work(unit), _TOO_FAR.format(count=count))
 
     def memory(self) -> Backfill:
         """Return where a sync without token has to stop looking."""
-        return Backfill(self._recall, self._world.now() - OLDEST)
+        return Backfill(self._recall, self._place.world.now() - OLDEST)
 
     async def _recall(self, event_ids: Sequence[str]) -> Known:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             heard = await unit.journal.known(event_ids)
             sent = [event_id for event_id in event_ids if await unit.outbox.by_event(event_id) is not None]
         return Known(heard, frozenset(sent))
@@ -198,7 +197,7 @@ class EventJournal:
                 "pills": heard.pills,
                 "edits": heard.edits,
                 "is_file": heard.is_file,
-                "too_old": recovered and self._world.now() - heard.sent_at > TOO_OLD,
+                "too_old": recovered and self._place.world.now() - heard.sent_at > TOO_OLD,
             }
         )
         row = self._row(heard, EventState.NEW)
@@ -215,7 +214,7 @@ class EventJournal:
             event_id=of.event_id,
             room_id=of.room_id,
             state=state,
-            heard_at=self._world.now(),
+            heard_at=self._place.world.now(),
             thread_root=of.thread_root,
             target=of.relates_to if isinstance(of, RoomEvent) else None,
             edits=of.edits,

@@ -6,42 +6,39 @@ from collections.abc import Mapping
 from bot.carriers.senders import Carrier, guarded
 from bot.identity.trust import IdentityTrust, Judgement, PinnedIdentity, Trust
 from desk.agents import identities
+from desk.context import Workplace
 from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.outbox.posts import tell_operators
-from desk.world import World
-from storage.unit import Units
 
 
 class Pinning:
     """What `Trust` remembers by, and whom it tells."""
 
-    def __init__(self, units: Units, world: World) -> None:
-        self._units = units
-        self._world = world
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
 
     async def known(self) -> Mapping[str, str]:
         """Return pinned master keys by user id."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             return {pin.user_id or "": pin.master_key or "" for pin in await unit.pins.every()}
 
     async def keep(self, fresh: tuple[PinnedIdentity, ...]) -> None:
         """Write pins down."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             for pin in fresh:
-                await unit.pins.put(pin.user_id, pin.master_key, self._world.now())
+                await unit.pins.put(pin.user_id, pin.master_key, self._place.world.now())
 
     async def report(self, found: Judgement) -> None:
         """Tell the operators of a changed identity."""
-        async with self._units() as unit:
-            await identities.changed(unit, self._world, found.user_id, found.master_key or "")
+        async with self._place.units() as unit:
+            await identities.changed(self._place.work(unit), found.user_id, found.master_key or "")
 
 
 class PinSenders:
     """Carries the rows by which people accept or drop identities; each may be carried twice."""
 
-    def __init__(self, units: Units, world: World, trust: Trust) -> None:
-        self._units = units
-        self._world = world
+    def __init__(self, place: Workplace, trust: Trust) -> None:
+        self._place = place
         self._trust = trust
 
     def table(self) -> Mapping[str, Carrier]:
@@ -62,7 +59,7 @@ class PinSenders:
 
     async def _drop(self, parcel: OutboxItem) -> Outcome:
         wish = identities.wish_from_json(parcel.payload)
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             await unit.pins.drop(wish.user_id)
         await self._trust.forget(wish.user_id)
         if wish.quietly:
@@ -70,6 +67,6 @@ class PinSenders:
         return await self._told(f"The identity of {wish.user_id} is forgotten.")
 
     async def _told(self, words: str) -> Outcome:
-        async with self._units() as unit:
-            await tell_operators(unit, self._world, words)
+        async with self._place.units() as unit:
+            await tell_operators(self._place.work(unit), words)
         return Delivered()

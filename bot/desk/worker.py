@@ -13,16 +13,16 @@ from bot.desk.journal import JournalEntry, read, waits_for
 from bot.events.events import EventKind
 from commands.context import Context, Reply
 from commands.grammar.spelling import is_command
+from desk.context import Workplace
 from desk.delivery.receipts import CLAIM_KEY
-from desk.house import House
 from desk.outbox.posts import Say, confirm, is_aside, say_in
 from desk.outbox.ranks import Rank
 from desk.replies import attaching, edits
 from desk.tickets import threads
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.engine.troubles import StorageTrouble
 from storage.models import Came, Event, EventState, OutboxState, Room, Ticket
-from storage.unit import Unit, Units
+from storage.unit import Unit
 
 log = structlog.get_logger()
 
@@ -39,16 +39,14 @@ _LONGEST_CHAIN = 20
 class Worker:
     """Runs the commands."""
 
-    def __init__(self, units: Units, world: World, house: House, *, only_verified: bool = False) -> None:
+    def __init__(self, place: Workplace, *, only_verified: bool = False) -> None:
         """`only_verified` refuses commands of devices that their owner's identity has not signed."""
         self._only_verified = only_verified
-        self._units = units
-        self._world = world
-        self._house = house
+        self._place = place
 
     async def run(self) -> None:
         """Work for ever, at once when the bell rings."""
-        bell = self._units.bells.journal
+        bell = self._place.units.bells.journal
         while True:
             bell.clear()
             try:
@@ -65,7 +63,7 @@ class Worker:
         """Act on the oldest event nobody has acted on; False when there is none."""
         row_id = 0
         try:
-            async with self._units() as unit:
+            async with self._place.units() as unit:
                 event = await unit.journal.next_new()
                 # Known before the event is read: it may be one that cannot be.
                 row_id = event.id if event is not None else 0
@@ -80,7 +78,7 @@ class Worker:
             if not row_id:
                 # It is not the event: without a pause this would be tried without end.
                 await asyncio.sleep(STORAGE_PAUSE)
-            reference = self._world.token()[:6]
+            reference = self._place.world.token()[:6]
             log.exception("worker.surprise", row=row_id, reference=reference)
             await self._answer(
                 row_id,
@@ -95,7 +93,7 @@ class Worker:
         So it is when the homeserver's answer was lost, or we stopped before we wrote it down.
         """
         # Both ways: it seems to come from the future where the clock was set back.
-        if abs(self._world.now() - event.heard_at) > EARLY_FOR:
+        if abs(self._place.world.now() - event.heard_at) > EARLY_FOR:
             return False
         heard = read(event.content or "")
         root = heard.thread or heard.target
@@ -111,12 +109,12 @@ class Worker:
 
     async def _act(self, unit: Unit, event: Event) -> Came:
         room = await unit.rooms.by_room_id(event.room_id)
-        if room is None or event.sender is None or event.sender not in self._house.agents:
+        if room is None or event.sender is None or event.sender not in self._place.config.agents:
             return Came.NOTHING
         heard = await self._placed(unit, event)
         if heard.kind is EventKind.REDACTION:
-            await edits.removed(unit, self._world, event, heard.target or "")
-            await attaching.withdraw(unit, self._world, heard.target or "", by=event.sender)
+            await edits.removed(self._place.work(unit), event, heard.target or "")
+            await attaching.withdraw(self._place.work(unit), heard.target or "", by=event.sender)
             return Came.NOTHING
         # Reactions travel in clear and name no device, so that they cannot be verified: they count as what
         # the homeserver says they are, since the buttons would be of no use otherwise.
@@ -142,7 +140,7 @@ class Worker:
         original = await edits.original_of(unit, event)
         if original is None:
             return Came.NOTHING
-        took_back = await edits.make_way(unit, self._world, original, context.agent)
+        took_back = await edits.make_way(self._place.work(unit), original, context.agent)
         if is_command(heard.body):
             reply = await commands.run(context, heard.body)
             original.came = Came.ACTED
@@ -173,10 +171,8 @@ class Worker:
             goes_on_in=thread.elsewhere if thread is not None else "",
             thread=heard.thread or (thread.root if thread is not None else None),
             # The sender's homeserver says when; a clock that is ahead must not make old mail look read.
-            said_at=min(dt.datetime.fromtimestamp(heard.sent_at, dt.UTC), self._world.now()),
-            unit=unit,
-            world=self._world,
-            house=self._house,
+            said_at=min(dt.datetime.fromtimestamp(heard.sent_at, dt.UTC), self._place.world.now()),
+            work=self._place.work(unit),
             verified=heard.verified,
             event_id=heard.edits or event.event_id,
             reply_to=heard.target if is_said else None,
@@ -186,16 +182,22 @@ class Worker:
 
     async def _say(self, unit: Unit, context: Context, event: Event, reply: Reply) -> None:
         if reply.done:
-            await confirm(unit, self._world, context.room, context.event_id)
+            await confirm(self._place.work(unit), context.room, context.event_id)
             return
         thread, reply_to = await self._where(unit, event)
         say = Say(reply.text, quote=reply.quote, thread=thread, reply_to=reply_to, file=reply.file)
-        await say_in(unit, self._world, context.room, say, ticket=context.ticket_in_thread, rank=Rank.ANSWER)
+        await say_in(
+            self._place.work(unit),
+            context.room,
+            say,
+            ticket=context.ticket_in_thread,
+            rank=Rank.ANSWER,
+        )
 
     async def _warn(self, unit: Unit, room: Room, event: Event, text: str) -> None:
         thread, reply_to = await self._where(unit, event)
         say = Say(text, thread=thread, reply_to=reply_to, mentions=(event.sender or "",))
-        await say_in(unit, self._world, room, say, ticket=await _ticket_at(unit, thread or reply_to))
+        await say_in(self._place.work(unit), room, say, ticket=await _ticket_at(unit, thread or reply_to))
 
     async def _where(self, unit: Unit, event: Event) -> tuple[str | None, str | None]:
         """The thread in which an event is answered, and the event that is answered."""
@@ -216,24 +218,24 @@ class Worker:
             raise
         except Exception:
             log.exception("worker.unanswerable", row=row_id)
-            async with self._units() as unit:
+            async with self._place.units() as unit:
                 event = await unit.journal.get(row_id)
                 if event is not None:
                     event.finish(EventState.FAILED)
 
     async def _tell(self, row_id: int, text: str, state: EventState) -> None:
         """Mark the event and say the text, in a transaction of its own."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             event = await unit.journal.get(row_id)
             room = await unit.rooms.by_room_id(event.room_id) if event is not None else None
             if event is None or room is None:
                 return
             thread, reply_to = await self._where(unit, event)
-            if event.edits is not None and await edits.end_old_words(unit, self._world, event):
+            if event.edits is not None and await edits.end_old_words(self._place.work(unit), event):
                 text = f"{text}\n{edits.OLD_WORDS_STAY}"
             say = Say(text, thread=thread, reply_to=reply_to)
             ticket = await _ticket_at(unit, thread or reply_to)
-            await say_in(unit, self._world, room, say, ticket=ticket, rank=Rank.ANSWER)
+            await say_in(self._place.work(unit), room, say, ticket=ticket, rank=Rank.ANSWER)
             event.finish(state)
 
     async def hint_undecryptable(self) -> dt.timedelta | None:
@@ -241,24 +243,24 @@ class Worker:
 
         Return after how long the next hint may be due; None without a message that waits for its key.
         """
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             waiting = await unit.journal.undecryptable()
             pauses = [self._until_hint(event) for event in waiting]
             for event, pause in zip(waiting, pauses, strict=True):
                 if pause > dt.timedelta():
                     continue
                 room = await unit.rooms.by_room_id(event.room_id)
-                if room is not None and event.sender in self._house.agents:
+                if room is not None and event.sender in self._place.config.agents:
                     said = event.edits or event.event_id
                     say = Say(_HINT, thread=event.thread_root, reply_to=said, mentions=(event.sender,))
-                    await say_in(unit, self._world, room, say, rank=Rank.ANSWER)
+                    await say_in(self._place.work(unit), room, say, rank=Rank.ANSWER)
                 # It is asked for again, so these words must not count once their key is here.
                 await unit.journal.take_place(event, waits_for(event.content or "")[1])
                 event.finish(EventState.HINTED)
         return min((pause for pause in pauses if pause > dt.timedelta()), default=None)
 
     def _until_hint(self, event: Event) -> dt.timedelta:
-        waited = self._world.now() - event.heard_at
+        waited = self._place.world.now() - event.heard_at
         # It seems to come from the future where the clock was set back.
         return dt.timedelta() if waited < dt.timedelta() else max(dt.timedelta(), HINT_AFTER - waited)
 

@@ -8,11 +8,11 @@ import structlog
 
 from bot.errors import Rejected
 from bot.rooms.rooms import AGENT, RoomPlan, Rooms
+from desk.context import Workplace
 from desk.outbox.posts import tell_operators
 from desk.rooms import replacement
-from desk.world import World
 from storage.models import Room, RoomPurpose, RoomState
-from storage.unit import Unit, Units
+from storage.unit import Unit
 
 log = structlog.get_logger()
 
@@ -31,15 +31,15 @@ class Home:
     """How the bot called such a room before it told the rooms of a role apart."""
 
 
-async def note_homes(units: Units, world: World, homes: tuple[Home, ...]) -> None:
+async def note_homes(place: Workplace, homes: tuple[Home, ...]) -> None:
     """Write a row for each room that is to be, so that letters can be announced before it exists."""
-    async with units() as unit:
+    async with place.units() as unit:
         for home in homes:
             row = await _row_of(unit, home)
             if row is None:
                 purpose = RoomPurpose.QUEUE if home.queue else RoomPurpose.OPERATORS
                 row = Room(
-                    ref=world.token(),
+                    ref=place.world.token(),
                     purpose=purpose,
                     queue=home.queue,
                     state=RoomState.WANTED,
@@ -53,7 +53,7 @@ async def note_homes(units: Units, world: World, homes: tuple[Home, ...]) -> Non
             if row.room_id == newest:
                 continue
             if row.state is RoomState.REPLACED:
-                await replacement.move_room(unit, world, row, newest)
+                await replacement.move_room(place.work(unit), row, newest)
             row.room_id, row.state = newest, RoomState.OPEN
 
 
@@ -62,27 +62,25 @@ async def _row_of(unit: Unit, home: Home) -> Room | None:
 
 
 async def settle_homes(
-    units: Units, world: World, rooms: Rooms, homes: tuple[Home, ...], *, version: str, federate: bool
+    place: Workplace, rooms: Rooms, homes: tuple[Home, ...], *, version: str, federate: bool
 ) -> None:
     """Make what is missing and invite who is missing. Raises TryLater or SessionGone; safe to repeat."""
     joined = set(await rooms.joined_rooms())
     for home in homes:
-        room_id = await _room_id(units, world, rooms, home, version=version, federate=federate)
+        room_id = await _room_id(place, rooms, home, version=version, federate=federate)
         if room_id is None:
             continue
         if room_id not in joined and not await _join(rooms, room_id):
             words = f"I am not in {_called(home)}: an admin has to invite me there."
-            await _tell(units, world, words)
+            await _tell(place, words)
             continue
-        await invite_people(units, world, rooms, home, room_id)
+        await invite_people(place, rooms, home, room_id)
         await _label(rooms, home, room_id)
 
 
-async def _room_id(
-    units: Units, world: World, rooms: Rooms, home: Home, *, version: str, federate: bool
-) -> str | None:
+async def _room_id(place: Workplace, rooms: Rooms, home: Home, *, version: str, federate: bool) -> str | None:
     """The room of a home, made if need be; None where another one takes its place."""
-    async with units() as unit:
+    async with place.units() as unit:
         row = await _row_of(unit, home)
         if row is None:
             raise LookupError("note_homes comes first")
@@ -95,8 +93,8 @@ async def _room_id(
     plan = RoomPlan(ref, home.name, home.topic, powers=powers, version=version, federate=federate)
     room_id = await rooms.open_room(plan)
     # Before anything is said: who is not invited when a key is shared can never read what it opens.
-    await invite_people(units, world, rooms, home, room_id)
-    async with units() as unit:
+    await invite_people(place, rooms, home, room_id)
+    async with place.units() as unit:
         row = await _row_of(unit, home)
         if row is not None:
             row.room_id, row.state = room_id, RoomState.OPEN
@@ -112,7 +110,7 @@ async def _join(rooms: Rooms, room_id: str) -> bool:
     return True
 
 
-async def invite_people(units: Units, world: World, rooms: Rooms, home: Home, room_id: str) -> None:
+async def invite_people(place: Workplace, rooms: Rooms, home: Home, room_id: str) -> None:
     """Invite who is missing, and tell the operators of those to whom no invitation goes."""
     troubles = []
     for member in home.members:
@@ -127,16 +125,16 @@ async def invite_people(units: Units, world: World, rooms: Rooms, home: Home, ro
                     f"{member} is invited, but no such user exists. Is it spelt right in the config?"
                 )
     if troubles:
-        await _tell(units, world, f"In {_called(home)}: {' '.join(troubles)}")
+        await _tell(place, f"In {_called(home)}: {' '.join(troubles)}")
 
 
 def _called(home: Home) -> str:
     return f"the room of “{home.queue}”" if home.queue else "the operators' room"
 
 
-async def _tell(units: Units, world: World, words: str) -> None:
-    async with units() as unit:
-        await tell_operators(unit, world, words)
+async def _tell(place: Workplace, words: str) -> None:
+    async with place.units() as unit:
+        await tell_operators(place.work(unit), words)
 
 
 async def _label(rooms: Rooms, home: Home, room_id: str) -> None:

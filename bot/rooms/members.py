@@ -7,12 +7,11 @@ import structlog
 
 from bot.errors import Rejected
 from bot.rooms.rooms import Member, Rooms
+from desk.context import Workplace
 from desk.house import House
 from desk.outbox.posts import tell_operators
 from desk.rooms.names import name_of
-from desk.world import World
 from storage.models import Room, RoomPurpose, RoomState
-from storage.unit import Units
 
 log = structlog.get_logger()
 
@@ -38,10 +37,8 @@ def named_for(house: House, room: Room) -> frozenset[str]:
 class Members:
     """Compares who is in a room with whom the config, or a disposable room's row, names for it."""
 
-    def __init__(self, units: Units, world: World, house: House, rooms: Rooms) -> None:
-        self._units = units
-        self._world = world
-        self._house = house
+    def __init__(self, place: Workplace, rooms: Rooms) -> None:
+        self._place = place
         self._rooms = rooms
         self._lasting: dict[str, frozenset[str]] = {}
         self._stubborn: set[tuple[str, str]] = set()
@@ -51,11 +48,11 @@ class Members:
         known = self._lasting.get(room_id)
         if known is not None:
             return known
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.by_room_id(room_id)
             if room is None:
                 return NOBODY
-            named = named_for(self._house, room) | {self._rooms.own_id}
+            named = named_for(self._place.config, room) | {self._rooms.own_id}
         if room.purpose is not RoomPurpose.DISPOSABLE:
             # The config does not change while the desk runs; a disposable room may be closed at any time.
             self._lasting[room_id] = named
@@ -63,7 +60,7 @@ class Members:
 
     async def tidy_all(self) -> None:
         """Look at all rooms; raises TryLater or SessionGone."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             rooms = [room.room_id for room in await unit.rooms.all_open() if room.room_id]
         for room_id in rooms:
             await self.tidy(room_id)
@@ -100,10 +97,10 @@ class Members:
     async def _tell(self, room_id: str, sentences: list[str]) -> None:
         if not sentences:
             return
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.by_room_id(room_id)
             if room is not None:
-                await tell_operators(unit, self._world, f"In {name_of(room)}: {' '.join(sentences)}")
+                await tell_operators(self._place.work(unit), f"In {name_of(room)}: {' '.join(sentences)}")
 
 
 def _said(member: Member) -> str:

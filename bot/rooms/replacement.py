@@ -7,12 +7,11 @@ from bot.errors import Rejected
 from bot.rooms.homes import Home, invite_people
 from bot.rooms.members import Members
 from bot.rooms.rooms import Rooms
+from desk.context import Workplace
 from desk.outbox.posts import tell_operators
 from desk.rooms import replacement
 from desk.rooms.names import link_to, name_of
-from desk.world import World
 from storage.models import Room, RoomPurpose, RoomState
-from storage.unit import Units
 
 log = structlog.get_logger()
 
@@ -20,11 +19,8 @@ log = structlog.get_logger()
 class Successors:
     """Moves the row of a room to its successor, once both rooms say that it is one."""
 
-    def __init__(
-        self, units: Units, world: World, rooms: Rooms, members: Members, homes: tuple[Home, ...]
-    ) -> None:
-        self._units = units
-        self._world = world
+    def __init__(self, place: Workplace, rooms: Rooms, members: Members, homes: tuple[Home, ...]) -> None:
+        self._place = place
         self._rooms = rooms
         self._members = members
         self._homes = homes
@@ -51,7 +47,7 @@ class Successors:
 
     async def enter(self, new: str) -> bool:
         """Accept an invitation, when a room of ours names this one as its successor."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             lasting = [room.room_id for room in await unit.rooms.lasting() if room.room_id]
         for old in lasting:
             if await self._rooms.replacement(old) == new:
@@ -75,20 +71,20 @@ class Successors:
         await self._move(old, new, lacks)
         home = await self._home(new)
         if home is not None:
-            await invite_people(self._units, self._world, self._rooms, home, new)
+            await invite_people(self._place, self._rooms, home, new)
         await self._members.tidy(new)
 
     async def _move(self, old: str, new: str, lacks: tuple[str, ...]) -> None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.by_room_id(old)
             if room is None:
                 return
-            await replacement.move_room(unit, self._world, room, new)
+            await replacement.move_room(self._place.work(unit), room, new)
             words = f"{_capital(name_of(room))} was replaced, and I went on into {link_to(room)} "
             words += f"({new}). {self._line(room, new)}"
             if lacks:
                 words += f" There is something to mend in it: {' '.join(lacks)}"
-            await tell_operators(unit, self._world, words)
+            await tell_operators(self._place.work(unit), words)
         log.info("successors.followed", old=old, new=new)
 
     def _line(self, room: Room, new: str) -> str:
@@ -105,18 +101,18 @@ class Successors:
         return next((each for each in self._homes if each.queue == room.queue), None)
 
     async def _lasting(self, room_id: str) -> Room | None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.by_room_id(room_id)
         is_lasting = room is not None and room.purpose is not RoomPurpose.DISPOSABLE
         return room if is_lasting else None
 
     async def _is_ours(self, room_id: str) -> bool:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             return await unit.rooms.by_room_id(room_id) is not None
 
     async def _stop_speaking(self, old: str) -> None:
         """What is said in a dead room reaches nobody: it waits for the successor."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.by_room_id(old)
             if room is not None and room.state is RoomState.OPEN:
                 room.state = RoomState.REPLACED
@@ -125,10 +121,10 @@ class Successors:
         if (old, new) in self._told:
             return
         self._told.add((old, new))
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             room = await unit.rooms.by_room_id(old)
             if room is not None:
-                await tell_operators(unit, self._world, f"{_capital(name_of(room))} {words}")
+                await tell_operators(self._place.work(unit), f"{_capital(name_of(room))} {words}")
 
 
 def _capital(words: str) -> str:

@@ -33,5 +33,5 @@ async def detach(context: Context, ticket: Ticket, name: Words = Words(())) -> R
     !detach
     !detach screenshot.png
     """
-    taken = await attaching.detach(context.unit, context.world, ticket, " ".join(name))
+    taken = await attaching.detach(context.work, ticket, " ".join(name))
     return Reply(f"Taken away, it does not leave: {', '.join(taken)}.")

@@ -42,8 +42,7 @@ async def file(context: Context, ticket: Ticket, numbers: Words) -> Reply | None
     if not wanted:
         raise Unfit("Which file? `!files` lists them with their numbers.")
     await received_files.ask(
-        context.unit,
-        context.world,
+        context.work,
         ticket,
         tuple(dict.fromkeys(wanted)),
         dangerous=len(words) < len(numbers),

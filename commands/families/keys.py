@@ -26,7 +26,7 @@ async def show(context: Context, ticket: Ticket) -> Reply:
     keys = await context.unit.keys.of(contact)
     if not keys and await context.unit.keys.known_once(contact):
         return Reply(listing.FORGOTTEN)
-    return Reply(listing.shown(keys, context.world.now()))
+    return Reply(listing.shown(keys, context.work.world.now()))
 
 
 @family.command("key accept", dangerous=True)
@@ -39,9 +39,7 @@ async def accept(context: Context, ticket: Ticket, fingerprint: Words = Words(()
     !key accept
     !key accept 89ABCDEF
     """
-    accepted = await decisions.accept(
-        context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
-    )
+    accepted = await decisions.accept(context.work, ticket, Decision(context.agent, "".join(fingerprint)))
     return Reply(f"Accepted: answers to this user are encrypted to {spaced(accepted)}, and to no other key.")
 
 
@@ -52,9 +50,7 @@ async def refuse(context: Context, ticket: Ticket, fingerprint: Words = Words(()
     !key refuse
     !key refuse 89AB CDEF
     """
-    refused = await decisions.refuse(
-        context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
-    )
+    refused = await decisions.refuse(context.work, ticket, Decision(context.agent, "".join(fingerprint)))
     return Reply(f"Refused: {spaced(refused)} is not used, also if it comes again.")
 
 
@@ -68,9 +64,7 @@ async def forget(context: Context, ticket: Ticket, fingerprint: Words = Words(()
     !key forget
     !key forget 89ABCDEF
     """
-    count = await decisions.forget(
-        context.unit, context.world, ticket, Decision(context.agent, "".join(fingerprint))
-    )
+    count = await decisions.forget(context.work, ticket, Decision(context.agent, "".join(fingerprint)))
     return Reply(f"Forgotten: {'1 key' if count == 1 else f'{count} keys'}. {listing.WITHOUT_KEYS}")
 
 
@@ -86,9 +80,7 @@ async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> Reply 
     !key ask You can reach us at the next meeting, too.
     """
     answer = Answer(context.agent, text, context.said_at, asked_by=context.event_id)
-    await key_request.ask(
-        context.unit, context.world, context.house, ticket, answer, verified=context.verified
-    )
+    await key_request.ask(context.work, ticket, answer, verified=context.verified)
     return await told_elsewhere(context, ticket, "The preview is")
 
 
@@ -101,7 +93,7 @@ async def recheck(context: Context, ticket: Ticket) -> Reply:
     !recheck
     !recheck #12
     """
-    count = await rechecking.ask(context.unit, context.world, ticket)
+    count = await rechecking.ask(context.work, ticket)
     what = "1 letter is" if count == 1 else f"{count} letters are"
     return Reply(f"{what} opened again; what comes of it is said here.")
 
@@ -112,7 +104,7 @@ async def recheck_all(context: Context) -> Reply:
 
     !key recheck
     """
-    numbers = await rechecking.ask_for_all(context.unit, context.world)
+    numbers = await rechecking.ask_for_all(context.work)
     if not numbers:
         return Reply("No letter is kept that could not be opened.")
     return Reply(f"Opened again in {rechecking.named(numbers)}; what comes of it is said in their threads.")

@@ -26,8 +26,8 @@ async def unpark(context: Context, row: str) -> Reply:
     !unpark all
     """
     if row.casefold() == "all":
-        return Reply(await parking.unpark_all(context.unit, context.world))
+        return Reply(await parking.unpark_all(context.work))
     number = number_in(row)
     if number is None:
         raise Unfit(f"“{brief(row)}” is neither a number nor `all`.")
-    return Reply(await parking.unpark(context.unit, context.world, number))
+    return Reply(await parking.unpark(context.work, number))

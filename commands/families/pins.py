@@ -28,7 +28,7 @@ async def accept(context: Context, user: UserId) -> Reply:
     !pins accept @ana:example.org
     """
     _refuse_elsewhere(context)
-    return Reply(await identities.accept(context.unit, context.world, user))
+    return Reply(await identities.accept(context.work, user))
 
 
 @family.command("pins drop", who=Who.ADMINS, dangerous=True)
@@ -38,7 +38,7 @@ async def drop(context: Context, user: UserId) -> Reply:
     !pins drop @kim:example.net
     """
     _refuse_elsewhere(context)
-    return Reply(await identities.drop(context.unit, context.world, user))
+    return Reply(await identities.drop(context.work, user))
 
 
 def _refuse_elsewhere(context: Context) -> None:

@@ -20,7 +20,7 @@ async def link(context: Context, ticket: Ticket, issue: IssueNumber) -> Reply:
     !link https://redmine.example.org/issues/9080
     !link #12 #9080
     """
-    return Reply(await links.link(context.unit, context.world, ticket, issue, by=context.agent))
+    return Reply(await links.link(context.work, ticket, issue, by=context.agent))
 
 
 @family.command("unlink")
@@ -29,4 +29,4 @@ async def unlink(context: Context, ticket: Ticket, issue: IssueNumber) -> Reply:
 
     !unlink #9080
     """
-    return Reply(await links.unlink(context.unit, context.world, ticket, issue))
+    return Reply(await links.unlink(context.work, ticket, issue))

@@ -26,7 +26,7 @@ async def list_aside(context: Context) -> Reply:
     found = await letters.in_sight(context.unit, context.room)
     if not found:
         return Reply("Nothing is in quarantine.")
-    lines = [letters.line_of(letter, context.world.now()) for letter in found]
+    lines = [letters.line_of(letter, context.work.world.now()) for letter in found]
     shown = "\n".join((f"In quarantine: {len(found)}", *lines[:_LONGEST_LIST]))
     more = len(lines) - _LONGEST_LIST
     if more <= 0:
@@ -45,7 +45,7 @@ async def show(context: Context, letter: QuarantinedLetter) -> Reply:
 
     !quarantine show 7
     """
-    asked = await letters.ask_to_show(context.unit, context.world, letter, context.room, context.thread)
+    asked = await letters.ask_to_show(context.work, letter, context.room, context.thread)
     return Reply(asked)
 
 
@@ -57,7 +57,7 @@ async def recheck(context: Context, letter: QuarantinedLetter) -> Reply:
 
     !quarantine recheck 7
     """
-    return Reply(await letters.recheck(context.unit, context.world, letter, context.room, context.thread))
+    return Reply(await letters.recheck(context.work, letter, context.room, context.thread))
 
 
 @family.command("quarantine release")
@@ -71,10 +71,10 @@ async def release(context: Context, letter: QuarantinedLetter, where: str = "") 
     !quarantine release 7 new
     !quarantine release 7 en
     """
-    queue = where.casefold() if where.casefold() in {each.name for each in context.house.queues} else ""
+    queue = where.casefold() if where.casefold() in {each.name for each in context.work.config.queues} else ""
     ticket = await _target(context, letter, _NEW if queue else where)
     wanted = letters.TakeInRequest(context.agent, context.room, context.thread, ticket, queue)
-    return Reply(await letters.release(context.unit, context.world, letter, wanted))
+    return Reply(await letters.release(context.work, letter, wanted))
 
 
 async def _target(context: Context, letter: QuarantinedLetter, where: str) -> Ticket | None:
@@ -99,4 +99,4 @@ async def drop(context: Context, letter: QuarantinedLetter) -> Reply:
 
     !quarantine drop 7
     """
-    return Reply(await letters.drop(context.unit, context.world, letter, context.agent))
+    return Reply(await letters.drop(context.work, letter, context.agent))

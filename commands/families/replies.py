@@ -47,7 +47,7 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> Reply | None:
     if not words:
         raise Refusal("Something is missing: your words, after --quote.")
     command = "!reply" if context.is_in_thread_of(ticket) else f"!reply #{ticket.id}"
-    filled = await templates.expand(context.unit, context.house, ticket, words, command)
+    filled = await templates.expand(context.work, ticket, words, command)
     answer = drafts.Answer(
         context.agent,
         filled,
@@ -57,7 +57,7 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> Reply | None:
         asked_by=context.event_id,
     )
     await attach_own_file(context, ticket)
-    await drafts.begin(context.unit, context.world, context.house, ticket, answer)
+    await drafts.begin(context.work, ticket, answer)
     return await told_elsewhere(context, ticket, "The preview is")
 
 
@@ -78,7 +78,7 @@ async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
     _refuse_option(text)
     if not text:
         raise Refusal("Something is missing: your words, after --plain.")
-    if await templates.expand(context.unit, context.house, ticket, text) != text:
+    if await templates.expand(context.work, ticket, text) != text:
         raise Refusal("With --plain only your own words can leave, no template.")
     answer = drafts.Answer(
         context.agent,
@@ -89,7 +89,7 @@ async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
         asked_by=context.event_id,
     )
     await attach_own_file(context, ticket)
-    await drafts.begin(context.unit, context.world, context.house, ticket, answer)
+    await drafts.begin(context.work, ticket, answer)
 
 
 @family.command("send")
@@ -98,7 +98,7 @@ async def send(context: Context, ticket: Ticket) -> Reply | None:
 
     !send
     """
-    await drafts.send(context.unit, context.world, await _held(context, ticket))
+    await drafts.send(context.work, await _held(context, ticket))
     if context.is_in_thread_of(ticket):
         return None
     return Reply(f"The answer in ticket {ticket.id} is on its way.")
@@ -110,7 +110,7 @@ async def cancel(context: Context, ticket: Ticket) -> Reply:
 
     !cancel
     """
-    await drafts.cancel(context.unit, context.world, await _held(context, ticket), context.agent)
+    await drafts.cancel(context.work, await _held(context, ticket), context.agent)
     return Reply("Taken back: the answer does not leave.", done=True)
 
 

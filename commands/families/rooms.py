@@ -27,7 +27,7 @@ async def open_room(context: Context, ticket: Ticket, guests: Words = Words(()))
     typed = [name for name in names if name.startswith("@")] if context.pills else names
     people = (*context.pills, *map(user_id, typed))
     wish = disposable.RoomRequest(context.agent, life, people)
-    return Reply(await disposable.open_room(context.unit, context.world, context.house, ticket, wish))
+    return Reply(await disposable.open_room(context.work, ticket, wish))
 
 
 def _split(context: Context, words: tuple[str, ...]) -> tuple[dt.timedelta | None, tuple[str, ...]]:
@@ -48,13 +48,13 @@ async def close_room(context: Context, number: Words = Words(())) -> Reply | Non
     """
     if context.room.purpose is RoomPurpose.DISPOSABLE:
         # No answer here: the bot will have left before it could say it.
-        await disposable.close_room(context.unit, context.world, context.room)
+        await disposable.close_room(context.work, context.room)
         return None
     ticket_id = _number(context, number)
     room = await context.unit.rooms.of_ticket(ticket_id)
     if room is None:
         raise Refusal(f"Ticket {ticket_id} has no disposable room.")
-    return Reply(await disposable.close_room(context.unit, context.world, room))
+    return Reply(await disposable.close_room(context.work, room))
 
 
 def _number(context: Context, words: tuple[str, ...]) -> int:

@@ -45,7 +45,7 @@ def _queue(context: Context, name: str) -> str | None:
     if name.casefold() == ALL:
         return None
     if name:
-        return context.house.queue(name.casefold()).name
+        return context.work.config.queue(name.casefold()).name
     return context.room.queue
 
 
@@ -67,7 +67,7 @@ def _line(context: Context, ticket: Ticket) -> str:
     who = f" by {ticket.owner}" if ticket.owner and ticket.state is TicketState.CLAIMED else ""
     whose = f", with {ticket.owner}" if ticket.owner and not who else ""
     about = ", ".join(tag.name for tag in ticket.tags) or ticket.kind
-    waits = ago(ticket.last_public_at, context.world.now())
+    waits = ago(ticket.last_public_at, context.work.world.now())
     return f"#{ticket.id} {ticket.language} · {about} · {ticket.state.value}{who}{whose} · {waits}"
 
 
@@ -91,7 +91,7 @@ async def claim(context: Context, ticket: Ticket) -> Reply:
     !claim
     !claim #12
     """
-    await actions.claim(context.unit, context.world, ticket, context.agent)
+    await actions.claim(context.work, ticket, context.agent)
     return Reply(f"Ticket {ticket.id} is yours.", done=True)
 
 
@@ -101,7 +101,7 @@ async def release(context: Context, ticket: Ticket) -> Reply:
 
     !release
     """
-    await actions.release(context.unit, context.world, ticket, context.agent)
+    await actions.release(context.work, ticket, context.agent)
     return Reply(f"Ticket {ticket.id} is free again.", done=True)
 
 
@@ -112,7 +112,7 @@ async def assign(context: Context, ticket: Ticket, agent: Agent) -> Reply:
     !assign ana
     !assign #12 @ana:example.org
     """
-    await actions.assign(context.unit, context.world, context.house, ticket, agent, by=context.agent)
+    await actions.assign(context.work, ticket, agent, by=context.agent)
     return Reply(f"Ticket {ticket.id} is {agent}'s.", done=True)
 
 
@@ -122,7 +122,7 @@ async def note(context: Context, ticket: Ticket, text: Rest) -> Reply:
 
     !note She'll write again when she's back home.
     """
-    await actions.note(context.unit, context.world, ticket, context.agent, text)
+    await actions.note(context.work, ticket, context.agent, text)
     return Reply("Noted.", done=True)
 
 
@@ -132,7 +132,7 @@ async def tag(context: Context, ticket: Ticket, words: Words) -> Reply:
 
     !tag wifi broadcom
     """
-    added = await actions.tag(context.unit, context.world, ticket, words)
+    added = await actions.tag(context.work, ticket, words)
     return Reply(f"Tagged: {', '.join(added)}." if added else "These tags were there already.")
 
 
@@ -142,7 +142,7 @@ async def untag(context: Context, ticket: Ticket, words: Words) -> Reply:
 
     !untag wifi
     """
-    taken = await actions.untag(context.unit, context.world, ticket, words)
+    taken = await actions.untag(context.work, ticket, words)
     return Reply(f"Taken off: {', '.join(taken)}." if taken else "There are no such tags on it.")
 
 
@@ -153,7 +153,7 @@ async def close(context: Context, ticket: Ticket, reason: Rest = Rest("")) -> Re
     !close
     !close solved by the update
     """
-    await actions.close(context.unit, context.world, ticket, reason, by=context.agent)
+    await actions.close(context.work, ticket, reason, by=context.agent)
     return Reply(f"Ticket {ticket.id} is closed.", done=True)
 
 
@@ -163,7 +163,7 @@ async def reopen(context: Context, ticket: Ticket) -> Reply:
 
     !reopen
     """
-    await actions.reopen(context.unit, context.world, ticket)
+    await actions.reopen(context.work, ticket)
     return Reply(f"Ticket {ticket.id} is open again.", done=True)
 
 
@@ -173,10 +173,8 @@ async def lang(context: Context, ticket: Ticket, language: LanguageCode) -> Repl
 
     !lang fr
     """
-    moved = await actions.set_language(
-        context.unit, context.world, context.house, ticket, language, by=context.agent
-    )
-    is_here = context.house.queue_for_language(language) is not None
+    moved = await actions.set_language(context.work, ticket, language, by=context.agent)
+    is_here = context.work.config.queue_for_language(language) is not None
     home = await context.unit.rooms.of_queue(moved) if moved else None
     link = f" {link_to(home)}" if home is not None else ""
     where = f" and goes on in the room of “{moved}”" if moved else ""

@@ -18,4 +18,4 @@ async def find_report(context: Context, report: Reports) -> Reply:
     """
     if not report:
         return Reply("No ticket holds a report with this WhisperBack id (any more).")
-    return Reply("\n".join(same_report.line(ticket, context.world.now()) for ticket in report))
+    return Reply("\n".join(same_report.line(ticket, context.work.world.now()) for ticket in report))

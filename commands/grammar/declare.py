@@ -67,7 +67,7 @@ class Command:
 
     async def say(self, context: Context, text: str) -> Reply | None:
         """Parse `text`, what follows the name, and run; raises Refusal with usage and an example."""
-        if self.who is Who.ADMINS and context.agent not in context.house.admins:
+        if self.who is Who.ADMINS and context.agent not in context.work.config.admins:
             raise Refusal(f"`!{self.name}` is for admins of this desk.")
         if self.dangerous and not context.verified:
             raise Refusal(

@@ -34,7 +34,7 @@ class Runner:
         Raises Refusal with a sentence for the speaker.
         """
         said = command_in(_UNSAYABLE.sub("", line))
-        if said is None or context.agent not in context.house.agents:
+        if said is None or context.agent not in context.work.config.agents:
             return None
         word, after = Remaining(said).word()
         command, rest = self._find(word.casefold(), after)

@@ -139,7 +139,7 @@ async def _issue(context: Context, remaining: Remaining) -> tuple[int, Remaining
     address = word.strip("<>")
     if not _ADDRESS.match(address):
         return await _number(context, remaining)
-    tracker = context.house.tracker_url
+    tracker = context.work.config.tracker_url
     if not tracker:
         raise Refusal("The config names no tracker, so give the number of the issue, such as #9080.")
     number = issue_at(address, tracker)
@@ -176,7 +176,7 @@ async def _agent(context: Context, remaining: Remaining) -> tuple[str, Remaining
     if _USER_ID.fullmatch(named) and len(named) <= _LONGEST_USER_ID:
         return named, after
     short = named.removeprefix("@")
-    same = [agent for agent in context.house.agents if agent[1:].partition(":")[0] == short]
+    same = [agent for agent in context.work.config.agents if agent[1:].partition(":")[0] == short]
     if len(same) != 1:
         raise Refusal(f"{brief(remaining.rest())} is not an agent of this desk.")
     return same[0], after

@@ -8,8 +8,9 @@ import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
+from desk.context import Work
 from desk.outbox.posts import Slot, put, tell_operators
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import Pin
 from storage.sealing.columns import to_json
 from storage.unit import Unit
@@ -34,15 +35,15 @@ def wish_from_json(payload: str) -> PinRequest:
     return PinRequest(**json.loads(payload))
 
 
-async def changed(unit: Unit, world: World, user_id: str, shown_key: str) -> None:
+async def changed(work: Work, user_id: str, shown_key: str) -> None:
     """Tell the operators, once, that somebody shows another identity than the pinned one, or none (empty)."""
-    pin = await unit.pins.get(user_id)
+    pin = await work.unit.pins.get(user_id)
     if pin is None or pin.shown_key == shown_key:
         return
     pin.shown_key = shown_key
     shown = f"It was `{pin.master_key}` and is now `{shown_key}`." if shown_key else "Now they show none."
     remedy = _ACCEPT.format(user=user_id) if shown_key else _DROP.format(user=user_id)
-    await tell_operators(unit, world, f"{_CHANGED.format(user=user_id)}\n{shown}\n{remedy}")
+    await tell_operators(work, f"{_CHANGED.format(user=user_id)}\n{shown}\n{remedy}")
 
 
 async def listed(unit: Unit) -> str:
@@ -58,29 +59,29 @@ def _line(pin: Pin) -> str:
     return f"{words}. CHANGED: now `{pin.shown_key}`" if pin.shown_key else f"{words}. CHANGED: now none"
 
 
-async def accept(unit: Unit, world: World, user_id: str) -> str:
+async def accept(work: Work, user_id: str) -> str:
     """Have the identity accepted that was last told of; raises Refusal when nothing has changed."""
-    pin = await _pin(unit, user_id)
+    pin = await _pin(work.unit, user_id)
     if pin.shown_key is None:
         raise Refusal(f"The identity of {user_id} has not changed: there is nothing to accept.")
     if not pin.shown_key:
         raise Refusal(f"{user_id} shows no identity now. {_DROP.format(user=user_id)}")
-    await _ask(unit, world, ACCEPT, PinRequest(user_id, pin.shown_key))
+    await _ask(work, ACCEPT, PinRequest(user_id, pin.shown_key))
     return f"The new identity of {user_id} is being accepted."
 
 
-async def drop(unit: Unit, world: World, user_id: str) -> str:
+async def drop(work: Work, user_id: str) -> str:
     """Have an identity forgotten; raises Refusal when none is pinned."""
-    await _pin(unit, user_id)
-    await _ask(unit, world, DROP, PinRequest(user_id))
+    await _pin(work.unit, user_id)
+    await _ask(work, DROP, PinRequest(user_id))
     return f"The identity of {user_id} is being forgotten: the next one that is seen counts."
 
 
-async def forget_guests(unit: Unit, world: World, guests: Collection[str]) -> None:
+async def forget_guests(work: Work, guests: Collection[str]) -> None:
     """Have the identities of guests forgotten whose room has ended."""
     for user_id in guests:
-        if await unit.pins.get(user_id) is not None:
-            await _ask(unit, world, DROP, PinRequest(user_id, quietly=True))
+        if await work.unit.pins.get(user_id) is not None:
+            await _ask(work, DROP, PinRequest(user_id, quietly=True))
 
 
 async def _pin(unit: Unit, user_id: str) -> Pin:
@@ -90,8 +91,8 @@ async def _pin(unit: Unit, user_id: str) -> Pin:
     return pin
 
 
-async def _ask(unit: Unit, world: World, kind: str, wish: PinRequest) -> None:
-    await put(unit, world, Slot(kind, _LANE), to_json(asdict(wish)))
+async def _ask(work: Work, kind: str, wish: PinRequest) -> None:
+    await put(work, Slot(kind, _LANE), to_json(asdict(wish)))
 
 
 _CHANGED = (

@@ -12,16 +12,16 @@ from typing import TypeVar
 
 import structlog
 
+from desk.context import Work, Workplace
 from desk.delivery.receipts import delivered, overtaken, postponed, refused, unclear
 from desk.outbox.posts import aside_of, finish, rank_of, tell_operators
 from desk.outbox.ranks import Turns
 from desk.replies.attaching import FETCH
 from desk.stopwatch import Stopwatch
-from desk.world import World
 from storage.engine.troubles import StorageTrouble
 from storage.models import Outbox, OutboxState
 from storage.queries.outbox import longest_pause
-from storage.unit import Unit, Units
+from storage.unit import Unit
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -119,9 +119,8 @@ Sender = Callable[[OutboxItem], Awaitable[Outcome]]
 class Delivery:
     """The outbox and who carries what."""
 
-    def __init__(self, units: Units, world: World, senders: Mapping[str, Sender]) -> None:
-        self._units = units
-        self._world = world
+    def __init__(self, place: Workplace, senders: Mapping[str, Sender]) -> None:
+        self._place = place
         self._senders = senders
         self._busy: set[str] = set()
         self._turns = Turns()
@@ -138,11 +137,11 @@ class Delivery:
         A lane that hangs holds up nobody but itself.
         """
         await retry_storage(self.settle_interrupted)
-        bell = self._units.bells.outbox
+        bell = self._place.units.bells.outbox
         async with asyncio.TaskGroup() as together:
             while True:
                 bell.clear()
-                looked_at = self._world.now()
+                looked_at = self._place.world.now()
                 for lane in await retry_storage(partial(self._due_lanes, looked_at)):
                     if lane not in self._busy and not self._closing:
                         self._busy.add(lane)
@@ -160,20 +159,20 @@ class Delivery:
         finally:
             self._busy.discard(lane)
             # A row may have come to the lane after its last look and before this line.
-            self._units.bells.outbox.set()
+            self._place.units.bells.outbox.set()
 
     async def _until_next(self, looked_at: dt.datetime, otherwise: float) -> float:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             due = await unit.outbox.next_due(looked_at)
-        return otherwise if due is None else max(0.0, (due - self._world.now()).total_seconds())
+        return otherwise if due is None else max(0.0, (due - self._place.world.now()).total_seconds())
 
     async def _due_lanes(self, now: dt.datetime) -> list[str]:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             return [row.lane for row in await unit.outbox.heads(now)]
 
     async def drain(self) -> None:
         """Deliver all that is due now, lanes side by side."""
-        while lanes := await self._due_lanes(self._world.now()):
+        while lanes := await self._due_lanes(self._place.world.now()):
             async with asyncio.TaskGroup() as together:
                 for lane in lanes:
                     together.create_task(self._drain_lane(lane))
@@ -185,8 +184,8 @@ class Delivery:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 while self._busy:
-                    self._units.bells.outbox.clear()
-                    await self._units.bells.outbox.wait()
+                    self._place.units.bells.outbox.clear()
+                    await self._place.units.bells.outbox.wait()
 
     async def _drain_lane(self, lane: str) -> None:
         while not self._closing:
@@ -203,8 +202,8 @@ class Delivery:
     async def _next_parcel(self, lane: str) -> OutboxItem | None:
         if self._closing:
             return None
-        async with self._units() as unit:
-            row = await unit.outbox.head_of(lane, self._world.now())
+        async with self._place.units() as unit:
+            row = await unit.outbox.head_of(lane, self._place.world.now())
             return None if row is None else self._wrap(row)
 
     def _wrap(self, row: Outbox) -> OutboxItem:
@@ -217,7 +216,7 @@ class Delivery:
             ticket=row.ticket_id,
             message=row.message_id,
             tries=row.tries,
-            age=self._world.now() - row.created_at,
+            age=self._place.world.now() - row.created_at,
         )
 
     async def _deliver(self, parcel: OutboxItem) -> bool:
@@ -240,7 +239,7 @@ class Delivery:
         return await retry_storage(partial(self._note, parcel, outcome))
 
     async def _note(self, parcel: OutboxItem, outcome: Outcome) -> bool:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             row = await unit.outbox.get(parcel.id)
             # What ended together with its work stays so, also where only the word of that commit was lost.
             if row is None or row.state is OutboxState.SENT:
@@ -261,11 +260,11 @@ class Delivery:
 
     async def _note_limit(self) -> None:
         """Note once in a while, for `helproom check`, that the homeserver limits the bot."""
-        now = self._world.now()
+        now = self._place.world.now()
         if self._limited_at is None or abs(now - self._limited_at) > LIMIT_NOTED_EACH:
             self._limited_at = now
             log.warning("delivery.limited")
-            async with self._units() as unit:
+            async with self._place.units() as unit:
                 await unit.facts.set(LIMITED, now.isoformat())
 
     async def _outcome(self, parcel: OutboxItem) -> Outcome:
@@ -287,27 +286,27 @@ class Delivery:
             unit.ring("journal")
         match self._weigh(row, outcome):
             case Delivered(event_id):
-                finish(self._world, row, OutboxState.SENT)
+                finish(self._place.world, row, OutboxState.SENT)
                 row.event_id = event_id
-                await delivered(unit, self._world, row)
+                await delivered(self._place.work(unit), row)
             case Later(why, after):
                 row.state = OutboxState.PENDING
                 row.error = why
-                row.due_at = self._world.now() + min(after or _pause(row), longest_pause(row.kind))
-                await postponed(unit, self._world, row)
+                row.due_at = self._place.world.now() + min(after or _pause(row), longest_pause(row.kind))
+                await postponed(self._place.work(unit), row)
             case Deferred(why):
                 row.lane, row.error = aside_of(row), why
-                row.due_at = self._world.now() + _pause(row)
+                row.due_at = self._place.world.now() + _pause(row)
             case Impossible(why):
                 row.error = why
                 await self._park(unit, row)
             case Overtaken():
-                finish(self._world, row, OutboxState.DROPPED)
-                await overtaken(unit, self._world, row)
+                finish(self._place.world, row, OutboxState.DROPPED)
+                await overtaken(self._place.work(unit), row)
             case Unclear(why):
                 row.error = why
-                finish(self._world, row, OutboxState.DROPPED)
-                await unclear(unit, self._world, row)
+                finish(self._place.world, row, OutboxState.DROPPED)
+                await unclear(self._place.work(unit), row)
 
     def _weigh(self, row: Outbox, outcome: Outcome) -> Outcome:
         """Lose patience after a while; a refusal too may pass, as when the bot is put back into a room."""
@@ -322,16 +321,16 @@ class Delivery:
     async def _park(self, unit: Unit, row: Outbox) -> None:
         row.state = OutboxState.PARKED
         log.warning("delivery.parked", row=row.id, kind=row.kind)
-        if not await refused(unit, self._world, row):
-            await _tell_parked(unit, self._world, row)
+        if not await refused(self._place.work(unit), row):
+            await _tell_parked(self._place.work(unit), row)
 
     def _too_old(self, row: Outbox) -> bool:
         life = _LIFETIME.get(row.kind)
-        return life is not None and self._world.now() - row.created_at > life
+        return life is not None and self._place.world.now() - row.created_at > life
 
     async def settle_interrupted(self) -> None:
         """After a crash: what was being handed over at that moment is unclear, and is told as such."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             for row in await unit.outbox.in_state(OutboxState.SENDING):
                 await self._settle(unit, row, Unclear("Helproom stopped while it was being handed over"))
 
@@ -361,17 +360,17 @@ def _pause(row: Outbox) -> dt.timedelta:
     return min(longest_pause(row.kind), first * (1 << doublings))
 
 
-async def _tell_parked(unit: Unit, world: World, row: Outbox) -> None:
+async def _tell_parked(work: Work, row: Outbox) -> None:
     """Tell the operators, unless it is their own room that takes nothing: that would never end.
 
     Of a room where the same keeps many rows, they hear once.
     """
-    operators = await unit.rooms.of_operators(lock=True)
+    operators = await work.unit.rooms.of_operators(lock=True)
     if operators is None or row.room == operators.id:
         return
-    parked = await unit.outbox.in_state(OutboxState.PARKED)
+    parked = await work.unit.outbox.in_state(OutboxState.PARKED)
     if row.room is None or not any(_is_alike(row, other) for other in parked):
-        await tell_operators(unit, world, _parked_words(row))
+        await tell_operators(work, _parked_words(row))
 
 
 def _is_alike(row: Outbox, other: Outbox) -> bool:

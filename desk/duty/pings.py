@@ -4,6 +4,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
+from desk.context import Work
 from desk.duty.rota import on_duty
 from desk.house import House
 from desk.outbox.posts import (
@@ -18,10 +19,8 @@ from desk.outbox.posts import (
     say_to_json,
 )
 from desk.outbox.ranks import Rank
-from desk.world import World
 from storage.models import Outbox, OutboxState, Ticket
 from storage.queries.outbox import PING
-from storage.unit import Unit
 
 BETWEEN_PINGS = dt.timedelta(minutes=2)
 """New tickets that come in this time after a ping of their room are told together."""
@@ -42,43 +41,43 @@ def _fallback(house: House, name: str) -> tuple[str, ...]:
     return next((queue.fallback for queue in house.queues if queue.name == name), ())
 
 
-async def call(unit: Unit, world: World, ticket: Ticket, text: str, *, rank: Rank = Rank.USUAL) -> None:
+async def call(work: Work, ticket: Ticket, text: str, *, rank: Rank = Rank.USUAL) -> None:
     """Say something in a ticket's thread to whoever is responsible for it when that leaves."""
-    await _in_thread(unit, world, ticket, Say(text, calls=True), rank)
+    await _in_thread(work, ticket, Say(text, calls=True), rank)
 
 
-async def mention(unit: Unit, world: World, ticket: Ticket, persons: Sequence[str | None], text: str) -> None:
+async def mention(work: Work, ticket: Ticket, persons: Sequence[str | None], text: str) -> None:
     """Say something in a ticket's thread to these persons; nothing where there is nobody."""
     named = tuple(dict.fromkeys(person for person in persons if person))
     if named:
-        await _in_thread(unit, world, ticket, Say(text, mentions=named), Rank.ANSWER)
+        await _in_thread(work, ticket, Say(text, mentions=named), Rank.ANSWER)
 
 
-async def _in_thread(unit: Unit, world: World, ticket: Ticket, say: Say, rank: Rank) -> None:
-    room = await home_of(unit, ticket)
+async def _in_thread(work: Work, ticket: Ticket, say: Say, rank: Rank) -> None:
+    room = await home_of(work.unit, ticket)
     placed = Say(say.text, thread=ticket.event_id or IN_TICKET_THREAD, mentions=say.mentions, calls=say.calls)
-    await say_in(unit, world, room, placed, ticket=ticket, rank=rank)
+    await say_in(work, room, placed, ticket=ticket, rank=rank)
 
 
-async def tell_new(unit: Unit, world: World, house: House, ticket: Ticket) -> None:
+async def tell_new(work: Work, ticket: Ticket) -> None:
     """Call whoever is on duty to a new ticket, or the queue's fallback; say so when there is nobody.
 
     What comes soon after another ping of the room waits, and is told together.
     """
-    room = await home_of(unit, ticket)
+    room = await home_of(work.unit, ticket)
     # Of two letters that come at once, one would else take the other's ticket out of the ping.
-    await unit.rooms.lock(room)
-    now = world.now()
-    last = await unit.outbox.newest(PING, room.id)
+    await work.unit.rooms.lock(room)
+    now = work.world.now()
+    last = await work.unit.outbox.newest(PING, room.id)
     if last is not None and _can_grow(last, now):
         numbers = (*say_from_json(last.payload or "").tickets, ticket.id)
-        last.payload = say_to_json(_ping(house, ticket.queue, numbers, now))
+        last.payload = say_to_json(_ping(work.config, ticket.queue, numbers, now))
         return
     due = min(last.done_at or last.due_at, now) + BETWEEN_PINGS if last is not None else now
     # One that waits stands in a lane of its own, to keep nothing else from leaving.
     lane = lane_of(room) if due <= now else f"{lane_of(room)}/pings"
-    payload = say_to_json(_ping(house, ticket.queue, (ticket.id,), now))
-    row = await put(unit, world, Slot(PING, lane, room=room.id, ticket=ticket.id), payload)
+    payload = say_to_json(_ping(work.config, ticket.queue, (ticket.id,), now))
+    row = await put(work, Slot(PING, lane, room=room.id, ticket=ticket.id), payload)
     row.due_at = max(due, now)
 
 

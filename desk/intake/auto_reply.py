@@ -20,80 +20,80 @@ _DAY, _HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 _BROKEN, _NO_TEXT = "first-answer.breaker", "first-answer.text"
 
 
-async def give(desk: Work, arrival: Arrival, ticket: Ticket) -> None:
+async def give(work: Work, arrival: Arrival, ticket: Ticket) -> None:
     """Answer a new ticket's first letter by template, if the config names one and nothing speaks against it.
 
     It goes to the ticket's contact alone, through the outbox as any mail, and quotes nothing. Where it could
     not be protected as the ticket demands, none leaves.
     """
-    if desk.house.first_answer is None or not await _may(desk, arrival, ticket):
+    if work.config.first_answer is None or not await _may(work, arrival, ticket):
         return
     try:
-        text = await _text(desk, ticket, desk.house.first_answer)
+        text = await _text(work, ticket, work.config.first_answer)
     except Refusal as why:
-        await _tell_once(desk, _NO_TEXT, f"No automatic first answer leaves: {why}")
+        await _tell_once(work, _NO_TEXT, f"No automatic first answer leaves: {why}")
         return
-    await desk.unit.facts.set(_NO_TEXT, "")
+    await work.unit.facts.set(_NO_TEXT, "")
     try:
-        await protection_of(desk.unit, ticket, desk.world.now(), Path.AUTOMATIC)
+        await protection_of(work.unit, ticket, work.world.now(), Path.AUTOMATIC)
     except Refusal:
         return
-    message = await _keep(desk, ticket, text)
+    message = await _keep(work, ticket, text)
     slot = Slot(MAIL, f"{MAIL}:{message.id}", ticket=ticket.id, message=message.id)
-    await put(desk.unit, desk.world, slot)
+    await put(work, slot)
 
 
-async def _may(desk: Work, arrival: Arrival, ticket: Ticket) -> bool:
+async def _may(work: Work, arrival: Arrival, ticket: Ticket) -> bool:
     """RFC 3834, 2: to people only, not to ourselves, once a day, and not in a flood."""
     opened = arrival.opened
     # A report's own headers speak for the relay; the person is the one inside.
     if not opened.by_whisperback and (opened.automatic is not None or opened.is_unanswerable):
         return False
     contact = ticket.contact
-    if not contact or desk.house.is_ours(contact) or is_unread(contact) or await rate_limit.is_on(desk.unit):
+    if not contact or work.config.is_ours(contact) or is_unread(contact) or await rate_limit.is_on(work.unit):
         return False
-    now, sent = desk.world.now(), desk.unit.messages.automatic_since
+    now, sent = work.world.now(), work.unit.messages.automatic_since
     return not await sent(now - _DAY, ticket.contact_tag) and not await _is_broken(
-        desk, await sent(now - _HOUR)
+        work, await sent(now - _HOUR)
     )
 
 
-async def _is_broken(desk: Work, sent: int) -> bool:
+async def _is_broken(work: Work, sent: int) -> bool:
     """Stop for as long as more leave than any usual hour brings, and say so once."""
-    most = desk.house.most_first_answers
+    most = work.config.most_first_answers
     if sent < most:
-        await desk.unit.facts.set(_BROKEN, "")
+        await work.unit.facts.set(_BROKEN, "")
         return False
     text = (
         f"{most} automatic first answers have left within an hour, so none leaves until they are fewer. "
         "Look whether programs write to the desk; tickets are opened as ever."
     )
-    await _tell_once(desk, _BROKEN, text)
+    await _tell_once(work, _BROKEN, text)
     return True
 
 
-async def _tell_once(desk: Work, fact: str, text: str) -> None:
-    if not await desk.unit.facts.get(fact):
-        await desk.unit.facts.set(fact, desk.world.now().isoformat())
-        await tell_operators(desk.unit, desk.world, text)
+async def _tell_once(work: Work, fact: str, text: str) -> None:
+    if not await work.unit.facts.get(fact):
+        await work.unit.facts.set(fact, work.world.now().isoformat())
+        await tell_operators(work, text)
 
 
-async def _text(desk: Work, ticket: Ticket, name: str) -> str:
-    template = await existing(desk.unit, name)
-    wording = variant(template, chain(ticket.language, desk.house))
-    return fill(template.name, wording, values_for(desk.house, ticket))
+async def _text(work: Work, ticket: Ticket, name: str) -> str:
+    template = await existing(work.unit, name)
+    wording = variant(template, chain(ticket.language, work.config))
+    return fill(template.name, wording, values_for(work.config, ticket))
 
 
-async def _keep(desk: Work, ticket: Ticket, text: str) -> Message:
+async def _keep(work: Work, ticket: Ticket, text: str) -> Message:
     message = Message(
-        ref=desk.world.token(),
+        ref=work.world.token(),
         ticket=ticket,
         kind=MessageKind.OUT,
-        at=desk.world.now(),
+        at=work.world.now(),
         state=ReplyState.LEAVING,
-        base_id=await desk.unit.messages.newest_in(ticket),
+        base_id=await work.unit.messages.newest_in(ticket),
     )
     message.text = text
-    message.subject = tagged(ticket.id, desk.house.queue(ticket.mailbox).role_name)
+    message.subject = tagged(ticket.id, work.config.queue(ticket.mailbox).role_name)
     message.details = to_json({"path": Path.AUTOMATIC, "to": ticket.contact_tag})
-    return await desk.unit.messages.add(message)
+    return await work.unit.messages.add(message)

@@ -52,13 +52,13 @@ _SUBJECTS = {
 }
 
 
-async def take_in(desk: Work, arrival: Arrival) -> Verdict | None:
+async def take_in(work: Work, arrival: Arrival) -> Verdict | None:
     """Tell a bounce in the thread of the mail it answers; None when it answers none of ours.
 
     Its text is shown on demand alone: anybody can write one, and it may return what must not stand there.
     A forged one changes no more than what the preview and `!left` show, and opens a closed ticket again.
     """
-    found = await _answered(desk, arrival)
+    found = await _answered(work, arrival)
     if found is None:
         return None
     ticket, message = found
@@ -66,18 +66,18 @@ async def take_in(desk: Work, arrival: Arrival) -> Verdict | None:
     bounce = arrival.opened.bounce or Bounce()
     if bounce.is_complaint:
         words = f"{_which(message)} was reported as unwanted mail, as by a button in somebody's mail program."
-        await say_in_thread(desk.unit, desk.world, ticket, words)
+        await say_in_thread(work, ticket, words)
         return LetterState.FOLLOW_UP, "complaint"
-    fates = _for_contact(desk, ticket, bounce.fates)
+    fates = _for_contact(work, ticket, bounce.fates)
     told = _told(fates)
     is_reopened = False
     if message is not None and fates and all(fate.action == _FAILED for fate in fates):
-        is_reopened = await _not_delivered(desk, message, told)
+        is_reopened = await _not_delivered(work, message, told)
     unread = f"A bounce came back for this ticket. {hint_of(arrival.letter)}"
     words = f"{_which(message)} was reported as {told}." if told else unread
     words += " The ticket is open again." if is_reopened else ""
-    await call(desk.unit, desk.world, ticket, words)
-    await show_state(desk.unit, desk.world, ticket)
+    await call(work, ticket, words)
+    await show_state(work, ticket)
     return LetterState.FOLLOW_UP, "bounce"
 
 
@@ -87,23 +87,23 @@ def _which(message: Message | None) -> str:
     return "The answer" if message.author is not None else "The automatic first answer"
 
 
-async def _answered(desk: Work, arrival: Arrival) -> tuple[Ticket, Message | None] | None:
+async def _answered(work: Work, arrival: Arrival) -> tuple[Ticket, Message | None] | None:
     """Return the ticket and the mail: by the Message-ID of what is returned, else by a reply token.
 
     The token names no mail: it is the one, if only one has gone out.
     """
-    messages = desk.unit.messages
+    messages = work.unit.messages
     named = _ids(arrival.opened)
     known = await messages.by_message_id(named) if named else []
     ours = next((each.id for each in known if each.kind is MessageKind.OUT), None)
-    message = await locked(desk.unit, ours) if ours is not None else None
+    message = await locked(work.unit, ours) if ours is not None else None
     if message is not None:
         return message.ticket, message
-    ticket = await _by_token(desk, arrival)
+    ticket = await _by_token(work, arrival)
     if ticket is None:
         return None
     gone = [each.id for each in await messages.of(ticket) if each.state in _GONE_OUT]
-    return ticket, await locked(desk.unit, gone[0]) if len(gone) == 1 else None
+    return ticket, await locked(work.unit, gone[0]) if len(gone) == 1 else None
 
 
 def _ids(opened: Opened) -> list[str]:
@@ -111,22 +111,22 @@ def _ids(opened: Opened) -> list[str]:
     return [*returned, *opened.headers.in_reply_to, *reversed(opened.headers.references)]
 
 
-async def _by_token(desk: Work, arrival: Arrival) -> Ticket | None:
+async def _by_token(work: Work, arrival: Arrival) -> Ticket | None:
     returned = arrival.opened.bounce.tokens if arrival.opened.bounce is not None else ()
-    tags = [arrival.letter.reply_tag, *(desk.unit.vault.tag("reply token", each) for each in returned)]
+    tags = [arrival.letter.reply_tag, *(work.unit.vault.tag("reply token", each) for each in returned)]
     for tag in tags:
-        ticket = await desk.unit.tickets.by_reply_tag(tag) if tag else None
+        ticket = await work.unit.tickets.by_reply_tag(tag) if tag else None
         if ticket is not None:
             return ticket
     return None
 
 
-def _for_contact(desk: Work, ticket: Ticket, fates: tuple[RecipientStatus, ...]) -> list[RecipientStatus]:
+def _for_contact(work: Work, ticket: Ticket, fates: tuple[RecipientStatus, ...]) -> list[RecipientStatus]:
     """Of several recipients, the user's own address counts; else all, as it may be one that leads to them."""
     own = [
         fate
         for fate in fates
-        if ticket.contact_tag in {address_tag(desk.unit.vault, each) for each in fate.recipients}
+        if ticket.contact_tag in {address_tag(work.unit.vault, each) for each in fate.recipients}
     ]
     return own or list(fates)
 
@@ -151,18 +151,18 @@ def words_of(action: str, code: str) -> str:
     return f"{said}: {why} ({code})" if is_bad else f"{said} ({code})"
 
 
-async def _not_delivered(desk: Work, message: Message, told: str) -> bool:
+async def _not_delivered(work: Work, message: Message, told: str) -> bool:
     """The user has not read it, so that the ticket is left to answer again; tell whether it was closed."""
     if message.state not in _GONE_OUT:
         return False
     message.state = ReplyState.BOUNCED
-    await previews.show_state(desk.unit, desk.world, message, why=told)
+    await previews.show_state(work, message, why=told)
     ticket = message.ticket
-    said = await desk.unit.messages.of(ticket)
+    said = await work.unit.messages.of(ticket)
     is_newer = any(each.id > message.id and each.state is ReplyState.SENT for each in said)
     if ticket.last_public is not Side.DESK or is_newer:
         return False
-    ticket.last_public, ticket.last_public_at = Side.USER, desk.world.now()
+    ticket.last_public, ticket.last_public_at = Side.USER, work.world.now()
     was_closed = ticket.closed_at is not None
     ticket.closed_at = None
     return was_closed

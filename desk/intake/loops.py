@@ -15,18 +15,18 @@ _PERHAPS_A_REPORT = "it comes from our own address and cannot be opened: it may 
 _TOLD = "loop.told"
 
 
-async def take_out(desk: Work, arrival: Arrival) -> Verdict | None:
+async def take_out(work: Work, arrival: Arrival) -> Verdict | None:
     """Drop and count our own mail; what may be a person's all the same is put aside."""
     opened = arrival.opened
-    is_marked = any(desk.house.is_ours(mark) for mark in opened.loop_marks)
-    is_from_us = _is_from_us(desk.house, opened)
+    is_marked = any(work.config.is_ours(mark) for mark in opened.loop_marks)
+    is_from_us = _is_from_us(work.config, opened)
     if is_marked or first(arrival.same_id, MessageKind.OUT) is not None:
-        return await _dropped(desk, arrival)
+        return await _dropped(work, arrival)
     if is_from_us and opened.encryption.state in _SHUT:
-        return await _aside(desk, arrival, _PERHAPS_A_REPORT)
+        return await _aside(work, arrival, _PERHAPS_A_REPORT)
     if not is_from_us and opened.automatic is Automatic.LOOP:
-        return await _aside(desk, arrival, _PERHAPS_FORWARDED)
-    return await _dropped(desk, arrival) if is_from_us else None
+        return await _aside(work, arrival, _PERHAPS_FORWARDED)
+    return await _dropped(work, arrival) if is_from_us else None
 
 
 def _is_from_us(house: House, opened: Opened) -> bool:
@@ -34,19 +34,19 @@ def _is_from_us(house: House, opened: Opened) -> bool:
     return not opened.by_whisperback and house.is_ours(opened.headers.sender)
 
 
-async def _aside(desk: Work, arrival: Arrival, reason: str) -> Verdict:
-    await put_aside(desk, arrival.letter, reason)
+async def _aside(work: Work, arrival: Arrival, reason: str) -> Verdict:
+    await put_aside(work, arrival.letter, reason)
     return LetterState.QUARANTINED, reason
 
 
-async def _dropped(desk: Work, arrival: Arrival) -> Verdict:
+async def _dropped(work: Work, arrival: Arrival) -> Verdict:
     """A mail server that marks whatever it hands over would have all letters dropped, and nobody notice."""
-    number, today = arrival.letter.id, desk.world.now().date().isoformat()
-    if await desk.unit.facts.get(_TOLD) != today:
-        await desk.unit.facts.set(_TOLD, today)
+    number, today = arrival.letter.id, work.world.now().date().isoformat()
+    if await work.unit.facts.get(_TOLD) != today:
+        await work.unit.facts.set(_TOLD, today)
         text = (
             f"Letter {number} is dropped: {CAME_BACK}. `!quarantine show {number}` shows it all the same. "
             "Others of today are only counted."
         )
-        await tell_operators(desk.unit, desk.world, text)
+        await tell_operators(work, text)
     return LetterState.DROPPED, CAME_BACK

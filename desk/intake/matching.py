@@ -29,51 +29,51 @@ class Belonging:
         return self.by_token or self.by_party
 
 
-async def find(desk: Work, arrival: Arrival) -> Belonging | None:
+async def find(work: Work, arrival: Arrival) -> Belonging | None:
     """Look for a letter's ticket: by our Message-ID, reply token, a partner's tag, our tag in its subject.
 
     The first that its sender may name counts, else the first is a claim. Our tag counts in a protected
     subject only, as anybody on the way can change another one. None when it names no ticket that is there.
     """
-    headers, by_token = arrival.opened.headers, await _by_token(desk, arrival)
+    headers, by_token = arrival.opened.headers, await _by_token(work, arrival)
     claim: Belonging | None = None
     for named in (
-        await _by_reference(desk, headers.in_reply_to, MessageKind.OUT),
-        await _by_reference(desk, headers.references, MessageKind.OUT),
+        await _by_reference(work, headers.in_reply_to, MessageKind.OUT),
+        await _by_reference(work, headers.references, MessageKind.OUT),
         by_token,
-        await desk.unit.tickets.marked(partner_tags(desk, arrival)),
+        await work.unit.tickets.marked(partner_tags(work, arrival)),
         _by_our_tag(arrival),
     ):
-        found = await _named(desk, arrival, named, by_token)
+        found = await _named(work, arrival, named, by_token)
         if found is not None and found.is_sure:
             return found
         claim = claim or found
-    return claim or await _beside_own_letter(desk, arrival)
+    return claim or await _beside_own_letter(work, arrival)
 
 
 async def _named(
-    desk: Work, arrival: Arrival, named: Sequence[int], by_token: Sequence[int]
+    work: Work, arrival: Arrival, named: Sequence[int], by_token: Sequence[int]
 ) -> Belonging | None:
-    numbers = await desk.unit.tickets.existing(dict.fromkeys(named)) if named else ()
+    numbers = await work.unit.tickets.existing(dict.fromkeys(named)) if named else ()
     if len(numbers) > 1:
         return Belonging(numbers)
-    ticket = await desk.unit.tickets.get(numbers[0], lock=True) if numbers else None
+    ticket = await work.unit.tickets.get(numbers[0], lock=True) if numbers else None
     if ticket is None:
         return None
-    is_partys = await is_party(desk.unit, ticket, _sender(arrival))
+    is_partys = await is_party(work.unit, ticket, _sender(arrival))
     return Belonging(numbers, ticket, ticket.id in by_token, is_partys)
 
 
-async def remember(desk: Work, arrival: Arrival, ticket: Ticket, *, has_token: bool) -> None:
+async def remember(work: Work, arrival: Arrival, ticket: Ticket, *, has_token: bool) -> None:
     """Know the ticket again by what a letter that went into it has shown.
 
     That is the partner's number in its subject and, when it came with the ticket's token, its sender.
     """
-    tags = partner_tags(desk, arrival)
+    tags = partner_tags(work, arrival)
     sender = _sender(arrival)
-    if has_token and sender and address_tag(desk.unit.vault, sender) != ticket.contact_tag:
-        tags = (*tags, address_tag(desk.unit.vault, sender))
-    await desk.unit.tickets.mark(ticket, tags)
+    if has_token and sender and address_tag(work.unit.vault, sender) != ticket.contact_tag:
+        tags = (*tags, address_tag(work.unit.vault, sender))
+    await work.unit.tickets.mark(ticket, tags)
 
 
 async def is_party(unit: Unit, ticket: Ticket, address: str) -> bool:
@@ -89,12 +89,12 @@ def is_contact(unit: Unit, ticket: Ticket, address: str) -> bool:
     return bool(address) and address_tag(unit.vault, address) == ticket.contact_tag
 
 
-def partner_tags(desk: Work, arrival: Arrival) -> tuple[str, ...]:
+def partner_tags(work: Work, arrival: Arrival) -> tuple[str, ...]:
     """Return the tags of other desks' ticket numbers in the subject."""
     subject = arrival.opened.headers.subject
     found = (
-        desk.unit.vault.tag("partner", f"{pattern.pattern}\0{match[1]}")
-        for pattern in desk.house.partners
+        work.unit.vault.tag("partner", f"{pattern.pattern}\0{match[1]}")
+        for pattern in work.config.partners
         for match in _first_of(pattern, subject)
     )
     return tuple(dict.fromkeys(found))
@@ -114,14 +114,14 @@ def _sender(arrival: Arrival) -> str:
     return arrival.opened.headers.sender
 
 
-async def _by_token(desk: Work, arrival: Arrival) -> list[int]:
+async def _by_token(work: Work, arrival: Arrival) -> list[int]:
     tag = arrival.letter.reply_tag
-    ticket = await desk.unit.tickets.by_reply_tag(tag) if tag else None
+    ticket = await work.unit.tickets.by_reply_tag(tag) if tag else None
     return [ticket.id] if ticket is not None else []
 
 
-async def _by_reference(desk: Work, named: Sequence[str], kind: MessageKind) -> Sequence[int]:
-    known = await desk.unit.messages.by_message_id(named) if named else []
+async def _by_reference(work: Work, named: Sequence[str], kind: MessageKind) -> Sequence[int]:
+    known = await work.unit.messages.by_message_id(named) if named else []
     return [message.ticket_id for message in known if message.kind is kind]
 
 
@@ -130,7 +130,7 @@ def _by_our_tag(arrival: Arrival) -> list[int]:
     return numbers_in(headers.subject) if headers.protected else []
 
 
-async def _beside_own_letter(desk: Work, arrival: Arrival) -> Belonging | None:
+async def _beside_own_letter(work: Work, arrival: Arrival) -> Belonging | None:
     """A letter that goes on from another letter of the same person, as when they answer their own.
 
     It is no claim where somebody else's is named: anybody may answer what they got a copy of. A ticket of
@@ -138,12 +138,12 @@ async def _beside_own_letter(desk: Work, arrival: Arrival) -> Belonging | None:
     """
     headers = arrival.opened.headers
     before = (*headers.in_reply_to, *reversed(headers.references))
-    named = dict.fromkeys(await _by_reference(desk, before, MessageKind.IN))
+    named = dict.fromkeys(await _by_reference(work, before, MessageKind.IN))
     known: Ticket | None = None
-    for number in await desk.unit.tickets.existing(named):
-        ticket = await desk.unit.tickets.get(number, lock=True)
-        if ticket is not None and is_contact(desk.unit, ticket, _sender(arrival)):
+    for number in await work.unit.tickets.existing(named):
+        ticket = await work.unit.tickets.get(number, lock=True)
+        if ticket is not None and is_contact(work.unit, ticket, _sender(arrival)):
             return Belonging((number,), ticket, by_party=True)
-        if known is None and ticket is not None and await is_party(desk.unit, ticket, _sender(arrival)):
+        if known is None and ticket is not None and await is_party(work.unit, ticket, _sender(arrival)):
             known = ticket
     return Belonging((known.id,), known, by_party=True) if known is not None else None

@@ -3,9 +3,9 @@
 
 import datetime as dt
 
+from desk.context import Work
 from desk.house import House, Rate
 from desk.outbox.posts import tell_operators
-from desk.world import World
 from storage.models import Letter
 from storage.queries.letters import LONGEST_TURN
 from storage.sealing.vault import address_tag
@@ -17,21 +17,21 @@ _TOLD = "flood.told"
 _SPAN = dt.timedelta(hours=1)
 
 
-async def hold_back(unit: Unit, world: World, house: House, letter: Letter) -> bool:
+async def hold_back(work: Work, letter: Letter) -> bool:
     """Tell whether a letter that is to be opened has to wait, and until when; else count it as begun.
 
     A letter that was begun before or that a person has released is never held back.
     """
-    if letter.begun_at is None and letter.released_by is None and house.rate is not None:
-        turn = await _turn(unit, world.now(), house.rate, house, letter)
+    if letter.begun_at is None and letter.released_by is None and work.config.rate is not None:
+        turn = await _turn(work.unit, work.world.now(), work.config.rate, work.config, letter)
         if turn is not None:
             letter.due_at, letter.reason = turn, HELD_BACK
-            await _tell(unit, world, house.rate)
+            await _tell(work, work.config.rate)
             return True
-    letter.begun_at = letter.begun_at or world.now()
+    letter.begun_at = letter.begun_at or work.world.now()
     if letter.reason == HELD_BACK:
         letter.reason = None
-        await _tell_end(unit, world)
+        await _tell_end(work)
     return False
 
 
@@ -58,20 +58,20 @@ async def _turn(unit: Unit, now: dt.datetime, rate: Rate, house: House, letter: 
     return now + min(spans * _SPAN, LONGEST_TURN) if spans else None
 
 
-async def _tell(unit: Unit, world: World, rate: Rate) -> None:
-    if await unit.facts.get(_TOLD):
+async def _tell(work: Work, rate: Rate) -> None:
+    if await work.unit.facts.get(_TOLD):
         return
-    await unit.facts.set(_TOLD, world.now().isoformat())
+    await work.unit.facts.set(_TOLD, work.world.now().isoformat())
     text = (
         f"More letters come than are taken in: {rate.per_sender} an hour from one sender, "
         f"{rate.in_all} an hour in all. Those beyond wait for their turn; nothing is lost, and no other "
         "sender waits for them. `mail: rate` in the config changes this."
     )
-    await tell_operators(unit, world, text)
+    await tell_operators(work, text)
 
 
-async def _tell_end(unit: Unit, world: World) -> None:
+async def _tell_end(work: Work) -> None:
     """The last one that waited says that it is over."""
-    if await unit.facts.get(_TOLD) and not await unit.letters.held(HELD_BACK):
-        await unit.facts.set(_TOLD, "")
-        await tell_operators(unit, world, "The flood of letters is over: none waits for its turn any more.")
+    if await work.unit.facts.get(_TOLD) and not await work.unit.letters.held(HELD_BACK):
+        await work.unit.facts.set(_TOLD, "")
+        await tell_operators(work, "The flood of letters is over: none waits for its turn any more.")

@@ -14,10 +14,9 @@ from desk.letters.verdicts import details_of, encryption_words
 from desk.outbox.posts import Slot, finish, put, say_in_thread, show_state, tell_operators
 from desk.replies.drafts import locked
 from desk.tickets.details import read_details
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import Message, MessageKind, OutboxState, Ticket
 from storage.sealing.vault import address_tag
-from storage.unit import Unit
 
 RECHECK = "recheck"
 """The kind of outbox row that has one letter opened again."""
@@ -27,12 +26,12 @@ _MOST_NAMED = 50
 _SHUT = frozenset({EncryptionState.UNDECRYPTABLE, EncryptionState.BROKEN})
 
 
-async def ask(unit: Unit, world: World, ticket: Ticket) -> int:
+async def ask(work: Work, ticket: Ticket) -> int:
     """Have the ticket's letters opened again, as far as they are kept; return how many.
 
     Raises Refusal when none is kept.
     """
-    said = await unit.messages.of(ticket)
+    said = await work.unit.messages.of(ticket)
     kept = [each for each in said if each.kind is MessageKind.IN and each.letter_id is not None]
     if not kept:
         raise Refusal(
@@ -40,27 +39,27 @@ async def ask(unit: Unit, world: World, ticket: Ticket) -> int:
         )
     for message in kept[-MOST_LETTERS:]:
         slot = Slot(RECHECK, f"{RECHECK}:{ticket.id}", ticket=ticket.id, message=message.id)
-        await put(unit, world, slot)
+        await put(work, slot)
     return len(kept[-MOST_LETTERS:])
 
 
-async def ask_for_all(unit: Unit, world: World) -> Sequence[int]:
+async def ask_for_all(work: Work) -> Sequence[int]:
     """Have all kept letters opened again that could not be; return their tickets' numbers, oldest first."""
-    shut = await unit.messages.shut(EncryptionState.UNDECRYPTABLE.value)
+    shut = await work.unit.messages.shut(EncryptionState.UNDECRYPTABLE.value)
     for ticket, message in shut:
-        await put(unit, world, Slot(RECHECK, f"{RECHECK}:{ticket}", ticket=ticket, message=message))
+        await put(work, Slot(RECHECK, f"{RECHECK}:{ticket}", ticket=ticket, message=message))
     return _tickets_of(shut)
 
 
-async def tell_of_new_key(unit: Unit, world: World) -> Sequence[int]:
+async def tell_of_new_key(work: Work) -> Sequence[int]:
     """Tell the operators which letters a key that was imported may open; return their tickets' numbers."""
-    numbers = _tickets_of(await unit.messages.shut(EncryptionState.UNDECRYPTABLE.value))
+    numbers = _tickets_of(await work.unit.messages.shut(EncryptionState.UNDECRYPTABLE.value))
     if numbers:
         text = (
             "A secret key was imported. Letters of these tickets could not be opened before: "
             f"{named(numbers)}. `!key recheck` opens them again, `!recheck` in a ticket's thread its own."
         )
-        await tell_operators(unit, world, text)
+        await tell_operators(work, text)
     return numbers
 
 
@@ -74,30 +73,30 @@ def _tickets_of(shut: Sequence[tuple[int, int]]) -> Sequence[int]:
     return list(dict.fromkeys(ticket for ticket, _ in shut))
 
 
-async def conclude(desk: Work, row_id: int, message_id: int, opened: Opened | str) -> None:
+async def conclude(work: Work, row_id: int, message_id: int, opened: Opened | str) -> None:
     """Note what a letter turned out to hold this time, or the sentence why it still cannot be opened.
 
     The row is done in the same unit, so that nothing is said twice. What was readable before stays as it was
     when it is not readable any more. Raises KeyGrown as `offer`.
     """
-    message = await locked(desk.unit, message_id)
-    row = await desk.unit.outbox.get(row_id)  # read under the lock: somebody else may just have ended it
+    message = await locked(work.unit, message_id)
+    row = await work.unit.outbox.get(row_id)  # read under the lock: somebody else may just have ended it
     if row is None or row.state is not OutboxState.PENDING or message is None:
         return
-    words = opened if isinstance(opened, str) else await _taken_over(desk, message, opened)
-    finish(desk.world, row, OutboxState.SENT)
+    words = opened if isinstance(opened, str) else await _taken_over(work, message, opened)
+    finish(work.world, row, OutboxState.SENT)
     which = f"The letter of {message.at:%Y-%m-%d %H:%M} UTC was opened again"
-    await say_in_thread(desk.unit, desk.world, message.ticket, f"{which}: {words}")
+    await say_in_thread(work, message.ticket, f"{which}: {words}")
 
 
-async def _taken_over(desk: Work, message: Message, opened: Opened) -> str:
+async def _taken_over(work: Work, message: Message, opened: Opened) -> str:
     words = encryption_words(opened)
     if opened.encryption.state in _SHUT:
         return f"nothing new. {words}"
     ticket = message.ticket
-    is_first = message.id == _first(await desk.unit.messages.of(ticket))
-    by_user = is_first or is_contact(desk.unit, ticket, opened.headers.sender)
-    opened = await _with_warning(desk, message, opened)
+    is_first = message.id == _first(await work.unit.messages.of(ticket))
+    by_user = is_first or is_contact(work.unit, ticket, opened.headers.sender)
+    opened = await _with_warning(work, message, opened)
     was_replayed = bool(read_details(message).get("replayed"))
     opened = replace(opened, is_replayed=opened.is_replayed or was_replayed)
     details = details_of(opened, from_contact=by_user)
@@ -106,29 +105,29 @@ async def _taken_over(desk: Work, message: Message, opened: Opened) -> str:
         message.text, message.details, message.subject = opened.text, details, subject_of(opened)
         message.encryption = opened.encryption.state.value
         ticket.read_up_to = min(ticket.read_up_to, message.id - 1)
-        await _tell_ticket(desk, ticket, opened, is_first=is_first)
+        await _tell_ticket(work, ticket, opened, is_first=is_first)
     for key in opened.keys:
-        await offer(desk.unit, desk.world, ticket, key, by_user=by_user, is_again=True)
+        await offer(work, ticket, key, by_user=by_user, is_again=True)
     return f"{words} Read it with `!show`." if is_news else f"nothing new. {words}"
 
 
-async def _with_warning(desk: Work, message: Message, opened: Opened) -> Opened:
+async def _with_warning(work: Work, message: Message, opened: Opened) -> Opened:
     """Ask only now whether the ciphertext came before, where it could not be opened on its arrival."""
-    letter = await desk.unit.letters.get(message.letter_id) if message.letter_id is not None else None
+    letter = await work.unit.letters.get(message.letter_id) if message.letter_id is not None else None
     if letter is None:
         return opened
-    return await with_warning(desk.unit, desk.world, letter, opened, contact_of(desk.house, opened))
+    return await with_warning(work, letter, opened, contact_of(work.config, opened))
 
 
-async def _tell_ticket(desk: Work, ticket: Ticket, opened: Opened, *, is_first: bool) -> None:
+async def _tell_ticket(work: Work, ticket: Ticket, opened: Opened, *, is_first: bool) -> None:
     """Of the first letter the ticket carries the facts; a ticket once confidential stays so."""
     ticket.confidential = ticket.confidential or is_confidential(opened)
     if is_first:
         ticket.encryption, ticket.signature = opened.encryption.state.value, worst_signature(opened)
         ticket.subject, ticket.kind = subject_of(opened), kind_of(opened)
         _take_report(ticket, opened)
-        _take_contact(desk, ticket, opened)
-    await show_state(desk.unit, desk.world, ticket)
+        _take_contact(work, ticket, opened)
+    await show_state(work, ticket)
 
 
 def _first(said: Sequence[Message]) -> int | None:
@@ -141,12 +140,12 @@ def _take_report(ticket: Ticket, opened: Opened) -> None:
         ticket.tails_version, ticket.whisperback_id = report.tails_version, report.whisperback_id
 
 
-def _take_contact(desk: Work, ticket: Ticket, opened: Opened) -> None:
+def _take_contact(work: Work, ticket: Ticket, opened: Opened) -> None:
     """A report's address is the user's, and so is the one that a list has signed: outside stood the list.
 
     Any other protected From proves nothing: answers go on to where they went.
     """
     if opened.by_whisperback or opened.relayed:
-        contact = contact_of(desk.house, opened)
+        contact = contact_of(work.config, opened)
         ticket.contact = contact
-        ticket.contact_tag = address_tag(desk.unit.vault, contact) if contact else None
+        ticket.contact_tag = address_tag(work.unit.vault, contact) if contact else None

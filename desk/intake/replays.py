@@ -3,14 +3,13 @@
 
 from dataclasses import replace
 
+from desk.context import Work
 from desk.letters.opened import Opened
 from desk.outbox.posts import say_in_thread
 from desk.replies.drafts import locked
 from desk.tickets.details import add_details, read_details
-from desk.world import World
 from storage.models import Ciphertext, Letter
 from storage.sealing.vault import address_tag
-from storage.unit import Unit
 
 _AGAIN = (
     "The same ciphertext came from somebody else, too; the first time on {date}. Who sent this letter may "
@@ -23,41 +22,39 @@ _AGAIN_LATER = (
 )
 
 
-async def with_warning(
-    unit: Unit, world: World, letter: Letter, opened: Opened, contact: str | None
-) -> Opened:
+async def with_warning(work: Work, letter: Letter, opened: Opened, contact: str | None) -> Opened:
     """Keep what was opened in mind, and warn where another contact sends it, too.
 
     Which letter came first tells nothing of who can read it, so that both are marked. So is one that the same
     address sends again, without a warning: only the first is found when another sender comes.
     """
     warnings, is_again = [], False
-    contact_tag = address_tag(unit.vault, contact) if contact else None
+    contact_tag = address_tag(work.unit.vault, contact) if contact else None
     for digest in opened.sessions:
-        tag = unit.vault.tag("session key", digest)
-        seen = Ciphertext(tag=tag, letter_id=letter.id, contact_tag=contact_tag, seen_at=world.now())
-        first = await unit.letters.first_with(seen)
+        tag = work.unit.vault.tag("session key", digest)
+        seen = Ciphertext(tag=tag, letter_id=letter.id, contact_tag=contact_tag, seen_at=work.world.now())
+        first = await work.unit.letters.first_with(seen)
         is_again = is_again or first.letter_id != letter.id
         if first.letter_id != letter.id and first.contact_tag != contact_tag:
             warnings.append(_AGAIN.format(date=f"{first.seen_at:%Y-%m-%d}"))
-            await _mark_first(unit, world, first)
+            await _mark_first(work, first)
     if not is_again:
         return opened
     return replace(opened, problems=(*opened.problems, *dict.fromkeys(warnings)), is_replayed=True)
 
 
-async def _mark_first(unit: Unit, world: World, first: Ciphertext) -> None:
+async def _mark_first(work: Work, first: Ciphertext) -> None:
     """Mark the first letter once, and let the ciphertext be nobody's: whatever brings it is suspect by now.
 
     So it is for the first letter, too, when it is taken out of quarantine or opened again.
     """
     letter_id, first.letter_id, first.contact_tag = first.letter_id, None, None
-    number = await unit.messages.of_letter(letter_id) if letter_id is not None else None
-    message = await locked(unit, number) if number is not None else None
+    number = await work.unit.messages.of_letter(letter_id) if letter_id is not None else None
+    message = await locked(work.unit, number) if number is not None else None
     if message is None or read_details(message).get("replayed"):
         return
     known = read_details(message).get("problems", [])
     warning = _AGAIN.format(date=f"{first.seen_at:%Y-%m-%d}")
     add_details(message, replayed=True, problems=list(dict.fromkeys((*known, warning))))
     told = _AGAIN_LATER.format(date=f"{message.at:%Y-%m-%d %H:%M} UTC")
-    await say_in_thread(unit, world, message.ticket, told)
+    await say_in_thread(work, message.ticket, told)

@@ -3,10 +3,9 @@
 
 import datetime as dt
 
+from desk.context import Work
 from desk.outbox.posts import ago, say_in_thread
-from desk.world import World
 from storage.models import Ticket
-from storage.unit import Unit
 
 
 def line(ticket: Ticket, now: dt.datetime) -> str:
@@ -17,19 +16,19 @@ def line(ticket: Ticket, now: dt.datetime) -> str:
     return f"#{ticket.id} · {ticket.state.value}{owner} · {room} · {age} · wb:{ticket.whisperback_id}"
 
 
-async def tell_same(unit: Unit, world: World, ticket: Ticket) -> None:
+async def tell_same(work: Work, ticket: Ticket) -> None:
     """Say in a new ticket's thread, and in those of the others, that they hold reports with one id.
 
     An id is random, so that it is the same report come twice, or somebody who writes under another's id.
     """
     if ticket.whisperback_id is None:
         return
-    same = await unit.tickets.by_whisperback_id(ticket.whisperback_id)
+    same = await work.unit.tickets.by_whisperback_id(ticket.whisperback_id)
     others = [each for each in same if each.id != ticket.id and each.whisperback_id == ticket.whisperback_id]
     if not others:
         return
     numbers = ", ".join(f"#{each.id} (room of “{each.queue}”)" for each in others)
-    await say_in_thread(unit, world, ticket, f"This report's WhisperBack id came before: {numbers}.")
+    await say_in_thread(work, ticket, f"This report's WhisperBack id came before: {numbers}.")
     for each in others:
         text = f"A report with the same WhisperBack id came: #{ticket.id} (room of “{ticket.queue}”)."
-        await say_in_thread(unit, world, each, text)
+        await say_in_thread(work, each, text)

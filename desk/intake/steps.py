@@ -23,73 +23,73 @@ SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""
 
 
-async def take_in(desk: Work, letter: Letter, opened: Opened) -> None:
+async def take_in(work: Work, letter: Letter, opened: Opened) -> None:
     """Decide what a letter is; the first step that knows has the last word."""
-    opened = await with_warning(desk.unit, desk.world, letter, opened, contact_of(desk.house, opened))
+    opened = await with_warning(work, letter, opened, contact_of(work.config, opened))
     message_id = opened.headers.message_id
-    same_id = await desk.unit.messages.by_message_id([message_id]) if message_id else []
-    same_tag = desk.unit.vault.tag("letter", opened.identity) if opened.identity else None
-    arrival = Arrival(letter, opened, desk.house.queue(letter.queue), same_id, same_tag)
+    same_id = await work.unit.messages.by_message_id([message_id]) if message_id else []
+    same_tag = work.unit.vault.tag("letter", opened.identity) if opened.identity else None
+    arrival = Arrival(letter, opened, work.config.queue(letter.queue), same_id, same_tag)
     for step in STEPS:
-        verdict = await step(desk, arrival)
+        verdict = await step(work, arrival)
         if verdict is not None:
             letter.state, letter.reason = verdict
             letter.same_tag = same_tag
             if letter.state is not LetterState.QUARANTINED:
-                await askers.answer(desk.unit, desk.world, letter)
+                await askers.answer(work, letter)
             return
     raise AssertionError("the last step always knows")
 
 
-async def _take_in_released(desk: Work, arrival: Arrival) -> Verdict | None:
+async def _take_in_released(work: Work, arrival: Arrival) -> Verdict | None:
     """What somebody took out of quarantine goes where they said, whatever it is."""
     letter = arrival.letter
     if letter.released_by is None:
         return None
     reason = f"released from quarantine by {letter.released_by}"
-    ticket = await letters.claimed(desk.unit, letter)
+    ticket = await letters.claimed(work.unit, letter)
     if ticket is None:
-        await _open_ticket(desk, arrival)
+        await _open_ticket(work, arrival)
         return LetterState.TICKET, reason
-    await _add_to(desk, arrival, ticket)
+    await _add_to(work, arrival, ticket)
     return LetterState.FOLLOW_UP, reason
 
 
-async def _drop_copy(desk: Work, arrival: Arrival) -> Verdict | None:
+async def _drop_copy(work: Work, arrival: Arrival) -> Verdict | None:
     """What differs by its way here only is the same mail, delivered twice: to whichever address.
 
     One that was put aside counts for nothing: the other may bring what it lacked, as a token or a sender.
     """
     letter = arrival.letter
-    alike = await desk.unit.letters.like(arrival.same_tag, besides=letter.id) if arrival.same_tag else ()
+    alike = await work.unit.letters.like(arrival.same_tag, besides=letter.id) if arrival.same_tag else ()
     for known in alike:
-        if not await _is_withheld(desk, arrival, known.letter_id):
+        if not await _is_withheld(work, arrival, known.letter_id):
             letter.ticket_id = known.ticket_id
             return LetterState.DROPPED, f"the same mail was delivered before, as letter {known.letter_id}"
     return None
 
 
-async def _is_withheld(desk: Work, arrival: Arrival, letter_id: int) -> bool:
+async def _is_withheld(work: Work, arrival: Arrival, letter_id: int) -> bool:
     """Tell whether somebody who got the same mail may have sent it on first, to keep it from being answered.
 
     They can do so as a program would, or with the token of a ticket that is not its writer's.
     """
-    before = await desk.unit.letters.get(letter_id)
+    before = await work.unit.letters.get(letter_id)
     if before is None or before.released_by is not None:
         return False
     if before.reason in letters.TOLD:
         return arrival.opened.automatic is None
-    ticket = await desk.unit.tickets.get(before.ticket_id or 0)
+    ticket = await work.unit.tickets.get(before.ticket_id or 0)
     if ticket is None or arrival.letter.reply_tag == ticket.reply_tag:
         return False
-    contact = contact_of(desk.house, arrival.opened)
-    if ticket.contact_tag == (address_tag(desk.unit.vault, contact) if contact else None):
+    contact = contact_of(work.config, arrival.opened)
+    if ticket.contact_tag == (address_tag(work.unit.vault, contact) if contact else None):
         return False
-    found = await matching.find(desk, arrival)
+    found = await matching.find(work, arrival)
     return found is None or not found.is_sure or found.numbers != (ticket.id,)
 
 
-async def _tell_bounce(desk: Work, arrival: Arrival) -> Verdict | None:
+async def _tell_bounce(work: Work, arrival: Arrival) -> Verdict | None:
     """A bounce belongs to the mail it answers, whoever it comes from; one that answers none is put aside.
 
     A ticket's party, or who has its token, may write of bounces: theirs needs more than words to be one.
@@ -98,10 +98,10 @@ async def _tell_bounce(desk: Work, arrival: Arrival) -> Verdict | None:
     bounce = opened.bounce or Bounce()
     if opened.automatic is not Automatic.BOUNCE and not bounce.is_complaint:
         return None
-    found = await matching.find(desk, arrival) if bounce.may_be_persons else None
+    found = await matching.find(work, arrival) if bounce.may_be_persons else None
     if found is not None and found.is_sure:
         return None
-    return await bounces.take_in(desk, arrival) or await _put_aside(desk, arrival, _answers_nothing(arrival))
+    return await bounces.take_in(work, arrival) or await _put_aside(work, arrival, _answers_nothing(arrival))
 
 
 def _answers_nothing(arrival: Arrival) -> str:
@@ -111,32 +111,32 @@ def _answers_nothing(arrival: Arrival) -> str:
     return f"an automatic mail ({kind.value if kind else ''}) that answers none of ours"
 
 
-async def _follow_up(desk: Work, arrival: Arrival) -> Verdict | None:
+async def _follow_up(work: Work, arrival: Arrival) -> Verdict | None:
     """A letter of a ticket's party, or with the ticket's token, goes to the ticket it names."""
-    found = await matching.find(desk, arrival)
+    found = await matching.find(work, arrival)
     if found is None:
         return None
     ticket, automatic = found.ticket, arrival.opened.automatic
     if ticket is None:
         named = ", ".join(map(str, found.numbers))
-        return await _put_aside(desk, arrival, f"claims to belong to several tickets: {named}")
+        return await _put_aside(work, arrival, f"claims to belong to several tickets: {named}")
     if not found.is_sure:
         reason = f"claims to belong to ticket {ticket.id}, but comes from somebody else"
-        return await _put_aside(desk, arrival, reason, claims=ticket)
+        return await _put_aside(work, arrival, reason, claims=ticket)
     if automatic is Automatic.AUTO_REPLY:
-        await _note_automatic(desk, arrival, ticket)
+        await _note_automatic(work, arrival, ticket)
         return LetterState.FOLLOW_UP, automatic.value
-    await _add_to(desk, arrival, ticket)
-    await matching.remember(desk, arrival, ticket, has_token=found.by_token)
+    await _add_to(work, arrival, ticket)
+    await matching.remember(work, arrival, ticket, has_token=found.by_token)
     return LetterState.FOLLOW_UP, ""
 
 
-async def _put_aside(desk: Work, arrival: Arrival, reason: str, *, claims: Ticket | None = None) -> Verdict:
-    await letters.put_aside(desk, arrival.letter, reason, claims=claims)
+async def _put_aside(work: Work, arrival: Arrival, reason: str, *, claims: Ticket | None = None) -> Verdict:
+    await letters.put_aside(work, arrival.letter, reason, claims=claims)
     return LetterState.QUARANTINED, reason
 
 
-async def _note_automatic(desk: Work, arrival: Arrival, ticket: Ticket) -> None:
+async def _note_automatic(work: Work, arrival: Arrival, ticket: Ticket) -> None:
     """An auto-reply is told in the thread; it does not count as the user's word.
 
     Its text is shown on demand alone: anybody can send one, and what was decrypted stays out of the thread.
@@ -144,13 +144,13 @@ async def _note_automatic(desk: Work, arrival: Arrival, ticket: Ticket) -> None:
     arrival.letter.ticket_id = ticket.id
     ticket.confidential = ticket.confidential or is_confidential(arrival.opened)
     words = f"An automatic answer came back for this ticket. {letters.hint_of(arrival.letter)}"
-    await say_in_thread(desk.unit, desk.world, ticket, words)
+    await say_in_thread(work, ticket, words)
 
 
-async def _add_to(desk: Work, arrival: Arrival, ticket: Ticket) -> None:
-    now = desk.world.now()
-    by_user = matching.is_contact(desk.unit, ticket, arrival.opened.headers.sender)
-    await _keep_message(desk, arrival, ticket, by_user=by_user)
+async def _add_to(work: Work, arrival: Arrival, ticket: Ticket) -> None:
+    now = work.world.now()
+    by_user = matching.is_contact(work.unit, ticket, arrival.opened.headers.sender)
+    await _keep_message(work, arrival, ticket, by_user=by_user)
     ticket.last_public, ticket.last_public_at = Side.USER, now
     ticket.confidential = ticket.confidential or is_confidential(arrival.opened)
     reopened = ticket.closed_at is not None
@@ -158,28 +158,28 @@ async def _add_to(desk: Work, arrival: Arrival, ticket: Ticket) -> None:
     who = "The user wrote again" if by_user else "A letter came from another address than the user's"
     text = who + (", so the ticket is open again." if reopened else ".")
     words = f"{text} {encryption_words(arrival.opened)} Read it with `!show`."
-    await call(desk.unit, desk.world, ticket, words)
-    await show_state(desk.unit, desk.world, ticket)
+    await call(work, ticket, words)
+    await show_state(work, ticket)
 
 
-async def _quarantine_automatic(desk: Work, arrival: Arrival) -> Verdict | None:
+async def _quarantine_automatic(work: Work, arrival: Arrival) -> Verdict | None:
     """Auto-replies that answer nothing of ours make no ticket. Mail through lists does."""
     if arrival.opened.automatic is not Automatic.AUTO_REPLY:
         return None
-    return await _put_aside(desk, arrival, _answers_nothing(arrival))
+    return await _put_aside(work, arrival, _answers_nothing(arrival))
 
 
-async def _open_ticket(desk: Work, arrival: Arrival) -> Verdict | None:
+async def _open_ticket(work: Work, arrival: Arrival) -> Verdict | None:
     """Everything else is somebody's new matter."""
-    ticket = await desk.unit.tickets.add(_new_ticket(desk, arrival))
+    ticket = await work.unit.tickets.add(_new_ticket(work, arrival))
     # First, as whatever is said of it hangs on the announcement, also that its letter brings another key.
-    await announce(desk.unit, desk.world, ticket)
-    await _keep_message(desk, arrival, ticket, by_user=True)
-    await matching.remember(desk, arrival, ticket, has_token=False)
-    await tell_same(desk.unit, desk.world, ticket)
-    await tell_new(desk.unit, desk.world, desk.house, ticket)
+    await announce(work, ticket)
+    await _keep_message(work, arrival, ticket, by_user=True)
+    await matching.remember(work, arrival, ticket, has_token=False)
+    await tell_same(work, ticket)
+    await tell_new(work, ticket)
     if arrival.letter.released_by is None:
-        await auto_reply.give(desk, arrival, ticket)
+        await auto_reply.give(work, arrival, ticket)
     return LetterState.TICKET, ""
 
 
@@ -194,17 +194,17 @@ STEPS: Sequence[Step] = (
 )
 
 
-async def _keep_message(desk: Work, arrival: Arrival, ticket: Ticket, *, by_user: bool) -> None:
+async def _keep_message(work: Work, arrival: Arrival, ticket: Ticket, *, by_user: bool) -> None:
     opened = arrival.opened
     message = Message(
-        ref=desk.world.token(),
+        ref=work.world.token(),
         ticket=ticket,
         letter_id=arrival.letter.id,
         kind=MessageKind.IN,
-        at=desk.world.now(),
+        at=work.world.now(),
         encryption=opened.encryption.state.value,
         message_id_tag=(
-            desk.unit.messages.message_id_tag(opened.headers.message_id)
+            work.unit.messages.message_id_tag(opened.headers.message_id)
             if opened.headers.message_id
             else None
         ),
@@ -213,29 +213,29 @@ async def _keep_message(desk: Work, arrival: Arrival, ticket: Ticket, *, by_user
     message.subject = subject_of(opened)
     message.message_id = opened.headers.message_id or None
     message.details = details_of(opened, from_contact=by_user)
-    desk.unit.messages.keep(message)
+    work.unit.messages.keep(message)
     arrival.letter.ticket_id = ticket.id
     if ticket.contact_tag:
         for key in opened.keys:
-            await offer(desk.unit, desk.world, ticket, key, by_user=by_user)
+            await offer(work, ticket, key, by_user=by_user)
 
 
-def _new_ticket(desk: Work, arrival: Arrival) -> NewTicket:
+def _new_ticket(work: Work, arrival: Arrival) -> NewTicket:
     opened, report = arrival.opened, arrival.opened.whisperback
     language, confidence = _language(arrival)
-    room_queue = desk.house.queue_for_language(language) if arrival.queue.detect else None
+    room_queue = work.config.queue_for_language(language) if arrival.queue.detect else None
     return NewTicket(
-        ref=desk.world.token(),
+        ref=work.world.token(),
         queue=(room_queue or arrival.queue).name,
         mailbox=arrival.queue.name,
         language=language,
         language_confidence=confidence,
-        opened_at=desk.world.now(),
+        opened_at=work.world.now(),
         confidential=is_confidential(opened),
         encryption=opened.encryption.state.value,
         signature=worst_signature(opened),
         kind=kind_of(opened),
-        contact=contact_of(desk.house, opened),
+        contact=contact_of(work.config, opened),
         subject=subject_of(opened),
         tails_version=report.tails_version if report else None,
         whisperback_id=report.whisperback_id if report else None,

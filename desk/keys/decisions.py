@@ -5,13 +5,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from desk.context import Work
 from desk.keys.offers import absorb, keep
 from desk.keys.standing import FLAW_WORDS, USED, flaw_of
 from desk.letters.opened import OfferedKey
 from desk.outbox.posts import tell_operators
 from desk.world import Refusal, World
 from storage.models import ContactKey, KeyState, KnownOnce, Ticket
-from storage.unit import Unit
 
 _FEWEST_DIGITS = 8
 _DIGITS = re.compile(r"[0-9A-F]{8,40}")
@@ -33,62 +33,62 @@ def contact_tag_of(ticket: Ticket) -> str:
     return ticket.contact_tag
 
 
-async def accept(unit: Unit, world: World, ticket: Ticket, decision: Decision) -> str:
+async def accept(work: Work, ticket: Ticket, decision: Decision) -> str:
     """Take a key into use in place of any other; return its fingerprint.
 
     Raises Refusal when there is none, it is not clear which is meant, or nothing can be encrypted to it.
     """
-    keys = await unit.keys.held(contact_tag_of(ticket))
+    keys = await work.unit.keys.held(contact_tag_of(ticket))
     chosen = _chosen(keys, decision.digits, "accept")
-    flaw = flaw_of(chosen, world.now())
+    flaw = flaw_of(chosen, work.world.now())
     if flaw is not None:
         raise Refusal(f"Not accepted: this key {FLAW_WORDS[flaw]}. `!key ask` asks the user for another one.")
     if chosen.state is KeyState.PINNED:
         raise Refusal("This key is accepted already.")
-    _pin(chosen, keys, world, decision.agent)
-    await tell_operators(unit, world, f"{decision.agent} accepted a public key in ticket {ticket.id}.")
+    _pin(chosen, keys, work.world, decision.agent)
+    await tell_operators(work, f"{decision.agent} accepted a public key in ticket {ticket.id}.")
     return chosen.fingerprint or ""
 
 
-async def refuse(unit: Unit, world: World, ticket: Ticket, decision: Decision) -> str:
+async def refuse(work: Work, ticket: Ticket, decision: Decision) -> str:
     """Put a key aside for ever, or until somebody accepts it after all; return its fingerprint.
 
     Raises Refusal as `accept`.
     """
-    keys = await unit.keys.held(contact_tag_of(ticket))
+    keys = await work.unit.keys.held(contact_tag_of(ticket))
     chosen = _chosen(keys, decision.digits, "refuse")
     if chosen.state is KeyState.REFUSED:
         raise Refusal("This key is refused already.")
-    _decide(chosen, KeyState.REFUSED, world, decision.agent)
+    _decide(chosen, KeyState.REFUSED, work.world, decision.agent)
     return chosen.fingerprint or ""
 
 
-async def forget(unit: Unit, world: World, ticket: Ticket, decision: Decision) -> int:
+async def forget(work: Work, ticket: Ticket, decision: Decision) -> int:
     """Delete a user's keys, or the one that is named, with all that is sealed in them; return how many.
 
     That there was one stays known, so that no mail leaves in clear that would not have left before. Raises
     Refusal when there is none.
     """
-    keys = await unit.keys.held(ticket.contact_tag) if ticket.contact_tag else []
+    keys = await work.unit.keys.held(ticket.contact_tag) if ticket.contact_tag else []
     if not keys:
         raise Refusal("No public key of this user is known, so there is none to forget.")
     chosen = [_by_digits(keys, decision.digits)] if decision.digits else keys
-    await unit.keys.forget(chosen, _mark(ticket.contact_tag or "", world, decision.agent))
+    await work.unit.keys.forget(chosen, _mark(ticket.contact_tag or "", work.world, decision.agent))
     what = "a public key" if len(chosen) == 1 else f"{len(chosen)} public keys"
-    await tell_operators(unit, world, f"{decision.agent} had {what} forgotten in ticket {ticket.id}.")
+    await tell_operators(work, f"{decision.agent} had {what} forgotten in ticket {ticket.id}.")
     return len(chosen)
 
 
-async def forget_by_sysadmin(unit: Unit, world: World, contact_tag: str, fingerprint: str | None) -> int:
+async def forget_by_sysadmin(work: Work, contact_tag: str, fingerprint: str | None) -> int:
     """Delete a contact's keys, or the one of this fingerprint, as `forget`; return how many.
 
     Raises Refusal when there is none.
     """
-    keys = await unit.keys.held(contact_tag)
+    keys = await work.unit.keys.held(contact_tag)
     chosen = keys if fingerprint is None else [_by_digits(keys, fingerprint)]
     if not chosen:
         raise Refusal("No public key of this address is known, so there is none to forget.")
-    await unit.keys.forget(chosen, _mark(contact_tag, world, None))
+    await work.unit.keys.forget(chosen, _mark(contact_tag, work.world, None))
     return len(chosen)
 
 
@@ -96,15 +96,15 @@ def _mark(contact_tag: str, world: World, agent: str | None) -> KnownOnce:
     return KnownOnce(contact_tag=contact_tag, forgotten_at=world.now(), forgotten_by=agent)
 
 
-async def pin_imported(unit: Unit, world: World, contact_tag: str, key: OfferedKey) -> None:
+async def pin_imported(work: Work, contact_tag: str, key: OfferedKey) -> None:
     """Take a key that a sysadmin brought into use in place of any other; raises KeyGrown as `absorb`."""
-    keys = await unit.keys.held(contact_tag)
+    keys = await work.unit.keys.held(contact_tag)
     same = next((each for each in keys if each.fingerprint == key.fingerprint), None)
     if same is None:
-        same = await keep(unit, world, contact_tag, key, KeyState.PINNED)
+        same = await keep(work, contact_tag, key, KeyState.PINNED)
     else:
-        absorb(same, key, world.now())
-    _pin(same, keys, world, None)
+        absorb(same, key, work.world.now())
+    _pin(same, keys, work.world, None)
 
 
 def _pin(chosen: ContactKey, keys: Sequence[ContactKey], world: World, agent: str | None) -> None:

@@ -4,44 +4,41 @@
 import datetime as dt
 from collections.abc import Mapping
 
-from desk.house import House, Queue
+from desk.context import Work
+from desk.house import Queue
 from desk.keys.standing import spaced
 from desk.outbox.posts import tell_operators
-from desk.world import World
-from storage.unit import Unit
 
 WARN_DAYS = (60, 30, 7, 0)
 """Days before the end; 0 stands for the end itself."""
 
 
-async def warn_of_expiry(
-    unit: Unit, world: World, house: House, ends: Mapping[str, dt.datetime | None]
-) -> None:
+async def warn_of_expiry(work: Work, ends: Mapping[str, dt.datetime | None]) -> None:
     """Tell the operators of each queue's key that comes nearer to its end than was told before.
 
     `ends` gives by fingerprint when a key expires, None for never; a queue whose key is not in it is told by
     `helproom check`. What was told is kept, so that a restart repeats nothing; an extended key begins anew.
     """
-    for queue in house.queues:
+    for queue in work.config.queues:
         end = ends.get(queue.fingerprint)
-        await unit.facts.set(_end_fact(queue), end.isoformat() if end else "")
-        step = _step(end, world.now())
+        await work.unit.facts.set(_end_fact(queue), end.isoformat() if end else "")
+        step = _step(end, work.world.now())
         if end is None or step is None:
             continue
         fact, told = f"key expiry {queue.fingerprint}", f"{end:%Y-%m-%dT%H:%M:%SZ} {step}"
-        if await unit.facts.get(fact) != told:
-            await unit.facts.set(fact, told)
-            await tell_operators(unit, world, _words(queue.name, queue.fingerprint, end, step))
+        if await work.unit.facts.get(fact) != told:
+            await work.unit.facts.set(fact, told)
+            await tell_operators(work, _words(queue.name, queue.fingerprint, end, step))
 
 
 def _end_fact(queue: Queue) -> str:
     return f"key end {queue.fingerprint}"
 
 
-async def words_if_over(unit: Unit, world: World, queue: Queue) -> str:
+async def words_if_over(work: Work, queue: Queue) -> str:
     """Return what to say when a queue's key had expired as it was looked at last; else nothing."""
-    known = await unit.facts.get(_end_fact(queue))
-    if not known or dt.datetime.fromisoformat(known) > world.now():
+    known = await work.unit.facts.get(_end_fact(queue))
+    if not known or dt.datetime.fromisoformat(known) > work.world.now():
         return ""
     return (
         f"Attention: the OpenPGP key of the queue “{queue.name}” has expired, so this does not leave before "

@@ -6,10 +6,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 
+from desk.context import Work
 from desk.keys.standing import FLAW_WORDS, USED, flaw_of, spaced
 from desk.letters.opened import OfferedKey
 from desk.outbox.posts import say_in_thread
-from desk.world import World
 from storage.models import ContactKey, KeyState, Ticket
 from storage.sealing.columns import to_json
 from storage.sealing.vault import address_tag
@@ -35,7 +35,7 @@ def digest_of(armor: bytes) -> str:
 
 
 async def offer(
-    unit: Unit, world: World, ticket: Ticket, key: OfferedKey, *, by_user: bool, is_again: bool = False
+    work: Work, ticket: Ticket, key: OfferedKey, *, by_user: bool, is_again: bool = False
 ) -> None:
     """Keep a key that came with a letter: the user's first one is used, others wait for a person's word.
 
@@ -46,37 +46,37 @@ async def offer(
     """
     if ticket.contact_tag is None:
         return
-    known = await unit.keys.held(ticket.contact_tag)
+    known = await work.unit.keys.held(ticket.contact_tag)
     same = next((each for each in known if each.fingerprint == key.fingerprint), None)
     if same is None:
-        await _first_sight(unit, world, ticket, key, known, by_user=by_user)
+        await _first_sight(work, ticket, key, known, by_user=by_user)
         return
-    before = flaw_of(same, world.now())
-    absorb(same, key, world.now())
+    before = flaw_of(same, work.world.now())
+    absorb(same, key, work.world.now())
     same.letters += by_user and not is_again
-    after = flaw_of(same, world.now())
+    after = flaw_of(same, work.world.now())
     if before is not after and same.state in USED:
-        await say_in_thread(unit, world, ticket, _turned(key.fingerprint, after))
+        await say_in_thread(work, ticket, _turned(key.fingerprint, after))
 
 
 async def _first_sight(
-    unit: Unit, world: World, ticket: Ticket, key: OfferedKey, known: Sequence[ContactKey], *, by_user: bool
+    work: Work, ticket: Ticket, key: OfferedKey, known: Sequence[ContactKey], *, by_user: bool
 ) -> None:
     is_first = by_user and not known
-    is_elses = key.source == "attached" and not _names(unit, key, ticket.contact_tag or "")
+    is_elses = key.source == "attached" and not _names(work.unit, key, ticket.contact_tag or "")
     is_used = is_first and not is_elses
-    is_known_again = is_used and await unit.keys.known_once(ticket.contact_tag or "")
+    is_known_again = is_used and await work.unit.keys.known_once(ticket.contact_tag or "")
     state = KeyState.SEEN if is_used else KeyState.CHANGED
-    row = await keep(unit, world, ticket.contact_tag or "", key, state, ticket=ticket)
+    row = await keep(work, ticket.contact_tag or "", key, state, ticket=ticket)
     for old in [each for each in known if each.state is KeyState.CHANGED][: 1 - MOST_WAITING]:
-        await unit.session.delete(old)
-    flaw = flaw_of(row, world.now())
+        await work.unit.session.delete(old)
+    flaw = flaw_of(row, work.world.now())
     if is_used and flaw is None:
         if is_known_again:
-            await say_in_thread(unit, world, ticket, _came_again(row))
+            await say_in_thread(work, ticket, _came_again(row))
         return
     who = _who(by_user=by_user, is_first=is_first)
-    await say_in_thread(unit, world, ticket, _came(row, flaw, who, is_elses=is_elses))
+    await say_in_thread(work, ticket, _came(row, flaw, who, is_elses=is_elses))
 
 
 def _names(unit: Unit, key: OfferedKey, contact_tag: str) -> bool:
@@ -122,8 +122,7 @@ def _turned(fingerprint: str, flaw: KeyState | None) -> str:
 
 
 async def keep(
-    unit: Unit,
-    world: World,
+    work: Work,
     contact_tag: str,
     key: OfferedKey,
     state: KeyState,
@@ -131,9 +130,9 @@ async def keep(
     ticket: Ticket | None = None,
 ) -> ContactKey:
     """Keep a contact's new key in a given state."""
-    now = world.now()
+    now = work.world.now()
     row = ContactKey(
-        ref=world.token(),
+        ref=work.world.token(),
         contact_tag=contact_tag,
         source=key.source,
         ticket_id=ticket.id if ticket is not None else None,
@@ -143,11 +142,11 @@ async def keep(
         seen_at=now,
         last_seen_at=now,
     )
-    await unit.keys.add(row, fingerprint=key.fingerprint, armor=key.armor)
+    await work.unit.keys.add(row, fingerprint=key.fingerprint, armor=key.armor)
     about = {
         "algorithm": key.algorithm,
         "created": key.created_at.isoformat() if key.created_at else None,
-        "names_contact": _names(unit, key, contact_tag),
+        "names_contact": _names(work.unit, key, contact_tag),
     }
     row.about = to_json({**about, "copies": [digest_of(key.armor)]})
     _take_facts(row, key)

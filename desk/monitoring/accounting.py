@@ -4,11 +4,10 @@
 import datetime as dt
 from collections.abc import Sequence
 
+from desk.context import Work
 from desk.outbox.posts import tell_operators
-from desk.world import World
 from storage.models import LetterState
 from storage.queries.accounting import Census, census, waiting_since_before
-from storage.unit import Unit
 
 CHECKED_UP_TO = "conservation.checked-up-to"
 _DAY = dt.timedelta(days=1)
@@ -21,26 +20,26 @@ _WORDS = (
 )
 
 
-async def check_yesterday(unit: Unit, world: World) -> Census | None:
+async def check_yesterday(work: Work) -> Census | None:
     """Check the days (UTC) that have ended since the last check; None when there is none.
 
     The operators' room hears of it when the sums do not add up, or when letters wait for more than a day.
     """
-    now = world.now()
+    now = work.world.now()
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    stored = await unit.facts.get(CHECKED_UP_TO)
+    stored = await work.unit.facts.get(CHECKED_UP_TO)
     since = dt.datetime.fromisoformat(stored) if stored else today - _DAY
     if since == today:
         return None
-    await unit.facts.set(CHECKED_UP_TO, today.isoformat())
+    await work.unit.facts.set(CHECKED_UP_TO, today.isoformat())
     if since > today:
         # The clock was set back: the days from here on are checked as they end.
         return None
-    found = await census(unit, since, today)
-    waiting = await waiting_since_before(unit, now - _DAY)
+    found = await census(work.unit, since, today)
+    waiting = await waiting_since_before(work.unit, now - _DAY)
     text = " ".join((*_sums(found, since, today), *_patience(waiting)))
     if text:
-        await tell_operators(unit, world, text)
+        await tell_operators(work, text)
     return found
 
 

@@ -4,8 +4,8 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from desk.context import Work
 from desk.outbox.posts import ago, tell_operators
-from desk.world import World
 from storage.queries.accounting import newest_arrival
 from storage.unit import Unit
 
@@ -22,22 +22,22 @@ class MailboxHealth:
     trouble: str = ""
 
 
-async def watch_mailbox(unit: Unit, world: World, pulse: MailboxHealth, limit: dt.timedelta) -> None:
+async def watch_mailbox(work: Work, pulse: MailboxHealth, limit: dt.timedelta) -> None:
     """Tell when a mailbox was not emptied for longer than `limit`, whatever restarts lie in between."""
-    now = world.now()
+    now = work.world.now()
     seen, told = f"mailbox.seen:{pulse.mailbox}", f"mailbox.told:{pulse.mailbox}"
-    stored = await unit.facts.get(seen)
+    stored = await work.unit.facts.get(seen)
     at = pulse.at or (dt.datetime.fromisoformat(stored) if stored else now)
     if at > now:
         # The clock was set back: silence counts from now on.
         pulse.at = at = now
     if stored != at.isoformat():
-        await unit.facts.set(seen, at.isoformat())
+        await work.unit.facts.set(seen, at.isoformat())
     silent = now - at > limit
-    if silent == (await unit.facts.get(told) == _TOLD):
+    if silent == (await work.unit.facts.get(told) == _TOLD):
         return
-    await unit.facts.set(told, _TOLD if silent else "")
-    await tell_operators(unit, world, _silence(pulse, at, now) if silent else _end(pulse))
+    await work.unit.facts.set(told, _TOLD if silent else "")
+    await tell_operators(work, _silence(pulse, at, now) if silent else _end(pulse))
 
 
 def _silence(pulse: MailboxHealth, since: dt.datetime, now: dt.datetime) -> str:
@@ -61,16 +61,16 @@ async def _begin(unit: Unit, now: dt.datetime) -> dt.datetime:
     return now
 
 
-async def watch_arrivals(unit: Unit, world: World, limit: dt.timedelta) -> None:
+async def watch_arrivals(work: Work, limit: dt.timedelta) -> None:
     """Tell when no letter came in for longer than `limit`, by whichever way, or none since it is watched."""
-    now, told = world.now(), "letters.told"
-    newest = await newest_arrival(unit, now) or await _begin(unit, now)
+    now, told = work.world.now(), "letters.told"
+    newest = await newest_arrival(work.unit, now) or await _begin(work.unit, now)
     silent = now - newest > limit
-    if silent == (await unit.facts.get(told) == _TOLD):
+    if silent == (await work.unit.facts.get(told) == _TOLD):
         return
-    await unit.facts.set(told, _TOLD if silent else "")
+    await work.unit.facts.set(told, _TOLD if silent else "")
     quiet = (
         f"No letter came in for {ago(newest, now)}. If that is unusual, send one to the desk and see "
         "whether it arrives."
     )
-    await tell_operators(unit, world, quiet if silent else "Letters come in again.")
+    await tell_operators(work, quiet if silent else "Letters come in again.")

@@ -5,6 +5,7 @@ import datetime as dt
 import json
 from dataclasses import asdict, dataclass, replace
 
+from desk.context import Work
 from desk.outbox.ranks import Rank
 from desk.world import World
 from storage.models import Outbox, OutboxState, Room, Ticket
@@ -94,13 +95,13 @@ def say_from_json(payload: str) -> Say:
     return Say(**fields, mentions=mentions, tickets=tickets, file=File(**file) if file else None)
 
 
-async def put(unit: Unit, world: World, slot: Slot, payload: str | None = None) -> Outbox:
+async def put(work: Work, slot: Slot, payload: str | None = None) -> Outbox:
     """Write an outbox row; `ref`, its transaction id, is fixed from here on."""
     if slot.ticket is not None and rank_of(slot.lane) is Rank.ANSWER:
-        await _hurry(unit, slot)
-    now = world.now()
+        await _hurry(work.unit, slot)
+    now = work.world.now()
     row = Outbox(
-        ref=world.token(),
+        ref=work.world.token(),
         kind=slot.kind,
         lane=slot.lane,
         room=slot.room,
@@ -111,7 +112,7 @@ async def put(unit: Unit, world: World, slot: Slot, payload: str | None = None) 
         created_at=now,
         due_at=now,
     )
-    return unit.outbox.add(row, payload)
+    return work.unit.outbox.add(row, payload)
 
 
 async def _hurry(unit: Unit, slot: Slot) -> None:
@@ -134,46 +135,46 @@ def finish(world: World, row: Outbox, state: OutboxState) -> None:
 
 
 async def say_in(
-    unit: Unit, world: World, room: Room, say: Say, *, ticket: Ticket | None = None, rank: Rank = Rank.USUAL
+    work: Work, room: Room, say: Say, *, ticket: Ticket | None = None, rank: Rank = Rank.USUAL
 ) -> None:
     """Say something in a room; a file follows as an event of its own."""
     number = ticket.id if ticket else None
     lane, words = lane_of(room, rank), replace(say, file=None)
-    await put(unit, world, Slot("say", lane, room=room.id, ticket=number), say_to_json(words))
+    await put(work, Slot("say", lane, room=room.id, ticket=number), say_to_json(words))
     if say.file is not None:
-        await put(unit, world, Slot("file", lane, room=room.id, ticket=number), say_to_json(say))
+        await put(work, Slot("file", lane, room=room.id, ticket=number), say_to_json(say))
 
 
 async def say_in_thread(
-    unit: Unit, world: World, ticket: Ticket, text: str, *, quote: str = "", rank: Rank = Rank.USUAL
+    work: Work, ticket: Ticket, text: str, *, quote: str = "", rank: Rank = Rank.USUAL
 ) -> None:
     """Say something in a ticket's thread."""
-    room = await home_of(unit, ticket)
+    room = await home_of(work.unit, ticket)
     thread = ticket.event_id or IN_TICKET_THREAD
-    await say_in(unit, world, room, Say(text, quote=quote, thread=thread), ticket=ticket, rank=rank)
+    await say_in(work, room, Say(text, quote=quote, thread=thread), ticket=ticket, rank=rank)
 
 
-async def answer_in_thread(unit: Unit, world: World, ticket: Ticket, text: str) -> None:
+async def answer_in_thread(work: Work, ticket: Ticket, text: str) -> None:
     """Say in a ticket's thread what came of something that a person did."""
-    await say_in_thread(unit, world, ticket, text, rank=Rank.ANSWER)
+    await say_in_thread(work, ticket, text, rank=Rank.ANSWER)
 
 
-async def show_file(unit: Unit, world: World, ticket: Ticket, file: File) -> None:
+async def show_file(work: Work, ticket: Ticket, file: File) -> None:
     """Put a file into a ticket's thread that a person is to see at once."""
-    room = await home_of(unit, ticket)
+    room = await home_of(work.unit, ticket)
     slot = Slot("file", lane_of(room, Rank.ANSWER), room=room.id, ticket=ticket.id)
-    await put(unit, world, slot, say_to_json(Say("", thread=IN_TICKET_THREAD, file=file)))
+    await put(work, slot, say_to_json(Say("", thread=IN_TICKET_THREAD, file=file)))
 
 
-async def react(unit: Unit, world: World, slot: Slot, event_id: str, key: str) -> None:
+async def react(work: Work, slot: Slot, event_id: str, key: str) -> None:
     """React to an event; the key is in clear, so it holds no secret."""
-    await put(unit, world, slot, to_json({"event_id": event_id, "key": key}))
+    await put(work, slot, to_json({"event_id": event_id, "key": key}))
 
 
-async def confirm(unit: Unit, world: World, room: Room, event_id: str) -> None:
+async def confirm(work: Work, room: Room, event_id: str) -> None:
     """Show where a command stands that it was obeyed."""
     slot = Slot(REACT, lane_of(room, Rank.ANSWER), room=room.id)
-    await react(unit, world, slot, event_id, DONE_KEY)
+    await react(work, slot, event_id, DONE_KEY)
 
 
 async def home_of(unit: Unit, ticket: Ticket) -> Room:
@@ -184,28 +185,28 @@ async def home_of(unit: Unit, ticket: Ticket) -> Room:
     return room
 
 
-async def announce(unit: Unit, world: World, ticket: Ticket) -> None:
+async def announce(work: Work, ticket: Ticket) -> None:
     """Announce a ticket in its room: the message that roots its thread."""
-    room = await home_of(unit, ticket)
-    await put(unit, world, Slot("announce", lane_of(room), room=room.id, ticket=ticket.id))
+    room = await home_of(work.unit, ticket)
+    await put(work, Slot("announce", lane_of(room), room=room.id, ticket=ticket.id))
 
 
-async def show_state(unit: Unit, world: World, ticket: Ticket, *, rank: Rank = Rank.EDIT) -> None:
+async def show_state(work: Work, ticket: Ticket, *, rank: Rank = Rank.EDIT) -> None:
     """Edit the announcement, so that it shows how the ticket stands; one edit that waits is enough."""
-    room = await home_of(unit, ticket)
-    announcements = [row.id for row in await unit.outbox.announcements(ticket.id) if row.room == room.id]
-    for row in await unit.outbox.pending("announce.edit", ticket=ticket.id, room=room.id):
+    room = await home_of(work.unit, ticket)
+    announcements = [row.id for row in await work.unit.outbox.announcements(ticket.id) if row.room == room.id]
+    for row in await work.unit.outbox.pending("announce.edit", ticket=ticket.id, room=room.id):
         # What waits since before the newest announcement belongs to the one before it.
         if row.id > max(announcements, default=0):
-            finish(world, row, OutboxState.DROPPED)
-    await put(unit, world, Slot("announce.edit", lane_of(room, rank), room=room.id, ticket=ticket.id))
+            finish(work.world, row, OutboxState.DROPPED)
+    await put(work, Slot("announce.edit", lane_of(room, rank), room=room.id, ticket=ticket.id))
 
 
-async def tell_operators(unit: Unit, world: World, text: str) -> None:
+async def tell_operators(work: Work, text: str) -> None:
     """Tell the operators' room, if there is one."""
-    room = await unit.rooms.of_operators()
+    room = await work.unit.rooms.of_operators()
     if room is not None:
-        await say_in(unit, world, room, Say(text))
+        await say_in(work, room, Say(text))
 
 
 def ago(then: dt.datetime, now: dt.datetime) -> str:

@@ -1,32 +1,32 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Which known bug a ticket is about."""
 
+from desk.context import Work
 from desk.outbox.posts import Slot, put, show_state
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import Ticket
 from storage.sealing.columns import to_json
-from storage.unit import Unit
 
 
-async def link(unit: Unit, world: World, ticket: Ticket, issue: int, *, by: str) -> str:
+async def link(work: Work, ticket: Ticket, issue: int, *, by: str) -> str:
     """Link a ticket to an issue, and have the issue read outside this unit; return what to say.
 
     Raises Refusal when it was linked before.
     """
-    problem, is_new = await unit.problems.link(ticket, issue, by=by, at=world.now())
+    problem, is_new = await work.unit.problems.link(ticket, issue, by=by, at=work.world.now())
     if not is_new:
         raise Refusal(f"Ticket {ticket.id} is linked to #{issue} already.")
     slot = Slot("problem.read", f"problem:{problem.id}", ticket=ticket.id)
-    await put(unit, world, slot, to_json({"issue": issue}))
-    await show_state(unit, world, ticket)
-    others = len(await unit.problems.tickets(problem)) - 1
+    await put(work, slot, to_json({"issue": issue}))
+    await show_state(work, ticket)
+    others = len(await work.unit.problems.tickets(problem)) - 1
     more = f" {others} other tickets are linked to it." if others else ""
     return f"Linked to #{issue}; it is being read.{more}"
 
 
-async def unlink(unit: Unit, world: World, ticket: Ticket, issue: int) -> str:
+async def unlink(work: Work, ticket: Ticket, issue: int) -> str:
     """Take a link off; raises Refusal when it was not there."""
-    if not await unit.problems.unlink(ticket, issue):
+    if not await work.unit.problems.unlink(ticket, issue):
         raise Refusal(f"Ticket {ticket.id} is not linked to #{issue}.")
-    await show_state(unit, world, ticket)
+    await show_state(work, ticket)
     return f"No longer linked to #{issue}."

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Who asked about a letter hears what came of it, in the thread where they asked, and once."""
 
+from desk.context import Work
 from desk.outbox.posts import Say, say_in
 from desk.outbox.ranks import Rank
-from desk.world import World
 from storage.models import Asker, Letter, LetterState, Room
 from storage.unit import Unit
 
@@ -13,19 +13,19 @@ async def note(unit: Unit, letter: Letter, room: Room, thread: str | None) -> No
     await unit.session.merge(Asker(letter_id=letter.id, room=room.id, thread=thread))
 
 
-async def answer(unit: Unit, world: World, letter: Letter) -> bool:
+async def answer(work: Work, letter: Letter) -> bool:
     """Say what came of a letter; False when nobody waits to hear of it."""
-    return await say_to_asker(unit, world, letter, _end_of(letter))
+    return await say_to_asker(work, letter, _end_of(letter))
 
 
-async def say_to_asker(unit: Unit, world: World, letter: Letter, words: str) -> bool:
+async def say_to_asker(work: Work, letter: Letter, words: str) -> bool:
     """Say something of a letter to who waits for it, who then waits no longer; False when nobody does."""
-    asked = await unit.outside.asked(letter.id)
-    room = await unit.rooms.get(asked.room) if asked is not None else None
+    asked = await work.unit.outside.asked(letter.id)
+    room = await work.unit.rooms.get(asked.room) if asked is not None else None
     if asked is None or room is None:
         return False
-    await say_in(unit, world, room, Say(words, thread=asked.thread), rank=Rank.ANSWER)
-    await unit.session.delete(asked)
+    await say_in(work, room, Say(words, thread=asked.thread), rank=Rank.ANSWER)
+    await work.unit.session.delete(asked)
     return True
 
 

@@ -4,9 +4,9 @@
 import datetime as dt
 from dataclasses import dataclass, field
 
+from desk.context import Work
 from desk.outbox.posts import ago, tell_operators
 from desk.quarantine import askers
-from desk.world import World
 from storage.models import LeftInMailbox, Letter, LetterState, MailboxAction
 from storage.queries.left_in_mailbox import LeftLetter, likeness
 from storage.queries.letters import NewLetter
@@ -30,22 +30,25 @@ class RefusedLetter:
     """Its first bytes, by which it is found again."""
 
 
-async def note_refused(unit: Unit, world: World, refused: RefusedLetter) -> None:
+async def note_refused(work: Work, refused: RefusedLetter) -> None:
     """Put a refused letter into quarantine, though its bytes stay outside; it is told and counted once."""
-    place = unit.outside.place(refused.mailbox, refused.key)
-    if await unit.outside.is_known(place):
+    place = work.unit.outside.place(refused.mailbox, refused.key)
+    if await work.unit.outside.is_known(place):
         return
-    new = NewLetter(world.token(), world.now(), refused.queue, refused.source, b"", "", None)
+    new = NewLetter(work.world.token(), work.world.now(), refused.queue, refused.source, b"", "", None)
     lies = LeftInMailbox(
-        mailbox=refused.mailbox, likeness=likeness(unit.vault, refused.head), size=refused.size, wish=None
+        mailbox=refused.mailbox,
+        likeness=likeness(work.unit.vault, refused.head),
+        size=refused.size,
+        wish=None,
     )
-    letter = await unit.letters.note_outside(new, lies, place=place, reason=refused.reason)
+    letter = await work.unit.letters.note_outside(new, lies, place=place, reason=refused.reason)
     text = (
         f"A letter in mailbox {refused.mailbox} was not taken in: {refused.reason}. It is moved to the "
         f"folder for such letters there, and is letter {letter.id} in quarantine: "
         f"`!quarantine show {letter.id}`."
     )
-    await tell_operators(unit, world, text)
+    await tell_operators(work, text)
 
 
 def words_of(letter: Letter, lies: LeftInMailbox, now: dt.datetime) -> str:
@@ -68,33 +71,33 @@ def fetch(letter: Letter, lies: LeftInMailbox) -> str:
     return f"Letter {letter.id} is fetched from mailbox {lies.mailbox} at the next look into it."
 
 
-async def bring_in(unit: Unit, world: World, lying: LeftLetter, new: NewLetter) -> bool:
+async def bring_in(work: Work, lying: LeftLetter, new: NewLetter) -> bool:
     """Take in the bytes of a letter from outside; False when nobody wants that any more.
 
     It is noted that the letter has to be moved there, until `forget`.
     """
-    letter = await unit.letters.get(lying.letter_id, lock=True)
-    lies = await unit.outside.of(lying.letter_id)
+    letter = await work.unit.letters.get(lying.letter_id, lock=True)
+    lies = await work.unit.outside.of(lying.letter_id)
     if letter is None or lies is None or lies.wish is not MailboxAction.TAKE:
         return False
     lies.wish = MailboxAction.PUT_AWAY
-    known = await unit.letters.bring_in(letter, new)
+    known = await work.unit.letters.bring_in(letter, new)
     if known is not None:
         letter.state, letter.reason = LetterState.DROPPED, f"the same mail came before, as letter {known}"
-        await askers.answer(unit, world, letter)
+        await askers.answer(work, letter)
     return True
 
 
-async def give_up(unit: Unit, world: World, lying: LeftLetter, reason: str) -> None:
+async def give_up(work: Work, lying: LeftLetter, reason: str) -> None:
     """Leave a letter outside that cannot be fetched all the same, and say why to who asked for it."""
-    letter = await unit.letters.get(lying.letter_id, lock=True)
-    lies = await unit.outside.of(lying.letter_id)
+    letter = await work.unit.letters.get(lying.letter_id, lock=True)
+    lies = await work.unit.outside.of(lying.letter_id)
     if letter is None or lies is None or lies.wish is not MailboxAction.TAKE:
         return
     lies.wish, letter.reason, letter.released_by, letter.ticket_id = None, reason, None, None
     words = f"Letter {letter.id} stays in mailbox {lies.mailbox}, in quarantine: {reason}."
-    if not await askers.say_to_asker(unit, world, letter, words):
-        await tell_operators(unit, world, words)
+    if not await askers.say_to_asker(work, letter, words):
+        await tell_operators(work, words)
 
 
 async def forget(unit: Unit, lying: LeftLetter) -> None:

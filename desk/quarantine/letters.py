@@ -13,7 +13,7 @@ from desk.outbox.posts import File, Say, Slot, ago, finish, put, say_in
 from desk.outbox.ranks import Rank
 from desk.quarantine import askers, left_in_mailbox
 from desk.tickets.reading import show_letter
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import Letter, LetterState, MailboxAction, OutboxState, Room, RoomPurpose, Ticket
 from storage.queries.letters import QuarantineEntry
 from storage.sealing.columns import to_json
@@ -29,17 +29,17 @@ TOLD = frozenset({"auto-reply", "bounce", "complaint"})
 """Reasons of letters of which a ticket's thread hears, and that are shown and taken in only on demand."""
 
 
-async def put_aside(desk: Work, letter: Letter, reason: str, *, claims: Ticket | None = None) -> None:
+async def put_aside(work: Work, letter: Letter, reason: str, *, claims: Ticket | None = None) -> None:
     """Keep a letter aside, and say so where operators read; `claims` is the ticket it wants to belong to."""
     letter.state, letter.reason, letter.released_by = LetterState.QUARANTINED, reason, None
     if claims is not None:
         letter.ticket_id = claims.id
-    if await askers.answer(desk.unit, desk.world, letter):
+    if await askers.answer(work, letter):
         return
-    room = await desk.unit.rooms.of_operators() or await desk.unit.rooms.of_queue(letter.queue)
+    room = await work.unit.rooms.of_operators() or await work.unit.rooms.of_queue(letter.queue)
     if room is not None:
         words = f"Letter {letter.id} is in quarantine: {reason}".rstrip(".")
-        await say_in(desk.unit, desk.world, room, Say(f"{words}. `!quarantine show {letter.id}` shows it."))
+        await say_in(work, room, Say(f"{words}. `!quarantine show {letter.id}` shows it."))
 
 
 async def in_sight(unit: Unit, room: Room) -> Sequence[QuarantineEntry]:
@@ -97,37 +97,37 @@ def line_of(letter: QuarantineEntry, now: dt.datetime) -> str:
     return f"{letter.id} {queue} · {ago(letter.received_at, now)} · {size}{where} · {letter.reason}"
 
 
-async def ask_to_show(unit: Unit, world: World, letter: Letter, room: Room, thread: str | None) -> str:
+async def ask_to_show(work: Work, letter: Letter, room: Room, thread: str | None) -> str:
     """Have a letter opened and shown in a room, in this thread; return what to say meanwhile.
 
     Of one that lies outside, that is all there is to say.
     """
-    lies = await unit.outside.of(letter.id)
+    lies = await work.unit.outside.of(letter.id)
     if lies is not None:
-        return left_in_mailbox.words_of(letter, lies, world.now())
+        return left_in_mailbox.words_of(letter, lies, work.world.now())
     payload = to_json({"letter": letter.id, "thread": thread})
-    await put(unit, world, Slot(SHOW, f"{SHOW}:{room.id}", room=room.id), payload)
+    await put(work, Slot(SHOW, f"{SHOW}:{room.id}", room=room.id), payload)
     return f"Letter {letter.id} is being opened."
 
 
-async def show(unit: Unit, world: World, row_id: int, found: Opened | str) -> None:
+async def show(work: Work, row_id: int, found: Opened | str) -> None:
     """Say in the room what a letter holds, or why it cannot be opened.
 
     The row ends in the same unit, so that nothing is shown twice.
     """
-    row = await unit.outbox.get(row_id)
-    room = await unit.rooms.get(row.room or 0) if row is not None else None
+    row = await work.unit.outbox.get(row_id)
+    room = await work.unit.rooms.get(row.room or 0) if row is not None else None
     if row is None or room is None or row.state is not OutboxState.PENDING:
         return
     wanted = json.loads(row.payload or "{}")
-    finish(world, row, OutboxState.SENT)
+    finish(work.world, row, OutboxState.SENT)
     try:
-        letter = await seen_from(unit, room, wanted["letter"])
+        letter = await seen_from(work.unit, room, wanted["letter"])
     except Refusal as why:
-        await say_in(unit, world, room, Say(str(why), thread=wanted["thread"]), rank=Rank.ANSWER)
+        await say_in(work, room, Say(str(why), thread=wanted["thread"]), rank=Rank.ANSWER)
         return
-    say = _shown(letter, found, await unit.letters.raw(letter) or b"", world.now())
-    await say_in(unit, world, room, replace(say, thread=wanted["thread"]), rank=Rank.ANSWER)
+    say = _shown(letter, found, await work.unit.letters.raw(letter) or b"", work.world.now())
+    await say_in(work, room, replace(say, thread=wanted["thread"]), rank=Rank.ANSWER)
 
 
 def _shown(letter: Letter, found: Opened | str, raw: bytes, now: dt.datetime) -> Say:
@@ -165,14 +165,14 @@ class TakeInRequest:
     queue: str = ""
 
 
-async def release(unit: Unit, world: World, letter: Letter, wanted: TakeInRequest) -> str:
+async def release(work: Work, letter: Letter, wanted: TakeInRequest) -> str:
     """Have a letter taken in, whatever kept it aside: into a ticket, or as a new one; return what happens.
 
     Raises Refusal when it lies outside and nobody can tell for which queue it is.
     """
     ticket = wanted.ticket
     goes = f"goes to ticket {ticket.id}" if ticket is not None else "becomes a new ticket"
-    lies = await unit.outside.of(letter.id)
+    lies = await work.unit.outside.of(letter.id)
     letter.queue = wanted.queue or letter.queue or (ticket.mailbox if ticket is not None else "")
     if not letter.queue:
         raise Refusal(
@@ -182,29 +182,29 @@ async def release(unit: Unit, world: World, letter: Letter, wanted: TakeInReques
     letter.released_by = wanted.agent
     letter.ticket_id = ticket.id if ticket is not None else None
     if lies is not None:
-        await askers.note(unit, letter, wanted.room, wanted.thread)
+        await askers.note(work.unit, letter, wanted.room, wanted.thread)
         return f"{left_in_mailbox.fetch(letter, lies)} Then it {goes}."
-    _begin_anew(unit, world, letter)
+    _begin_anew(work, letter)
     return f"Letter {letter.id} is opened again and {goes}."
 
 
-async def recheck(unit: Unit, world: World, letter: Letter, room: Room, thread: str | None) -> str:
+async def recheck(work: Work, letter: Letter, room: Room, thread: str | None) -> str:
     """Have a letter opened again and judged as if it came now, as after a fault was mended or a key has come.
 
     What comes of it is said in this room and thread. Returns what to say meanwhile.
     """
-    await askers.note(unit, letter, room, thread)
-    lies = await unit.outside.of(letter.id)
+    await askers.note(work.unit, letter, room, thread)
+    lies = await work.unit.outside.of(letter.id)
     letter.released_by = letter.ticket_id = None
     if lies is not None:
         return f"{left_in_mailbox.fetch(letter, lies)} Then it is opened; what comes of it is said here."
-    _begin_anew(unit, world, letter)
+    _begin_anew(work, letter)
     return f"Letter {letter.id} is opened again; what comes of it is said here."
 
 
-def _begin_anew(unit: Unit, world: World, letter: Letter) -> None:
-    letter.state, letter.tries, letter.due_at = LetterState.NEW, 0, world.now()
-    unit.letters.added = True
+def _begin_anew(work: Work, letter: Letter) -> None:
+    letter.state, letter.tries, letter.due_at = LetterState.NEW, 0, work.world.now()
+    work.unit.letters.added = True
 
 
 async def claimed(unit: Unit, letter: Letter) -> Ticket | None:
@@ -212,7 +212,7 @@ async def claimed(unit: Unit, letter: Letter) -> Ticket | None:
     return await unit.tickets.get(letter.ticket_id, lock=True) if letter.ticket_id is not None else None
 
 
-async def drop(unit: Unit, world: World, letter: Letter, agent: str) -> str:
+async def drop(work: Work, letter: Letter, agent: str) -> str:
     """Forget a letter's bytes and their key; it stays counted, with who dropped it. Returns what happens.
 
     One that lies outside is deleted in its mailbox, at the next look into it.
@@ -222,8 +222,8 @@ async def drop(unit: Unit, world: World, letter: Letter, agent: str) -> str:
         f"dropped by {agent}; was {_place_of(letter)}: {letter.reason}",
     )
     letter.raw_sealed = letter.mail_from_sealed = letter.wrapped_key = None
-    await askers.answer(unit, world, letter)
-    lies = await unit.outside.of(letter.id)
+    await askers.answer(work, letter)
+    lies = await work.unit.outside.of(letter.id)
     counted = "it is counted as dropped by you"
     if lies is None:
         return f"Letter {letter.id} is dropped: its words are gone, and {counted}."

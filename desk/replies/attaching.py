@@ -5,13 +5,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
-from desk.house import House
+from desk.context import Work
 from desk.outbox.posts import Slot, answer_in_thread, finish, put
 from desk.replies import files, previews
 from desk.replies.drafts import locked, path_of
 from desk.replies.protection import IN_CLEAR
 from desk.sizes import size_words
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import OPEN_REPLY, Message, Outbox, OutboxState, OutgoingFile, ReplyState, Room, Ticket
 from storage.sealing.columns import to_json
 from storage.unit import Unit
@@ -47,31 +47,29 @@ class Fetched:
     content: bytes = field(repr=False)
 
 
-async def ask(
-    unit: Unit, world: World, house: House, ticket: Ticket, room: Room, wish: AttachRequest
-) -> None:
+async def ask(work: Work, ticket: Ticket, room: Room, wish: AttachRequest) -> None:
     """Have a file fetched that leaves with the held answer, or else with the next.
 
     A held answer waits for it, and its hold begins anew. Raises Refusal when no file can leave, or too many.
     """
-    held = await unit.messages.open_reply(ticket, lock=True)
+    held = await work.unit.messages.open_reply(ticket, lock=True)
     _refuse_where_none_can(ticket, held)
-    if house.most_files == 0:
+    if work.config.most_files == 0:
         raise Refusal("At this desk no files leave with answers: its config says `most_files: 0`.")
-    there = await _there(unit, ticket, held)
-    if len(there) >= house.most_files:
+    there = await _there(work.unit, ticket, held)
+    if len(there) >= work.config.most_files:
         raise Refusal(
-            f"With one answer {house.most_files} files can leave at most; `!detach` takes some away."
+            f"With one answer {work.config.most_files} files can leave at most; `!detach` takes some away."
         )
     if wish.file is not None and any(each.event_id == wish.file for each in there):
         raise Refusal("That file is attached already.")
-    new = OutgoingFile(ref=world.token(), ticket=ticket, event_id=wish.file, asked_at=world.now())
+    new = OutgoingFile(ref=work.world.token(), ticket=ticket, event_id=wish.file, asked_at=work.world.now())
     new.message_id = held.id if held is not None else None
-    await unit.enclosures.add(new)
+    await work.unit.enclosures.add(new)
     if held is not None:
-        await _hold_anew(unit, world, held)
+        await _hold_anew(work, held)
     slot = Slot(FETCH, f"{FETCH}:{new.id}", room=room.id, ticket=ticket.id)
-    await put(unit, world, slot, to_json({"enclosure": new.id, **asdict(wish)}))
+    await put(work, slot, to_json({"enclosure": new.id, **asdict(wish)}))
 
 
 def wish_of(payload: str) -> tuple[int, AttachRequest]:
@@ -80,23 +78,21 @@ def wish_of(payload: str) -> tuple[int, AttachRequest]:
     return fields.pop("enclosure"), AttachRequest(**fields)
 
 
-async def fetched(
-    unit: Unit, world: World, house: House, row_id: int, enclosure_id: int, file: Fetched | str
-) -> None:
+async def fetched(work: Work, row_id: int, enclosure_id: int, file: Fetched | str) -> None:
     """Keep a file that was fetched, or tell why it cannot be; the row ends in the same unit.
 
     Of a file that nobody wants any more nothing is kept.
     """
-    enclosure, draft = await _locked(unit, enclosure_id)
-    row = await unit.outbox.get(row_id)  # read under the lock: somebody else may just have ended it
+    enclosure, draft = await _locked(work.unit, enclosure_id)
+    row = await work.unit.outbox.get(row_id)  # read under the lock: somebody else may just have ended it
     if row is None or row.state is not OutboxState.PENDING:
         return
-    finish(world, row, OutboxState.SENT)
+    finish(work.world, row, OutboxState.SENT)
     if enclosure is None:
         return
-    why = file if isinstance(file, str) else await _unfit(unit, house, enclosure, draft, file)
+    why = file if isinstance(file, str) else await _unfit(work, enclosure, draft, file)
     if isinstance(file, str) or why:
-        await _do_without(unit, world, enclosure, draft, why)
+        await _do_without(work, enclosure, draft, why)
         return
     enclosure.name, enclosure.media_type = (
         files.fit_name(file.name),
@@ -104,37 +100,37 @@ async def fetched(
     )
     enclosure.content, enclosure.size = file.content, len(file.content)
     enclosure.event_id = file.event_id
-    await unit.flush()
+    await work.unit.flush()
     goes = "the held answer" if draft is not None else "the next answer (`!reply`)"
     words = f"Attached: {files.line_of(enclosure)}. It leaves with {goes}; `!detach` takes it away."
-    await answer_in_thread(unit, world, enclosure.ticket, words)
+    await answer_in_thread(work, enclosure.ticket, words)
     if draft is not None:
-        await _hold_anew(unit, world, draft)
+        await _hold_anew(work, draft)
 
 
-async def give_up(unit: Unit, world: World, row: Outbox) -> None:
+async def give_up(work: Work, row: Outbox) -> None:
     """Tell that a file could not be fetched; nobody can try again but the one who asked."""
-    enclosure, draft = await _locked(unit, wish_of(row.payload or "")[0])
-    finish(world, row, OutboxState.DROPPED)
+    enclosure, draft = await _locked(work.unit, wish_of(row.payload or "")[0])
+    finish(work.world, row, OutboxState.DROPPED)
     if enclosure is not None:
-        await _do_without(unit, world, enclosure, draft, f"{row.error}.")
+        await _do_without(work, enclosure, draft, f"{row.error}.")
 
 
-async def detach(unit: Unit, world: World, ticket: Ticket, name: str) -> Sequence[str]:
+async def detach(work: Work, ticket: Ticket, name: str) -> Sequence[str]:
     """Take files away from the held or the next answer: those of this name, or all; return what they were.
 
     Raises Refusal when there is none.
     """
-    held = await unit.messages.open_reply(ticket, lock=True)
-    there = await _there(unit, ticket, held)
+    held = await work.unit.messages.open_reply(ticket, lock=True)
+    there = await _there(work.unit, ticket, held)
     wanted = [each for each in there if not name or (each.name or "").casefold() == name.casefold()]
     if not wanted:
         known = ", ".join(map(files.line_of, there))
         raise Refusal(f"No such file is attached: there is {known}." if there else "No file is attached.")
     lines = [files.line_of(each) for each in wanted]
-    await unit.enclosures.drop(*wanted)
+    await work.unit.enclosures.drop(*wanted)
     if held is not None:
-        await _hold_anew(unit, world, held)
+        await _hold_anew(work, held)
     return lines
 
 
@@ -146,23 +142,23 @@ async def choose(unit: Unit, enclosure_id: int, event_id: str) -> bool:
     return enclosure is not None
 
 
-async def withdraw(unit: Unit, world: World, event_id: str, *, by: str) -> None:
+async def withdraw(work: Work, event_id: str, *, by: str) -> None:
     """Take a file away whose message was removed from the room, wherever it is attached.
 
     An answer that is on its way, or was refused, does not leave without it either. A file that is still being
     looked for may have been the removed one: in its place, an older one must not leave.
     """
-    for found in await unit.enclosures.by_event(event_id):
-        enclosure, draft = await _locked(unit, found.id)
+    for found in await work.unit.enclosures.by_event(event_id):
+        enclosure, draft = await _locked(work.unit, found.id)
         if enclosure is not None:
-            await _do_without(unit, world, enclosure, draft, "its message was removed from the room.")
-    for row in await unit.outbox.in_state(OutboxState.PENDING):
+            await _do_without(work, enclosure, draft, "its message was removed from the room.")
+    for row in await work.unit.outbox.in_state(OutboxState.PENDING):
         number, wish = wish_of(row.payload or "") if row.kind == FETCH else (0, None)
         if wish is None or wish.file is not None or wish.agent != by:
             continue
-        enclosure, draft = await _locked(unit, number)
+        enclosure, draft = await _locked(work.unit, number)
         if enclosure is not None and enclosure.size is None:
-            await _do_without(unit, world, enclosure, draft, _PERHAPS_REMOVED)
+            await _do_without(work, enclosure, draft, _PERHAPS_REMOVED)
 
 
 def _refuse_where_none_can(ticket: Ticket, held: Message | None) -> None:
@@ -190,37 +186,33 @@ async def _locked(unit: Unit, enclosure_id: int) -> tuple[OutgoingFile | None, M
     return found, draft
 
 
-async def _unfit(
-    unit: Unit, house: House, enclosure: OutgoingFile, draft: Message | None, file: Fetched
-) -> str:
-    others = [each for each in await _there(unit, enclosure.ticket, draft) if each is not enclosure]
+async def _unfit(work: Work, enclosure: OutgoingFile, draft: Message | None, file: Fetched) -> str:
+    others = [each for each in await _there(work.unit, enclosure.ticket, draft) if each is not enclosure]
     if any(each.event_id == file.event_id for each in others):
         return "that file is attached already."
-    if sum(each.size or 0 for each in others) + len(file.content) > house.files_size:
-        most = size_words(house.files_size)
+    if sum(each.size or 0 for each in others) + len(file.content) > work.config.files_size:
+        most = size_words(work.config.files_size)
         return f"the files of one answer can have {most} together at most."
     return ""
 
 
-async def _do_without(
-    unit: Unit, world: World, enclosure: OutgoingFile, draft: Message | None, why: str
-) -> None:
+async def _do_without(work: Work, enclosure: OutgoingFile, draft: Message | None, why: str) -> None:
     """Forget a file and say why; an answer that was to have it waits for a person's word."""
     ticket = enclosure.ticket
-    await unit.enclosures.drop(enclosure)
+    await work.unit.enclosures.drop(enclosure)
     words = f"NOT attached: {why}"
     if draft is not None and draft.state in OPEN_REPLY:
         words += " The answer stays here: `!send` it without that file, or `!cancel` it."
         draft.state = ReplyState.STALE
-        await files.list_on(unit, draft)
-        await previews.show_state(unit, world, draft)
+        await files.list_on(work.unit, draft)
+        await previews.show_state(work, draft)
     elif draft is not None:
         words += " An answer with that file does not leave, unless it is leaving at this moment."
-    await answer_in_thread(unit, world, ticket, words)
+    await answer_in_thread(work, ticket, words)
 
 
-async def _hold_anew(unit: Unit, world: World, held: Message) -> None:
+async def _hold_anew(work: Work, held: Message) -> None:
     """Stop the hold; it begins again when the preview shows what leaves by now, and all of it is here."""
     held.hold_until = None
-    await files.list_on(unit, held)
-    await previews.show_state(unit, world, held)
+    await files.list_on(work.unit, held)
+    await previews.show_state(work, held)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from desk.context import Work
 from desk.duty.pings import call, mention
 from desk.house import House
 from desk.keys.expiry import words_if_over
@@ -21,7 +22,7 @@ from desk.replies.signature import with_signature
 from desk.replies.subjects import answer_subject, tagged
 from desk.tickets.details import add_details, read_details
 from desk.tickets.excerpts import head_of
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import OPEN_REPLY, Message, MessageKind, ReplyState, Ticket
 from storage.unit import Unit
 
@@ -46,35 +47,35 @@ class Answer:
     """The Matrix event that asks for it."""
 
 
-async def begin(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> Message:
+async def begin(work: Work, ticket: Ticket, answer: Answer) -> Message:
     """Hold an answer and show its preview; the hold begins when that has arrived (`begin_hold`).
 
     Raises Refusal when it could not leave as things stand: no address, closed, another answer held, no usable
     key, or the user wrote after the agent began.
     """
-    await _check(unit, ticket)
-    known = await unit.messages.newest_in(ticket, until=answer.said_at)
-    newest = await unit.messages.newest_in(ticket)
+    await _check(work.unit, ticket)
+    known = await work.unit.messages.newest_in(ticket, until=answer.said_at)
+    newest = await work.unit.messages.newest_in(ticket)
     if newest > max(known, ticket.read_up_to):
         raise Refusal(READ_FIRST)
-    files = await unit.enclosures.waiting(ticket) if answer.takes_files else ()
+    files = await work.unit.enclosures.waiting(ticket) if answer.takes_files else ()
     load = MailContent(quote=answer.quotes, files=bool(files))
-    protection = await protection_of(unit, ticket, world.now(), answer.path, load)
+    protection = await protection_of(work.unit, ticket, work.world.now(), answer.path, load)
     if answer.path is Path.PLAIN:
-        await refuse_repeating(unit, ticket, answer.text)
+        await refuse_repeating(work.unit, ticket, answer.text)
     if protection.overridden:
-        await _tell_override(unit, world, ticket, answer)
-    draft = await _draft(unit, world, house, ticket, answer)
+        await _tell_override(work, ticket, answer)
+    draft = await _draft(work, ticket, answer)
     draft.base_id = newest
     add_details(draft, quote=answer.quotes, encrypted=protection.key is not None, to=ticket.contact_tag)
     add_details(draft, waits_for_word=_is_anothers(draft))
     for file in files:
         file.message_id = draft.id
-    await enclosures.list_on(unit, draft)
-    await _show(unit, world, house, draft, protection)
+    await enclosures.list_on(work.unit, draft)
+    await _show(work, draft, protection)
     if previews.waits_for_word(draft):
         words = f"{answer.agent} prepares an answer in your ticket {ticket.id}; see the preview above."
-        await mention(unit, world, ticket, [ticket.owner], words)
+        await mention(work, ticket, [ticket.owner], words)
     return draft
 
 
@@ -83,38 +84,38 @@ def _is_anothers(draft: Message) -> bool:
     return path_of(draft) is not Path.AUTOMATIC and draft.ticket.owner not in {None, draft.author}
 
 
-async def _draft(unit: Unit, world: World, house: House, ticket: Ticket, answer: Answer) -> Message:
+async def _draft(work: Work, ticket: Ticket, answer: Answer) -> Message:
     draft = Message(
-        ref=world.token(),
+        ref=work.world.token(),
         ticket=ticket,
         kind=MessageKind.OUT,
-        at=world.now(),
+        at=work.world.now(),
         author=answer.agent,
         asked_by=answer.asked_by or None,
         state=ReplyState.HELD,
     )
-    above = await quotes.of_newest(unit, house, ticket) if answer.quotes else ""
-    draft.text = await with_signature(unit, house, ticket, f"{above}{answer.text}")
-    add_details(draft, hold_seconds=house.hold.total_seconds(), path=answer.path)
-    tells_subject = answer.path not in IN_CLEAR and not await _hides_subject(unit, ticket)
+    above = await quotes.of_newest(work, ticket) if answer.quotes else ""
+    draft.text = await with_signature(work, ticket, f"{above}{answer.text}")
+    add_details(draft, hold_seconds=work.config.hold.total_seconds(), path=answer.path)
+    tells_subject = answer.path not in IN_CLEAR and not await _hides_subject(work.unit, ticket)
     add_details(draft, tells_subject=tells_subject)
-    draft.subject = _subject(ticket, house, tells=tells_subject)
-    return await unit.messages.add(draft)
+    draft.subject = _subject(ticket, work.config, tells=tells_subject)
+    return await work.unit.messages.add(draft)
 
 
-async def _show(unit: Unit, world: World, house: House, draft: Message, protection: Protection) -> None:
+async def _show(work: Work, draft: Message, protection: Protection) -> None:
     ticket = draft.ticket
-    facts = _facts_of(ticket, draft, protection, house)
+    facts = _facts_of(ticket, draft, protection, work.config)
     if previews.waits_for_word(draft):
         facts += f"\nThis ticket is {ticket.owner}'s: the hold alone does not send it."
-    if attention := await words_if_over(unit, world, house.queue(ticket.mailbox)):
+    if attention := await words_if_over(work, work.config.queue(ticket.mailbox)):
         facts += f"\n{attention}"
     whole = head_of(draft.text or "", f"answer-{ticket.id}.txt", lines=None).file
     if whole is not None:
         # It goes first: the hold begins with the preview.
-        await show_file(unit, world, ticket, whole)
+        await show_file(work, ticket, whole)
         facts += "\nThe whole answer is in the file above."
-    await previews.show(unit, world, draft, facts)
+    await previews.show(work, draft, facts)
 
 
 READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first (`!show`), then `!send` or `!cancel`."
@@ -128,13 +129,13 @@ async def _check(unit: Unit, ticket: Ticket) -> None:
         raise Refusal("An answer in this ticket is still held: `!send` or `!cancel` it first.")
 
 
-async def _tell_override(unit: Unit, world: World, ticket: Ticket, answer: Answer) -> None:
+async def _tell_override(work: Work, ticket: Ticket, answer: Answer) -> None:
     """Let everybody know who sends in clear what the desk would not."""
     asked_with = "!reply --plain" if answer.path is Path.PLAIN else "!key ask"
     log.warning("reply.in-clear", ticket=ticket.id, agent=answer.agent, path=answer.path.value)
     told = f"{answer.agent} asked to answer ticket {ticket.id} IN CLEAR (`{asked_with}`)"
-    await answer_in_thread(unit, world, ticket, f"{told}: only the words below, with no word of the user's.")
-    await tell_operators(unit, world, f"{told}.")
+    await answer_in_thread(work, ticket, f"{told}: only the words below, with no word of the user's.")
+    await tell_operators(work, f"{told}.")
 
 
 def path_of(draft: Message) -> Path:
@@ -192,7 +193,7 @@ def _facts_of(ticket: Ticket, draft: Message, protection: Protection, house: Hou
     )
 
 
-async def send(unit: Unit, world: World, draft: Message) -> None:
+async def send(work: Work, draft: Message) -> None:
     """Send a held answer on its way now.
 
     Raises Refusal when it is not held any more, when the user wrote after the answer was begun and nobody has
@@ -200,32 +201,32 @@ async def send(unit: Unit, world: World, draft: Message) -> None:
     """
     if draft.state not in OPEN_REPLY:
         raise Refusal(f"This answer is {_WORDS[draft.state]}.")
-    if await overtaken(unit, draft):
+    if await overtaken(work.unit, draft):
         raise Refusal(READ_FIRST)
     if enclosures.is_fetching(draft):
         raise Refusal("Not sent: a file of this answer is still being fetched. `!detach` does without it.")
-    await protection_now(unit, draft, world.now())
+    await protection_now(work.unit, draft, work.world.now())
     draft.state = ReplyState.LEAVING
     slot = Slot(MAIL, f"mail:{draft.id}", ticket=draft.ticket_id, message=draft.id)
-    await put(unit, world, slot)
+    await put(work, slot)
 
 
-async def cancel(unit: Unit, world: World, draft: Message, agent: str) -> None:
+async def cancel(work: Work, draft: Message, agent: str) -> None:
     """Take a held answer back; raises Refusal when it has left."""
     if draft.state not in OPEN_REPLY:
         raise Refusal(f"Too late to take back: this answer is {_WORDS[draft.state]}.")
     draft.state = ReplyState.CANCELLED
-    await enclosures.forget(unit, draft)
-    await previews.show_state(unit, world, draft, why=f"taken back by {agent}")
+    await enclosures.forget(work.unit, draft)
+    await previews.show_state(work, draft, why=f"taken back by {agent}")
 
 
-async def give_way(unit: Unit, world: World, draft: Message, agent: str) -> None:
+async def give_way(work: Work, draft: Message, agent: str) -> None:
     """End a held answer whose words its author has changed; its files wait for the next one."""
     draft.state = ReplyState.CANCELLED
-    for file in await unit.enclosures.of(draft):
+    for file in await work.unit.enclosures.of(draft):
         file.message_id = None
-    await previews.show_state(unit, world, draft, why=f"{agent} has changed the words")
-    await unit.flush()
+    await previews.show_state(work, draft, why=f"{agent} has changed the words")
+    await work.unit.flush()
 
 
 def how_it_stands(draft: Message) -> str:
@@ -233,48 +234,48 @@ def how_it_stands(draft: Message) -> str:
     return _WORDS[draft.state]
 
 
-def begin_hold(unit: Unit, world: World, draft: Message) -> None:
+def begin_hold(work: Work, draft: Message) -> None:
     """Let the hold begin, as the preview can be seen from now on, and all files are here."""
     waits = enclosures.is_fetching(draft) or previews.waits_for_word(draft)
     if draft.state is ReplyState.HELD and draft.hold_until is None and not waits:
-        draft.hold_until = world.now() + _hold_of(draft)
-        unit.ring("holds")
+        draft.hold_until = work.world.now() + _hold_of(draft)
+        work.unit.ring("holds")
 
 
 def _hold_of(draft: Message) -> dt.timedelta:
     return dt.timedelta(seconds=read_details(draft).get("hold_seconds", 0))
 
 
-async def mend_holds(unit: Unit, world: World) -> None:
+async def mend_holds(work: Work) -> None:
     """Let holds begin anew that would last longer than they may, as the clock was set back since."""
-    for message_id in await unit.messages.held_until_after(world.now()):
-        draft = await locked(unit, message_id)
+    for message_id in await work.unit.messages.held_until_after(work.world.now()):
+        draft = await locked(work.unit, message_id)
         if draft is None or draft.state is not ReplyState.HELD or draft.hold_until is None:
             continue
-        if draft.hold_until - world.now() > _hold_of(draft):
+        if draft.hold_until - work.world.now() > _hold_of(draft):
             draft.hold_until = None
-            begin_hold(unit, world, draft)
-            await previews.show_state(unit, world, draft)
+            begin_hold(work, draft)
+            await previews.show_state(work, draft)
 
 
-async def end_hold(unit: Unit, world: World, message_id: int) -> None:
+async def end_hold(work: Work, message_id: int) -> None:
     """Send an answer whose hold has ended, or tell the thread why it stays.
 
     Where nobody could see the preview yet, the hold has not begun; it may also have begun anew meanwhile.
     """
-    draft = await locked(unit, message_id)
+    draft = await locked(work.unit, message_id)
     if draft is None or draft.state is not ReplyState.HELD or draft.hold_until is None:
         return
-    if draft.hold_until > world.now():
+    if draft.hold_until > work.world.now():
         return
     try:
         _refuse_anothers(draft)
-        await _refuse_unread_edit(unit, draft)
-        await send(unit, world, draft)
+        await _refuse_unread_edit(work.unit, draft)
+        await send(work, draft)
     except Refusal as why:
         draft.state = ReplyState.STALE
-        await previews.show_state(unit, world, draft)
-        await call(unit, world, draft.ticket, str(why), rank=Rank.ANSWER)
+        await previews.show_state(work, draft)
+        await call(work, draft.ticket, str(why), rank=Rank.ANSWER)
 
 
 def _refuse_anothers(draft: Message) -> None:

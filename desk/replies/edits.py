@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What it means that somebody edits or removes what they said: the old words must not have their way."""
 
+from desk.context import Work
 from desk.outbox.posts import answer_in_thread
 from desk.replies import drafts
 from desk.tickets import actions, threads
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import OPEN_REPLY, Came, Event, EventState, Message, ReplyState
 from storage.unit import Unit
 
@@ -33,56 +34,56 @@ async def original_of(unit: Unit, edit: Event) -> Event | None:
     return original if edit.is_change_of(original) and original.came is not Came.REMOVED else None
 
 
-async def make_way(unit: Unit, world: World, original: Event, agent: str) -> bool:
+async def make_way(work: Work, original: Event, agent: str) -> bool:
     """Undo what the old words did, so that the new ones can be obeyed; tell whether an answer was held.
 
     Raises Refusal when it is too late.
     """
-    draft = await _draft_of(unit, original)
-    if await _set_aside(unit, world, original, draft, agent):
+    draft = await _draft_of(work.unit, original)
+    if await _set_aside(work, original, draft, agent):
         return True
     if original.came is Came.NOTHING:
         return False
     raise Refusal(_too_late(draft) if draft is not None else _DONE if original.came else _NOT_HEARD)
 
 
-async def end_old_words(unit: Unit, world: World, edit: Event) -> bool:
+async def end_old_words(work: Work, edit: Event) -> bool:
     """Hold back the answer with the old words though the new ones were refused; tell whether there is one."""
-    original = await unit.journal.by_event(edit.edits or "", lock=True)
+    original = await work.unit.journal.by_event(edit.edits or "", lock=True)
     if original is None or not edit.is_change_of(original):
         return False
-    draft = await _draft_of(unit, original)
-    return await _set_aside(unit, world, original, draft, edit.sender or "")
+    draft = await _draft_of(work.unit, original)
+    return await _set_aside(work, original, draft, edit.sender or "")
 
 
-async def removed(unit: Unit, world: World, removal: Event, event_id: str) -> None:
+async def removed(work: Work, removal: Event, event_id: str) -> None:
     """Take back what a message or a reaction did that its author has removed, as far as it can be."""
-    said = await unit.journal.by_event(event_id, lock=True)
+    said = await work.unit.journal.by_event(event_id, lock=True)
     if said is not None and said.edits is not None:
-        said = await unit.journal.by_event(said.edits, lock=True)
+        said = await work.unit.journal.by_event(said.edits, lock=True)
     if said is None:
         return
     agent = removal.sender or ""
-    draft = await _draft_of(unit, said)
+    draft = await _draft_of(work.unit, said)
     if not removal.is_change_of(said):
         if draft is not None and draft.state in OPEN_REPLY:
             told = f"{agent} removed the command of {draft.author}: the answer is still held. "
-            await answer_in_thread(unit, world, draft.ticket, f"{told}❌ or `!cancel` takes it back.")
+            await answer_in_thread(work, draft.ticket, f"{told}❌ or `!cancel` takes it back.")
         return
     if draft is not None and said.came is not Came.REMOVED:
-        await _take_back(unit, world, draft, agent)
+        await _take_back(work, draft, agent)
     elif said.came is Came.CLAIMED:
-        await _release(unit, world, said, agent)
+        await _release(work, said, agent)
     _silence(said)
     said.came = Came.REMOVED
 
 
-async def _set_aside(unit: Unit, world: World, original: Event, draft: Message | None, agent: str) -> bool:
+async def _set_aside(work: Work, original: Event, draft: Message | None, agent: str) -> bool:
     """See to it that the old words do nothing any more; tell whether an answer with them was still held."""
     _silence(original)
     if draft is None or draft.state not in OPEN_REPLY:
         return False
-    await drafts.give_way(unit, world, draft, agent)
+    await drafts.give_way(work, draft, agent)
     original.came = Came.NOTHING
     return True
 
@@ -93,9 +94,9 @@ def _silence(said: Event) -> None:
         said.finish(EventState.DONE)
 
 
-async def _take_back(unit: Unit, world: World, draft: Message, agent: str) -> None:
+async def _take_back(work: Work, draft: Message, agent: str) -> None:
     if draft.state in OPEN_REPLY:
-        await drafts.cancel(unit, world, draft, agent)
+        await drafts.cancel(work, draft, agent)
         words = "Taken back, as its command was removed: the answer does not leave."
     elif draft.state is ReplyState.CANCELLED:
         return
@@ -103,17 +104,15 @@ async def _take_back(unit: Unit, world: World, draft: Message, agent: str) -> No
         words = "The command was removed too late: the answer has left."
     else:
         words = f"The command was removed too late: the answer is {drafts.how_it_stands(draft)}."
-    await answer_in_thread(unit, world, draft.ticket, words)
+    await answer_in_thread(work, draft.ticket, words)
 
 
-async def _release(unit: Unit, world: World, reaction: Event, agent: str) -> None:
-    thread = await threads.of_event(unit, reaction.target or "")
-    ticket = await unit.tickets.get(thread.ticket.id, lock=True) if thread is not None else None
+async def _release(work: Work, reaction: Event, agent: str) -> None:
+    thread = await threads.of_event(work.unit, reaction.target or "")
+    ticket = await work.unit.tickets.get(thread.ticket.id, lock=True) if thread is not None else None
     if ticket is not None and ticket.owner == agent:
-        await actions.release(unit, world, ticket, agent)
-        await answer_in_thread(
-            unit, world, ticket, f"Ticket {ticket.id} is free again: {agent} took 👀 away."
-        )
+        await actions.release(work, ticket, agent)
+        await answer_in_thread(work, ticket, f"Ticket {ticket.id} is free again: {agent} took 👀 away.")
 
 
 async def _draft_of(unit: Unit, said: Event) -> Message | None:

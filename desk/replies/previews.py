@@ -3,6 +3,7 @@
 
 from typing import Any
 
+from desk.context import Work
 from desk.outbox.posts import (
     IN_TICKET_THREAD,
     REACT,
@@ -19,9 +20,7 @@ from desk.outbox.ranks import Rank
 from desk.replies.files import is_fetching
 from desk.tickets.details import add_details, read_details
 from desk.tickets.excerpts import head_of
-from desk.world import World
 from storage.models import OPEN_REPLY, Message, Outbox, OutboxState, ReplyState, Room
-from storage.unit import Unit
 
 PREVIEW = "preview"
 EDIT = "preview.edit"
@@ -29,13 +28,13 @@ UNREACT = "unreact"
 """The kind of outbox row that takes away what was offered to be pressed."""
 
 
-async def show(unit: Unit, world: World, draft: Message, facts: str) -> None:
+async def show(work: Work, draft: Message, facts: str) -> None:
     """Show what is going to leave; `facts` say to whom, from whom and how protected, a line each."""
-    room = await home_of(unit, draft.ticket)
+    room = await home_of(work.unit, draft.ticket)
     add_details(draft, facts=facts, room=room.id)
     lane = lane_of(room, Rank.ANSWER)
     slot = Slot(PREVIEW, lane, room=room.id, ticket=draft.ticket_id, message=draft.id)
-    await put(unit, world, slot, say_to_json(say_of(draft)))
+    await put(work, slot, say_to_json(say_of(draft)))
 
 
 def was_shown(draft: Message, event_id: str) -> None:
@@ -43,39 +42,39 @@ def was_shown(draft: Message, event_id: str) -> None:
     add_details(draft, event=event_id)
 
 
-async def offer_button(unit: Unit, world: World, row: Outbox, key: str) -> None:
+async def offer_button(work: Work, row: Outbox, key: str) -> None:
     """React to a preview that has just been shown, so that people can press the same."""
-    room = await unit.rooms.get(row.room or 0)
+    room = await work.unit.rooms.get(row.room or 0)
     if room is not None and row.event_id is not None:
         slot = Slot(REACT, lane_of(room, Rank.EDIT), room=room.id, message=row.message_id)
-        await react(unit, world, slot, row.event_id, key)
+        await react(work, slot, row.event_id, key)
 
 
-async def show_state(unit: Unit, world: World, draft: Message, *, why: str = "") -> None:
+async def show_state(work: Work, draft: Message, *, why: str = "") -> None:
     """Edit the preview, so that it shows how the answer stands; `why` says who or what made it so."""
     known = read_details(draft)
-    room = await unit.rooms.get(known.get("room", 0))
+    room = await work.unit.rooms.get(known.get("room", 0))
     if room is None:
         return
     add_details(draft, why=why)
     # One edit that waits is enough.
-    for row in await unit.outbox.pending(EDIT, message=draft.id):
-        finish(world, row, OutboxState.DROPPED)
+    for row in await work.unit.outbox.pending(EDIT, message=draft.id):
+        finish(work.world, row, OutboxState.DROPPED)
     if draft.state not in OPEN_REPLY:
-        await _take_buttons_away(unit, world, draft, room)
+        await _take_buttons_away(work, draft, room)
     lane = lane_of(room, Rank.ANSWER)
-    await put(unit, world, Slot(EDIT, lane, room=room.id, ticket=draft.ticket_id, message=draft.id))
+    await put(work, Slot(EDIT, lane, room=room.id, ticket=draft.ticket_id, message=draft.id))
 
 
-async def _take_buttons_away(unit: Unit, world: World, draft: Message, room: Room) -> None:
+async def _take_buttons_away(work: Work, draft: Message, room: Room) -> None:
     """Let nobody press what does nothing any more; one that leaves at this moment is found then."""
-    offered = await unit.outbox.of_message(REACT, draft.id)
+    offered = await work.unit.outbox.of_message(REACT, draft.id)
     for row in offered:
         if row.state is OutboxState.PENDING:
-            finish(world, row, OutboxState.DROPPED)
-    if offered and not await unit.outbox.of_message(UNREACT, draft.id):
+            finish(work.world, row, OutboxState.DROPPED)
+    if offered and not await work.unit.outbox.of_message(UNREACT, draft.id):
         slot = Slot(UNREACT, lane_of(room, Rank.EDIT), room=room.id, message=draft.id)
-        await put(unit, world, slot)
+        await put(work, slot)
 
 
 def event_of(draft: Message) -> str | None:

@@ -3,14 +3,13 @@
 
 import textwrap
 
-from desk.house import House
+from desk.context import Work
 from desk.letters.quoted_text import PieceKind, split
 from desk.replies.disclosure import refuse_quoting
 from desk.replies.templates import house_words
 from desk.tickets.reading import without_keys
 from desk.world import Refusal
 from storage.models import MessageKind, Ticket
-from storage.unit import Unit
 
 QUOTE_TEMPLATE = "quote"
 """The template of the line above a quote, which agents write; of the letter it can say the `{date}`."""
@@ -19,12 +18,12 @@ MOST_CHARS = 4_000
 _WIDTH = 76
 
 
-async def of_newest(unit: Unit, house: House, ticket: Ticket) -> str:
+async def of_newest(work: Work, ticket: Ticket) -> str:
     """Return the user's last message, quoted, and an empty line below it.
 
     Raises Refusal where there is nothing to quote, and as `bait.refuse_quoting`.
     """
-    incoming = [each for each in await unit.messages.of(ticket) if each.kind is MessageKind.IN]
+    incoming = [each for each in await work.unit.messages.of(ticket) if each.kind is MessageKind.IN]
     if not incoming:
         raise Refusal("There is nothing to quote in this ticket (any more).")
     newest = incoming[-1]
@@ -33,7 +32,7 @@ async def of_newest(unit: Unit, house: House, ticket: Ticket) -> str:
     words = without_keys(own).strip("\n")
     if not words.strip():
         raise Refusal("Not quoted: the user's last message holds no words of their own.")
-    above = await house_words(unit, house, ticket, QUOTE_TEMPLATE, date=f"{newest.at:%Y-%m-%d}")
+    above = await house_words(work, ticket, QUOTE_TEMPLATE, date=f"{newest.at:%Y-%m-%d}")
     return "\n".join([*([above.strip()] if above else []), *_marked(words), "", ""])
 
 

@@ -7,6 +7,7 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from desk.context import Work
 from desk.house import House
 from desk.world import Refusal
 from storage.models import Template, Ticket
@@ -106,7 +107,7 @@ def fill(name: str, text: str, values: Mapping[str, str], said: TemplateCall | N
     return _Braces(text).substitute(written)
 
 
-async def expand(unit: Unit, house: House, ticket: Ticket, text: str, command: str = "!reply") -> str:
+async def expand(work: Work, ticket: Ticket, text: str, command: str = "!reply") -> str:
     """Return what `!reply` is to send: the words as typed, or the template that the first line names.
 
     `command` is how to say it where it was said. Raises Refusal when that line is neither.
@@ -114,19 +115,19 @@ async def expand(unit: Unit, house: House, ticket: Ticket, text: str, command: s
     first, _, below = text.partition("\n")
     name = next(iter(first.split()), "")
     given, stray = _pairs_in(first.lstrip().removeprefix(name))
-    template = await unit.templates.by_name(name)
+    template = await work.unit.templates.by_name(name)
     if stray and template and (given or _PAIR_BEGINS.match(stray)):
         raise Refusal(
             f"The first line names the template “{template.name}”, but after it only name=value can stand. "
             "Write your own text on the lines below, or begin with another word."
         )
     if template is None and given and not stray:
-        template = await existing(unit, name)
+        template = await existing(work.unit, name)
     if template is None or stray:
         return text
-    wording = variant(template, chain(ticket.language, house))
+    wording = variant(template, chain(ticket.language, work.config))
     _refuse_unknown(template.name, wording, given)
-    filled = fill(template.name, wording, values_for(house, ticket), TemplateCall(command, given))
+    filled = fill(template.name, wording, values_for(work.config, ticket), TemplateCall(command, given))
     return f"{filled}\n\n{below.strip()}" if below.strip() else filled
 
 
@@ -155,17 +156,17 @@ def _refuse_unknown(name: str, text: str, given: Mapping[str, str]) -> None:
         raise Refusal(f"Template “{name}” has no variable {', '.join(unknown)}: it has {has}.")
 
 
-async def house_words(unit: Unit, house: House, ticket: Ticket, name: str, **more: str) -> str | None:
+async def house_words(work: Work, ticket: Ticket, name: str, **more: str) -> str | None:
     """Return a template's text in the ticket's language, filled with nothing of the ticket's.
 
     None when there is no such template, or none in a fitting language. Raises Refusal when a variable in it
     is neither the house's, nor the role, nor in `more`.
     """
-    template = await unit.templates.by_name(name)
-    wording = _first_of(template, chain(ticket.language, house)) if template is not None else None
+    template = await work.unit.templates.by_name(name)
+    wording = _first_of(template, chain(ticket.language, work.config)) if template is not None else None
     if wording is None:
         return None
-    values = {**house.variables, "role": house.queue(ticket.mailbox).role_name, **more}
+    values = {**work.config.variables, "role": work.config.queue(ticket.mailbox).role_name, **more}
     unknown = [each for each in variables_of(name, wording) if not values.get(each.casefold())]
     if unknown:
         raise Refusal(

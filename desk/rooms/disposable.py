@@ -4,12 +4,11 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from desk.house import House
+from desk.context import Work
 from desk.outbox.posts import Slot, lane_of, put
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import Room, RoomPurpose, RoomState, Ticket
 from storage.sealing.columns import to_json
-from storage.unit import Unit
 
 
 @dataclass(frozen=True)
@@ -23,47 +22,47 @@ class RoomRequest:
     """Matrix user ids."""
 
 
-async def open_room(unit: Unit, world: World, house: House, ticket: Ticket, wish: RoomRequest) -> str:
+async def open_room(work: Work, ticket: Ticket, wish: RoomRequest) -> str:
     """Have a room made for a ticket; return what to say. Raises Refusal when it cannot be."""
-    life = house.room_life if wish.life is None else wish.life
-    if not dt.timedelta() < life <= house.longest_room_life:
-        longest = house.longest_room_life // dt.timedelta(hours=1)
+    life = work.config.room_life if wish.life is None else wish.life
+    if not dt.timedelta() < life <= work.config.longest_room_life:
+        longest = work.config.longest_room_life // dt.timedelta(hours=1)
         raise Refusal(f"A disposable room lives for some time, at most {longest} h.")
-    if await unit.rooms.of_ticket(ticket.id) is not None:
+    if await work.unit.rooms.of_ticket(ticket.id) is not None:
         raise Refusal(f"Ticket {ticket.id} has a disposable room. `!room close` ends it.")
     room = Room(
-        ref=world.token(),
+        ref=work.world.token(),
         purpose=RoomPurpose.DISPOSABLE,
         state=RoomState.WANTED,
         ticket_id=ticket.id,
         opened_by=wish.agent,
-        ends_at=world.now() + life,
+        ends_at=work.world.now() + life,
     )
     guests = [guest for guest in dict.fromkeys(wish.guests) if guest != wish.agent]
-    await unit.rooms.add(room, to_json(guests))
-    await put(unit, world, Slot("room.open", lane_of(room), room=room.id, ticket=ticket.id))
+    await work.unit.rooms.add(room, to_json(guests))
+    await put(work, Slot("room.open", lane_of(room), room=room.id, ticket=ticket.id))
     return "The room is being made; the invitations follow."
 
 
-async def close_room(unit: Unit, world: World, room: Room) -> str:
+async def close_room(work: Work, room: Room) -> str:
     """End a room; return what to say. Raises Refusal when it is ending already."""
     if room.state in {RoomState.CLOSING, RoomState.CLOSED}:
         raise Refusal("This room is being closed already.")
     room.state = RoomState.CLOSING
-    await put(unit, world, Slot("room.close", lane_of(room), room=room.id, ticket=room.ticket_id))
+    await put(work, Slot("room.close", lane_of(room), room=room.id, ticket=room.ticket_id))
     return "The room is being closed: everybody is removed and my words are taken back."
 
 
-async def end_rooms(unit: Unit, world: World, house: House) -> dt.datetime | None:
+async def end_rooms(work: Work) -> dt.datetime | None:
     """End the rooms whose time has come; return when the next one's comes.
 
     No room lives longer from now on than any may, also where the clock was set back since it was opened.
     """
-    now = world.now()
-    for room in await unit.rooms.ended(now):
-        await close_room(unit, world, room)
+    now = work.world.now()
+    for room in await work.unit.rooms.ended(now):
+        await close_room(work, room)
     ends = []
-    for room in await unit.rooms.ending_after(now):
-        room.ends_at = min(room.ends_at or now, now + house.longest_room_life)
+    for room in await work.unit.rooms.ending_after(now):
+        room.ends_at = min(room.ends_at or now, now + work.config.longest_room_life)
         ends.append(room.ends_at)
     return min(ends, default=None)

@@ -4,6 +4,7 @@
 import hashlib
 from dataclasses import replace
 
+from desk.context import Work
 from desk.outbox.posts import (
     IN_TICKET_THREAD,
     Slot,
@@ -14,7 +15,6 @@ from desk.outbox.posts import (
     say_from_json,
     say_to_json,
 )
-from desk.world import World
 from storage.models import Outbox, OutboxState, Room, RoomPurpose, RoomState
 from storage.unit import Unit
 
@@ -26,34 +26,34 @@ def _moved(room_id: str) -> str:
     return f"moved {hashlib.sha256(room_id.encode()).hexdigest()[:40]}"
 
 
-async def move_room(unit: Unit, world: World, room: Room, successor: str) -> None:
+async def move_room(work: Work, room: Room, successor: str) -> None:
     """Have all that is said in this room said in its successor from now on."""
-    await unit.facts.set(_moved(room.room_id or ""), successor)
-    waiting = await unit.outbox.waiting_for(room.id)
+    await work.unit.facts.set(_moved(room.room_id or ""), successor)
+    waiting = await work.unit.outbox.waiting_for(room.id)
     room.room_id, room.state = successor, RoomState.OPEN
-    await unit.flush()
+    await work.unit.flush()
     moved: set[int | None] = {None}
-    tickets = await unit.tickets.open_in(room.queue) if room.purpose is RoomPurpose.QUEUE else ()
+    tickets = await work.unit.tickets.open_in(room.queue) if room.purpose is RoomPurpose.QUEUE else ()
     for ticket in tickets:
         if ticket.event_id is not None:
             # Threads stay behind in the old room, with the events that root them.
             ticket.event_id = None
             moved.add(ticket.id)
-            await announce(unit, world, ticket)
-    await unit.flush()
+            await announce(work, ticket)
+    await work.unit.flush()
     for row in waiting:
         if row.ticket_id in moved:
-            await _say_anew(unit, world, room, row)
+            await _say_anew(work, room, row)
 
 
-async def _say_anew(unit: Unit, world: World, room: Room, row: Outbox) -> None:
+async def _say_anew(work: Work, room: Room, row: Outbox) -> None:
     """Put what waits behind the new announcement; edits of the old room's events go."""
     if row.kind in _SPOKEN:
         say = say_from_json(row.payload or "")
         thread = IN_TICKET_THREAD if say.thread is not None and row.ticket_id is not None else None
         slot = Slot(row.kind, lane_of(room), room=room.id, ticket=row.ticket_id, message=row.message_id)
-        await put(unit, world, slot, say_to_json(replace(say, thread=thread, reply_to=None)))
-    finish(world, row, OutboxState.DROPPED)
+        await put(work, slot, say_to_json(replace(say, thread=thread, reply_to=None)))
+    finish(work.world, row, OutboxState.DROPPED)
 
 
 async def newest(unit: Unit, room_id: str) -> str:

@@ -3,20 +3,19 @@
 
 import re
 
+from desk.context import Work
 from desk.duty.pings import mention
-from desk.house import House
 from desk.outbox.posts import announce, answer_in_thread, show_state
 from desk.outbox.ranks import Rank
 from desk.rooms.names import link_to
 from desk.tickets import threads
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import Message, MessageKind, Ticket
-from storage.unit import Unit
 
 _TAG = re.compile(r"[^\W_][\w.+-]{0,39}")
 
 
-async def claim(unit: Unit, world: World, ticket: Ticket, agent: str, *, rank: Rank = Rank.EDIT) -> None:
+async def claim(work: Work, ticket: Ticket, agent: str, *, rank: Rank = Rank.EDIT) -> None:
     """Make the agent the owner; of several at once one wins and the others read who.
 
     `rank` is how soon the announcement has to show it. The caller holds the ticket's lock. Raises Refusal
@@ -29,10 +28,10 @@ async def claim(unit: Unit, world: World, ticket: Ticket, agent: str, *, rank: R
     if ticket.closed_at is not None:
         raise Refusal(f"Ticket {ticket.id} is closed. `!reopen` it first.")
     ticket.owner = agent
-    await show_state(unit, world, ticket, rank=rank)
+    await show_state(work, ticket, rank=rank)
 
 
-async def release(unit: Unit, world: World, ticket: Ticket, agent: str) -> None:
+async def release(work: Work, ticket: Ticket, agent: str) -> None:
     """Give the ticket back; raises Refusal when it is not the agent's."""
     if ticket.owner is None:
         raise Refusal(f"Nobody has claimed ticket {ticket.id}.")
@@ -41,28 +40,33 @@ async def release(unit: Unit, world: World, ticket: Ticket, agent: str) -> None:
             f"Ticket {ticket.id} is claimed by {ticket.owner}, not by you. `!assign` hands it to somebody."
         )
     ticket.owner = None
-    await show_state(unit, world, ticket)
+    await show_state(work, ticket)
 
 
-async def assign(unit: Unit, world: World, house: House, ticket: Ticket, to: str, *, by: str) -> None:
+async def assign(work: Work, ticket: Ticket, to: str, *, by: str) -> None:
     """Hand the ticket to an agent, whoever had it; raises Refusal when that is nobody of the desk."""
-    if to not in house.agents:
+    if to not in work.config.agents:
         raise Refusal(f"{to} is not an agent of this desk.")
     if ticket.closed_at is not None:
         raise Refusal(f"Ticket {ticket.id} is closed. `!reopen` it first.")
     before, ticket.owner = ticket.owner, to
     concerned = [person for person in (to, before) if person != by]
-    await mention(unit, world, ticket, concerned, f"{by} has given ticket {ticket.id} to {to}.")
-    await show_state(unit, world, ticket)
+    await mention(work, ticket, concerned, f"{by} has given ticket {ticket.id} to {to}.")
+    await show_state(work, ticket)
 
 
-async def note(unit: Unit, world: World, ticket: Ticket, agent: str, text: str) -> Message:
+async def note(work: Work, ticket: Ticket, agent: str, text: str) -> Message:
     """Keep a note for the team; it never leaves the house."""
     message = Message(
-        ref=world.token(), ticket=ticket, kind=MessageKind.NOTE, at=world.now(), author=agent, state=None
+        ref=work.world.token(),
+        ticket=ticket,
+        kind=MessageKind.NOTE,
+        at=work.world.now(),
+        author=agent,
+        state=None,
     )
     message.text = text
-    return await unit.messages.add(message)
+    return await work.unit.messages.add(message)
 
 
 def tag_name(word: str) -> str:
@@ -73,52 +77,50 @@ def tag_name(word: str) -> str:
     return name
 
 
-async def tag(unit: Unit, world: World, ticket: Ticket, words: tuple[str, ...]) -> list[str]:
+async def tag(work: Work, ticket: Ticket, words: tuple[str, ...]) -> list[str]:
     """Put tags on; return those that are new."""
-    added = [name for name in map(tag_name, words) if await unit.tickets.tag(ticket, name)]
+    added = [name for name in map(tag_name, words) if await work.unit.tickets.tag(ticket, name)]
     if added:
-        await show_state(unit, world, ticket)
+        await show_state(work, ticket)
     return added
 
 
-async def untag(unit: Unit, world: World, ticket: Ticket, words: tuple[str, ...]) -> list[str]:
+async def untag(work: Work, ticket: Ticket, words: tuple[str, ...]) -> list[str]:
     """Take tags off; return those that were there."""
-    taken = [name for name in map(tag_name, words) if await unit.tickets.untag(ticket, name)]
+    taken = [name for name in map(tag_name, words) if await work.unit.tickets.untag(ticket, name)]
     if taken:
-        await show_state(unit, world, ticket)
+        await show_state(work, ticket)
     return taken
 
 
-async def close(unit: Unit, world: World, ticket: Ticket, reason: str, *, by: str) -> None:
+async def close(work: Work, ticket: Ticket, reason: str, *, by: str) -> None:
     """Close the ticket; its thread is told the reason, and its owner if that is somebody else.
 
     Raises Refusal when it is closed or an answer is held."""
     if ticket.closed_at is not None:
         raise Refusal(f"Ticket {ticket.id} is closed already.")
-    if await unit.messages.open_reply(ticket) is not None:
+    if await work.unit.messages.open_reply(ticket) is not None:
         raise Refusal("An answer in this ticket has not left yet: `!send` or `!cancel` it first.")
-    await unit.enclosures.drop(*await unit.enclosures.besides_leaving(ticket))
-    ticket.closed_at, ticket.closed_by = world.now(), by
+    await work.unit.enclosures.drop(*await work.unit.enclosures.besides_leaving(ticket))
+    ticket.closed_at, ticket.closed_by = work.world.now(), by
     ticket.close_reason = reason or None
     why = f": {reason}" if reason else "."
     if ticket.owner not in {None, by}:
-        await mention(unit, world, ticket, [ticket.owner], f"{by} has closed your ticket {ticket.id}{why}")
+        await mention(work, ticket, [ticket.owner], f"{by} has closed your ticket {ticket.id}{why}")
     elif reason:
-        await answer_in_thread(unit, world, ticket, f"{by} has closed ticket {ticket.id}{why}")
-    await show_state(unit, world, ticket)
+        await answer_in_thread(work, ticket, f"{by} has closed ticket {ticket.id}{why}")
+    await show_state(work, ticket)
 
 
-async def reopen(unit: Unit, world: World, ticket: Ticket) -> None:
+async def reopen(work: Work, ticket: Ticket) -> None:
     """Open a closed ticket again; raises Refusal when it is open."""
     if ticket.closed_at is None:
         raise Refusal(f"Ticket {ticket.id} is open.")
     ticket.closed_at = ticket.closed_by = ticket.close_reason = None
-    await show_state(unit, world, ticket)
+    await show_state(work, ticket)
 
 
-async def set_language(
-    unit: Unit, world: World, house: House, ticket: Ticket, language: str, *, by: str
-) -> str | None:
+async def set_language(work: Work, ticket: Ticket, language: str, *, by: str) -> str | None:
     """Set the ticket's language, and move it to that language's room when there is one.
 
     Returns the name of the queue it moved to, or None when it stayed. A move ends the old thread, whose
@@ -127,21 +129,21 @@ async def set_language(
     ticket.language = language
     whose = ticket.owner if ticket.owner != by else None
     words = f"{by} has set the language of your ticket {ticket.id} to “{language}”"
-    target = house.queue_for_language(language)
+    target = work.config.queue_for_language(language)
     if target is None or target.name == ticket.queue:
-        await mention(unit, world, ticket, [whose], f"{words}.")
-        await show_state(unit, world, ticket)
+        await mention(work, ticket, [whose], f"{words}.")
+        await show_state(work, ticket)
         return None
-    home = await unit.rooms.of_queue(target.name)
+    home = await work.unit.rooms.of_queue(target.name)
     link = link_to(home) if home is not None else ""
     where = f"the room of “{target.name}”{f': {link}' if link else '.'}"
     if whose is not None:
-        await mention(unit, world, ticket, [whose], f"{words}. It goes on in {where}")
+        await mention(work, ticket, [whose], f"{words}. It goes on in {where}")
     else:
-        await answer_in_thread(unit, world, ticket, f"Ticket {ticket.id} goes on in {where}")
-    await threads.end_all(unit, world, ticket)
+        await answer_in_thread(work, ticket, f"Ticket {ticket.id} goes on in {where}")
+    await threads.end_all(work, ticket)
     ticket.queue = target.name
     ticket.event_id = None
-    await unit.flush()
-    await announce(unit, world, ticket)
+    await work.unit.flush()
+    await announce(work, ticket)
     return target.name

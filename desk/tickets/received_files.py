@@ -5,11 +5,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from desk.context import Work
 from desk.outbox.posts import Slot, answer_in_thread, finish, home_of, lane_of, put
 from desk.outbox.ranks import Rank
 from desk.sizes import size_words
 from desk.tickets.details import read_details
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import MessageKind, Outbox, OutboxState, Ticket
 from storage.sealing.columns import to_json
 from storage.unit import Unit
@@ -74,9 +75,7 @@ async def files_of(unit: Unit, ticket: Ticket) -> Sequence[ReceivedFile]:
     return found
 
 
-async def ask(
-    unit: Unit, world: World, ticket: Ticket, numbers: Sequence[int], *, dangerous: bool = False
-) -> None:
+async def ask(work: Work, ticket: Ticket, numbers: Sequence[int], *, dangerous: bool = False) -> None:
     """Have files shown in the ticket's thread.
 
     Raises Refusal for a number that there is not, a file that is too large or gone, and a dangerous one
@@ -84,15 +83,15 @@ async def ask(
     """
     if len(numbers) > MOST:
         raise Refusal(f"At most {MOST} files at a time.")
-    known = {file.number: file for file in await files_of(unit, ticket)}
+    known = {file.number: file for file in await files_of(work.unit, ticket)}
     if not known:
         raise Refusal(f"Nobody has sent a file in ticket {ticket.id}.")
     wanted = [_chosen(known, number, dangerous=dangerous) for number in numbers]
-    room = await home_of(unit, ticket)
+    room = await home_of(work.unit, ticket)
     for file in wanted:
         payload = to_json(asdict(FileRequest(file.letter or 0, file.index, file.name, file.size, dangerous)))
         slot = Slot(SHOW_FILE, lane_of(room, Rank.ANSWER), room=room.id, ticket=ticket.id)
-        await put(unit, world, slot, payload)
+        await put(work, slot, payload)
 
 
 def _chosen(known: dict[int, ReceivedFile], number: int, *, dangerous: bool) -> ReceivedFile:
@@ -116,13 +115,13 @@ def file_request_of(payload: str) -> FileRequest:
     return FileRequest(**json.loads(payload))
 
 
-async def cannot_show(unit: Unit, world: World, row: Outbox, why: str) -> None:
+async def cannot_show(work: Work, row: Outbox, why: str) -> None:
     """End a row and say in the thread why its file is not shown."""
     if row.state is not OutboxState.PENDING:
         return
     wanted = file_request_of(row.payload or "{}")
-    finish(world, row, OutboxState.SENT)
-    ticket = await unit.tickets.get(row.ticket_id or 0)
+    finish(work.world, row, OutboxState.SENT)
+    ticket = await work.unit.tickets.get(row.ticket_id or 0)
     if ticket is not None:
         name = " ".join(wanted.name.split())[:_LONGEST_NAME]
-        await answer_in_thread(unit, world, ticket, f"The file {name} is not shown: {why}")
+        await answer_in_thread(work, ticket, f"The file {name} is not shown: {why}")

@@ -4,10 +4,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from desk.context import Work
 from desk.outbox.posts import Slot, home_of, lane_of, put
 from desk.outbox.ranks import Rank
 from desk.rooms.names import link_to
-from desk.world import Refusal, World
+from desk.world import Refusal
 from storage.models import Outbox, Ticket
 from storage.unit import Unit
 
@@ -92,15 +93,15 @@ async def root_event_of(unit: Unit, row: Outbox) -> str | None:
     return ticket.event_id if ticket is not None else None
 
 
-async def end_all(unit: Unit, world: World, ticket: Ticket) -> None:
+async def end_all(work: Work, ticket: Ticket) -> None:
     """Edit the ticket's announcements, wherever it was announced; they tell where it is when they leave.
 
     To be called before it is announced anew, since an edit belongs to the announcement before it.
     """
-    announcements = await unit.outbox.announcements(ticket.id)
-    home = await home_of(unit, ticket)
+    announcements = await work.unit.outbox.announcements(ticket.id)
+    home = await home_of(work.unit, ticket)
     for room_id in sorted({home.id, *(each.room for each in announcements if each.room is not None)}):
-        room = await unit.rooms.get(room_id)
+        room = await work.unit.rooms.get(room_id)
         if room is not None:
             slot = Slot("announce.edit", lane_of(room, Rank.EDIT), room=room.id, ticket=ticket.id)
-            await put(unit, world, slot)
+            await put(work, slot)

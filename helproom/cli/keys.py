@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from desk.context import Work
 from desk.intake.recheck import named, tell_of_new_key
 from desk.keys.decisions import forget_by_sysadmin, pin_imported
 from desk.keys.listing import WITHOUT_KEYS, described
@@ -72,7 +73,7 @@ def _import_secret(settings: Settings, content: bytes, address: str | None) -> i
 def _tell_of_new_key(settings: Settings) -> None:
     async def tell(units: Units) -> Sequence[int]:
         async with units() as unit:
-            return await tell_of_new_key(unit, real_world())
+            return await tell_of_new_key(Work(unit, real_world(), for_desk.house_of(settings)))
 
     try:
         numbers = asyncio.run(_with_units(settings, tell))
@@ -100,7 +101,8 @@ def _import_public(settings: Settings, content: bytes, address: str | None) -> i
         while True:
             try:
                 async with units() as unit:
-                    await pin_imported(unit, real_world(), address_tag(units.vault, address), offer)
+                    work = Work(unit, real_world(), for_desk.house_of(settings))
+                    await pin_imported(work, address_tag(units.vault, address), offer)
                     return
             except KeyGrown as grown:
                 offer = merged_offer(grown.known, grown.offered)
@@ -118,7 +120,8 @@ def forget_keys(asked: argparse.Namespace) -> int:
     async def forget(units: Units) -> int:
         async with units() as unit:
             tag = address_tag(units.vault, asked.address)
-            return await forget_by_sysadmin(unit, real_world(), tag, fingerprint)
+            work = Work(unit, real_world(), for_desk.house_of(settings))
+            return await forget_by_sysadmin(work, tag, fingerprint)
 
     count = asyncio.run(_with_units(settings, forget))
     say(f"Forgotten: {'1 key' if count == 1 else f'{count} keys'}. {WITHOUT_KEYS}")

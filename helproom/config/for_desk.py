@@ -4,12 +4,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from desk.context import Workplace
 from desk.house import House, Queue, Rate, Relay, Shift
 from desk.intake.matching import partner_pattern
 from helproom.config import databases
 from helproom.config.credentials import SecretUnusable, read_master_key
 from helproom.config.sections import QueueSection, RateSection, SchleuderSection, ShiftSection
 from helproom.config.settings import Settings
+from helproom.world import real_world
 from mail.whisperback.report import NOBODIES
 from storage.engine.connect import open_engine
 from storage.sealing.vault import MASTER_KEY_BYTES, Vault
@@ -93,6 +95,11 @@ def open_units(settings: Settings) -> Units:
     """Return the database, not connected yet, with the vault that opens its seals. Raises SecretUnusable."""
     vault = Vault(read_master_key(settings.master_key_file, MASTER_KEY_BYTES))
     return Units(open_engine(database_url(settings)), vault)
+
+
+def open_place(settings: Settings) -> Workplace:
+    """Return all that a part of the desk is given, the database not connected yet. Raises SecretUnusable."""
+    return Workplace(open_units(settings), real_world(), house_of(settings))
 
 
 def session_folder(settings: Settings) -> Path:

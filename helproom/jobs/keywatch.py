@@ -3,11 +3,9 @@
 
 import structlog
 
-from desk.house import House
+from desk.context import Workplace
 from desk.keys.expiry import warn_of_expiry
-from desk.world import World
 from mail.openpgp.keyring import GpgExecutor, Keyring, KeyringUnusable
-from storage.unit import Units
 
 log = structlog.get_logger()
 
@@ -17,13 +15,9 @@ KEY_CHECK_SECONDS = 600
 class KeyWatch:
     """The scheduled job; what was told lies in the database."""
 
-    def __init__(
-        self, units: Units, world: World, house: House, keyring: Keyring, workshop: GpgExecutor
-    ) -> None:
+    def __init__(self, place: Workplace, keyring: Keyring, workshop: GpgExecutor) -> None:
         """Remember what is needed; nothing is looked at yet."""
-        self._units = units
-        self._world = world
-        self._house = house
+        self._place = place
         self._keyring = keyring
         self._workshop = workshop
 
@@ -35,5 +29,5 @@ class KeyWatch:
             log.warning("keywatch.keyring_unusable", trouble=str(trouble))
             return
         ends = {key.fingerprint: key.works_until for key in keys}
-        async with self._units() as unit:
-            await warn_of_expiry(unit, self._world, self._house, ends)
+        async with self._place.units() as unit:
+            await warn_of_expiry(self._place.work(unit), ends)

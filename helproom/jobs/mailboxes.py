@@ -5,10 +5,10 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from desk.context import Workplace
 from desk.monitoring.mail_arrivals import MailboxHealth, watch_arrivals, watch_mailbox
 from desk.quarantine import left_in_mailbox
 from desk.quarantine.left_in_mailbox import RefusedLetter
-from desk.world import World
 from helproom.config import for_desk
 from helproom.config.for_edges import imap_account
 from helproom.config.sections import MaildirSection
@@ -21,7 +21,6 @@ from mail.inbound.incoming import IncomingMail
 from mail.inbound.mailbox import Mailbox
 from mail.inbound.maildir import Maildir, MaildirPlace
 from storage.queries.left_in_mailbox import LeftLetter, likeness
-from storage.unit import Units
 
 WATCH_SECONDS = 60
 
@@ -30,8 +29,7 @@ WATCH_SECONDS = 60
 class Mailboxes:
     """All mailboxes; each fetcher is to be run, and `watch` called again and again."""
 
-    units: Units
-    world: World
+    place: Workplace
     fetchers: tuple[Fetcher, ...]
     pulses: tuple[MailboxHealth, ...]
     silent_after: dt.timedelta
@@ -39,26 +37,26 @@ class Mailboxes:
 
     async def watch(self) -> None:
         """Tell what is silent. Raises StorageTrouble."""
-        async with self.units() as unit:
+        async with self.place.units() as unit:
             for pulse in self.pulses:
-                await watch_mailbox(unit, self.world, pulse, self.silent_after)
+                await watch_mailbox(self.place.work(unit), pulse, self.silent_after)
             if self.no_letter_after is not None:
-                await watch_arrivals(unit, self.world, self.no_letter_after)
+                await watch_arrivals(self.place.work(unit), self.no_letter_after)
 
 
-def open_mailboxes(settings: Settings, units: Units, world: World) -> Mailboxes:
+def open_mailboxes(settings: Settings, place: Workplace) -> Mailboxes:
     """Make a fetcher for each mailbox; nothing is connected yet. Raises SecretUnusable."""
     queue_of = queues_by_address(for_desk.queue_addresses(settings))
     fetchers, pulses = [], []
     for mailbox, source, name, queue in _mailboxes(settings):
         pulse = MailboxHealth(name)
-        book = LeftLetterBook(units, world, name, source)
-        keep = keeper(units, world, source)
+        book = LeftLetterBook(place, name, source)
+        keep = keeper(place.units, place.world, source)
         doing = FetcherParts(Addressing(queue_of, queue), keep, book.refuse, pulse, wishes=book)
-        fetchers.append(Fetcher(mailbox, doing, world))
+        fetchers.append(Fetcher(mailbox, doing, place.world))
         pulses.append(pulse)
     mail = settings.mail
-    return Mailboxes(units, world, tuple(fetchers), tuple(pulses), mail.silent_after, mail.no_letter_after)
+    return Mailboxes(place, tuple(fetchers), tuple(pulses), mail.silent_after, mail.no_letter_after)
 
 
 def _mailboxes(settings: Settings) -> Iterator[tuple[Mailbox, str, str, str | None]]:
@@ -82,37 +80,36 @@ def maildir_place(section: MaildirSection) -> MaildirPlace:
 class LeftLetterBook:
     """What the database knows of letters that stay in one mailbox; `source` is the name of its door there."""
 
-    units: Units
-    world: World
+    place: Workplace
     mailbox: str
     source: str
 
     async def refuse(self, refused: RefusedLetter) -> None:
         """Note a letter that is not taken in, and tell of it once."""
-        async with self.units() as unit:
-            await left_in_mailbox.note_refused(unit, self.world, replace(refused, source=self.source))
+        async with self.place.units() as unit:
+            await left_in_mailbox.note_refused(self.place.work(unit), replace(refused, source=self.source))
 
     async def waiting(self) -> Sequence[LeftLetter]:
         """Return the letters that people want fetched or deleted, oldest first."""
-        async with self.units() as unit:
+        async with self.place.units() as unit:
             return await unit.outside.wished(self.mailbox)
 
     def are_alike(self, lying: LeftLetter, head: bytes) -> bool:
         """Tell by a letter's first bytes whether it is the one that was noted."""
-        return likeness(self.units.vault, head) == lying.likeness
+        return likeness(self.place.units.vault, head) == lying.likeness
 
     async def bring_in(self, lying: LeftLetter, arrival: IncomingMail) -> bool:
         """Take a letter in; False when nobody wants it any more."""
-        async with self.units() as unit:
-            new = new_letter(self.world, self.source, arrival)
-            return await left_in_mailbox.bring_in(unit, self.world, lying, new)
+        async with self.place.units() as unit:
+            new = new_letter(self.place.world, self.source, arrival)
+            return await left_in_mailbox.bring_in(self.place.work(unit), lying, new)
 
     async def give_up(self, lying: LeftLetter, reason: str) -> None:
         """Note why a letter cannot be had."""
-        async with self.units() as unit:
-            await left_in_mailbox.give_up(unit, self.world, lying, reason)
+        async with self.place.units() as unit:
+            await left_in_mailbox.give_up(self.place.work(unit), lying, reason)
 
     async def forget(self, lying: LeftLetter) -> None:
         """Note that a letter is deleted that nobody wants, or moved that was taken in."""
-        async with self.units() as unit:
+        async with self.place.units() as unit:
             await left_in_mailbox.forget(unit, lying)

@@ -8,11 +8,10 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 
 from bot.desk.worker import Worker
-from desk.house import House
+from desk.context import Workplace
 from desk.monitoring.accounting import check_yesterday
 from desk.replies import drafts
 from desk.rooms import disposable
-from desk.world import World
 from helproom.jobs.keywatch import KEY_CHECK_SECONDS, KeyWatch
 from helproom.jobs.mailboxes import WATCH_SECONDS, Mailboxes
 from helproom.jobs.schedule import Job
@@ -29,13 +28,9 @@ _SOON = dt.timedelta(seconds=1)
 class Watches:
     """The jobs that end what has an end."""
 
-    def __init__(
-        self, units: Units, world: World, house: House, *, has_caught_up: Callable[[], bool] = lambda: True
-    ) -> None:
+    def __init__(self, place: Workplace, *, has_caught_up: Callable[[], bool] = lambda: True) -> None:
         """`has_caught_up` tells whether what was said in the rooms before this process began was heard."""
-        self._units = units
-        self._world = world
-        self._house = house
+        self._place = place
         self._has_caught_up = has_caught_up
 
     async def end_holds(self) -> dt.timedelta | None:
@@ -45,29 +40,29 @@ class Watches:
         """
         if not self._has_caught_up():
             return _SOON
-        async with self._units() as unit:
-            due = await unit.messages.due_replies(self._world.now())
+        async with self._place.units() as unit:
+            due = await unit.messages.due_replies(self._place.world.now())
             if due and await unit.journal.next_new() is not None:
                 return _SOON
         for message_id in due:
-            async with self._units() as unit:
-                await drafts.end_hold(unit, self._world, message_id)
-        async with self._units() as unit:
-            await drafts.mend_holds(unit, self._world)
+            async with self._place.units() as unit:
+                await drafts.end_hold(self._place.work(unit), message_id)
+        async with self._place.units() as unit:
+            await drafts.mend_holds(self._place.work(unit))
             return self._until(await unit.messages.next_hold())
 
     async def end_rooms(self) -> dt.timedelta | None:
         """End the rooms whose time has come; return when the next one's comes."""
-        async with self._units() as unit:
-            return self._until(await disposable.end_rooms(unit, self._world, self._house))
+        async with self._place.units() as unit:
+            return self._until(await disposable.end_rooms(self._place.work(unit)))
 
     async def check_sums(self) -> None:
         """See whether something was made of each letter that came on the days that have ended."""
-        async with self._units() as unit:
-            await check_yesterday(unit, self._world)
+        async with self._place.units() as unit:
+            await check_yesterday(self._place.work(unit))
 
     def _until(self, due: dt.datetime | None) -> dt.timedelta | None:
-        return None if due is None else due - self._world.now()
+        return None if due is None else due - self._place.world.now()
 
 
 def waiting_jobs(

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from desk.context import Workplace
 from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome, Overtaken, Unclear
-from desk.house import House, Queue
+from desk.house import Queue
 from desk.replies.drafts import locked, overtaken, path_of, protection_now
 from desk.replies.protection import IN_CLEAR, Path, Protection
 from desk.replies.recipients import note_server, recipient_of
 from desk.tickets.details import read_details
-from desk.world import Refusal, World
+from desk.world import Refusal
 from mail.openpgp.keyring import GpgExecutor, KeyRefused, Keyring, KeyringUnusable, SealRefused
 from mail.outbound import submission
 from mail.outbound.attach import EnclosedFile
@@ -53,17 +54,13 @@ class MailSender:
 
     def __init__(
         self,
-        units: Units,
-        world: World,
-        house: House,
+        place: Workplace,
         keyring: Keyring,
         workshop: GpgExecutor,
         submission_settings: SubmissionSettings,
     ) -> None:
         """Remember what is needed; nothing is opened yet."""
-        self._units = units
-        self._world = world
-        self._house = house
+        self._place = place
         self._keyring = keyring
         self._workshop = workshop
         self._settings = submission_settings
@@ -80,14 +77,14 @@ class MailSender:
         return await self._submit(parcel, draft, mail)
 
     async def _prepare(self, parcel: OutboxItem) -> _Draft:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             message = await locked(unit, parcel.message or 0)
             if message is None or message.kind is not MessageKind.OUT or message.state not in _LEAVING:
                 raise Refusal("There is no answer that may leave.")
             ticket = message.ticket
             recipient = await recipient_of(unit, ticket)
-            protection = await protection_now(unit, message, self._world.now())
-            queue = self._house.queue(ticket.mailbox)
+            protection = await protection_now(unit, message, self._place.world.now())
+            queue = self._place.config.queue(ticket.mailbox)
             message.message_id = f"<{parcel.ref}@{queue.address.rpartition('@')[2]}>"
             message.message_id_tag = unit.messages.message_id_tag(message.message_id)
             letter = await self._letter(unit, message, queue, recipient)
@@ -107,7 +104,7 @@ class MailSender:
             subject=message.subject or "",
             text=message.text or "",
             message_id=message.message_id or "",
-            date=self._world.now(),
+            date=self._place.world.now(),
             in_reply_to=heard[-1] if heard else "",
             references=fit_ids([each_id for each in public for each_id in _ids_of(each)]),
             files=await _files(unit, message),
@@ -151,12 +148,12 @@ class MailSender:
 
     async def _mark_sending(self, parcel: OutboxItem, protection: Protection) -> None:
         """Commit that the mail is being handed over; a crash from here on leaves it unclear."""
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             row = await unit.outbox.get(parcel.id)
             message = await locked(unit, parcel.message or 0)
             if row is None or message is None or row.state is not OutboxState.PENDING:
                 raise _Withdrawn(Impossible("it was taken out of the outbox meanwhile"))
-            if await protection_now(unit, message, self._world.now()) != protection:
+            if await protection_now(unit, message, self._place.world.now()) != protection:
                 raise submission.SubmissionDelayed(_CHANGED)
             if path_of(message) is not Path.AUTOMATIC and await overtaken(unit, message):
                 raise _Withdrawn(Overtaken())

@@ -9,18 +9,16 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from desk.context import Work
-from desk.house import House
+from desk.context import Workplace
 from desk.intake.rate_limit import hold_back
 from desk.keys.standing import USED
 from desk.quarantine.letters import put_aside
-from desk.world import World
 from mail.limits import HEADER_BYTES
 from mail.text.headers import HeaderBlock
 from storage.engine.troubles import StorageTrouble
 from storage.models import ContactKey, Letter, LetterState
 from storage.sealing.vault import SealBroken, address_tag
-from storage.unit import Unit, Units
+from storage.unit import Unit
 
 log = structlog.get_logger()
 
@@ -45,11 +43,9 @@ class ClaimedLetter:
 class LetterQueue:
     """The letters that wait to be opened."""
 
-    def __init__(self, units: Units, world: World, house: House) -> None:
+    def __init__(self, place: Workplace) -> None:
         """Nothing is taken off yet."""
-        self._units = units
-        self._world = world
-        self._house = house
+        self._place = place
         self._waiting: deque[ClaimedLetter] = deque()
         self._busy: set[int] = set()
         self._choosing = asyncio.Lock()
@@ -59,7 +55,7 @@ class LetterQueue:
 
         It comes at once when the bell rings, and by looking, as other processes ring none here.
         """
-        bell = self._units.bells.letters
+        bell = self._place.units.bells.letters
         async with self._choosing:
             while not self._waiting:
                 bell.clear()
@@ -76,14 +72,14 @@ class LetterQueue:
 
     async def begin(self, letter_id: int) -> ClaimedLetter | None:
         """Begin one letter; None when it is done, not due or put aside."""
-        async with self._units() as unit:
-            begun = await self._count(unit, await unit.letters.due(self._world.now(), [letter_id]))
+        async with self._place.units() as unit:
+            begun = await self._count(unit, await unit.letters.due(self._place.world.now(), [letter_id]))
         return begun[0] if begun else None
 
     async def give_back(self, letters: Collection[ClaimedLetter]) -> None:
         """Take back the try of letters that nothing was made of."""
         with contextlib.suppress(StorageTrouble):
-            async with self._units() as unit:
+            async with self._place.units() as unit:
                 for begun in letters:
                     letter = await unit.letters.get(begun.id)
                     if letter is not None and letter.state is LetterState.NEW:
@@ -96,10 +92,10 @@ class LetterQueue:
 
     async def _begin_some(self) -> Sequence[ClaimedLetter]:
         try:
-            async with self._units() as unit:
-                sizes = await unit.letters.waiting(self._world.now(), _BATCH, besides=self._busy)
+            async with self._place.units() as unit:
+                sizes = await unit.letters.waiting(self._place.world.now(), _BATCH, besides=self._busy)
                 chosen = _fitting(sizes) if sizes else []
-                begun = await self._count(unit, await unit.letters.due(self._world.now(), chosen))
+                begun = await self._count(unit, await unit.letters.due(self._place.world.now(), chosen))
         except StorageTrouble:
             log.warning("letters.storage_trouble")
             return []
@@ -111,8 +107,8 @@ class LetterQueue:
         begun = []
         for letter in letters:
             if letter.tries >= MOST_TRIES:
-                await put_aside(Work(unit, self._world, self._house), letter, OUR_FAULT)
-            elif not await hold_back(unit, self._world, self._house, letter):
+                await put_aside(self._place.work(unit), letter, OUR_FAULT)
+            elif not await hold_back(self._place.work(unit), letter):
                 letter.tries += 1
                 begun.append(letter)
         return await read_letters(unit, begun)

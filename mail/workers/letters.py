@@ -6,15 +6,14 @@ import datetime as dt
 
 import structlog
 
-from desk.context import Work
-from desk.house import House
+from desk.context import Work, Workplace
 from desk.intake import steps
 from desk.keys.offers import KeyGrown
 from desk.letters.opened import Opened, Unopenable
 from desk.outbox.posts import tell_operators
 from desk.quarantine import letters
 from desk.stopwatch import Stopwatch
-from desk.world import Refusal, World
+from desk.world import Refusal
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import MOST_TRIES, OUR_FAULT, ClaimedLetter, LetterQueue
 from mail.workers.opener import LetterOpener
@@ -22,7 +21,7 @@ from storage.engine.troubles import StorageTrouble
 from storage.models import Letter
 from storage.queries.letters import LONGEST_PAUSE
 from storage.sealing.vault import SealBroken
-from storage.unit import Unit, Units
+from storage.unit import Unit
 
 log = structlog.get_logger()
 
@@ -38,16 +37,12 @@ _MOST_DOUBLINGS = 5
 class LetterWorker:
     """Opens letters and has them taken in."""
 
-    def __init__(
-        self, units: Units, world: World, house: House, opener: LetterOpener, *, parallel: int
-    ) -> None:
+    def __init__(self, place: Workplace, opener: LetterOpener, *, parallel: int) -> None:
         """Open up to `parallel` letters at once; nothing is begun yet."""
-        self._units = units
-        self._world = world
-        self._house = house
+        self._place = place
         self._opener = opener
         self._parallel = parallel
-        self._shelf = LetterQueue(units, world, house)
+        self._shelf = LetterQueue(place)
         self._taking_in = asyncio.Lock()
         """One at a time: of one mail to two of our addresses, each sees what became of the other."""
         self._keyring_failures = 0
@@ -115,7 +110,7 @@ class LetterWorker:
             await self._conclude(letter_id, opened)
 
     def _desk(self, unit: Unit) -> Work:
-        return Work(unit, self._world, self._house)
+        return self._place.work(unit)
 
     async def _conclude(self, letter_id: int, opened: Opened) -> None:
         while True:
@@ -141,7 +136,7 @@ class LetterWorker:
         """Have it taken in; a known key that it brings in another form is merged first, outside any unit."""
         while True:
             try:
-                async with self._taking_in, self._units() as unit:
+                async with self._taking_in, self._place.units() as unit:
                     await steps.take_in(self._desk(unit), await _letter(unit, letter_id), opened)
                     return
             except KeyGrown as why:
@@ -149,40 +144,40 @@ class LetterWorker:
             opened = await self._opener.merged(opened, grown)
 
     async def _put_aside(self, letter_id: int, reason: str) -> None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             await letters.put_aside(self._desk(unit), await _letter(unit, letter_id), reason)
 
     async def _fail(self, letter_id: int) -> None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             letter = await _letter(unit, letter_id)
             if letter.tries >= MOST_TRIES:
                 await letters.put_aside(self._desk(unit), letter, OUR_FAULT)
             else:
-                letter.due_at = self._world.now() + _PAUSE * letter.tries
+                letter.due_at = self._place.world.now() + _PAUSE * letter.tries
 
     async def _postpone(self, letter_id: int, why: str) -> None:
         """It is not the letter's fault: it waits, and the operators hear of it once."""
         self._keyring_failures += 1
         doublings = min((self._keyring_failures - 1) // self._parallel, _MOST_DOUBLINGS)
         log.warning("letters.keyring_unusable", letter=letter_id)
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             letter = await _letter(unit, letter_id)
             letter.tries -= 1
-            letter.due_at = self._world.now() + min(LONGEST_PAUSE, _PAUSE * (1 << doublings))
+            letter.due_at = self._place.world.now() + min(LONGEST_PAUSE, _PAUSE * (1 << doublings))
             if self._keyring_failures == 1:
                 text = f"Letters cannot be opened: {why} They wait, and are tried again by themselves."
-                await tell_operators(unit, self._world, text)
+                await tell_operators(self._place.work(unit), text)
 
     async def _wait_for_master_key(self, letter_id: int) -> None:
         """Neither is this the letter's fault; its pause grows with its age, as others may open meanwhile."""
         log.warning("letters.seal_broken", letter=letter_id)
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             letter = await _letter(unit, letter_id)
             letter.tries -= 1
-            age = self._world.now() - letter.received_at
-            letter.due_at = self._world.now() + min(LONGEST_PAUSE, max(_PAUSE, age))
+            age = self._place.world.now() - letter.received_at
+            letter.due_at = self._place.world.now() + min(LONGEST_PAUSE, max(_PAUSE, age))
             if not self._told_of_master_key:
-                await tell_operators(unit, self._world, _SEALED)
+                await tell_operators(self._place.work(unit), _SEALED)
         self._told_of_master_key = True
 
 

@@ -3,15 +3,14 @@
 
 import json
 
+from desk.context import Workplace
 from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.letters.opened import Opened, Unopenable
 from desk.quarantine.letters import show
-from desk.world import World
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import ClaimedLetter, read_letters
 from mail.workers.opener import LetterOpener
 from storage.sealing.vault import SealBroken
-from storage.unit import Units
 
 _GONE = "It is not kept any more."
 
@@ -19,10 +18,9 @@ _GONE = "It is not kept any more."
 class QuarantineReader:
     """The sender of outbox rows of the kind "quarantine.show"."""
 
-    def __init__(self, units: Units, world: World, opener: LetterOpener) -> None:
+    def __init__(self, place: Workplace, opener: LetterOpener) -> None:
         """Remember what is needed; nothing is opened yet."""
-        self._units = units
-        self._world = world
+        self._place = place
         self._opener = opener
 
     async def __call__(self, parcel: OutboxItem) -> Outcome:
@@ -42,12 +40,12 @@ class QuarantineReader:
             found = str(why)
         except KeyringUnusable as why:
             return Later(str(why))
-        async with self._units() as unit:
-            await show(unit, self._world, parcel.id, found)
+        async with self._place.units() as unit:
+            await show(self._place.work(unit), parcel.id, found)
         return Delivered()
 
     async def _begun(self, letter_id: int) -> ClaimedLetter | None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             letter = await unit.letters.get(letter_id)
             if letter is None or letter.wrapped_key is None or await unit.letters.raw(letter) is None:
                 return None

@@ -1,28 +1,23 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Opens kept letters once more, with the keys that are here by now."""
 
-from desk.context import Work
+from desk.context import Workplace
 from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
-from desk.house import House
 from desk.intake.recheck import conclude
 from desk.keys.offers import KeyGrown
 from desk.letters.opened import Opened, Unopenable
-from desk.world import World
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import ClaimedLetter, read_letters
 from mail.workers.opener import LetterOpener
 from storage.sealing.vault import SealBroken
-from storage.unit import Units
 
 
 class Rechecker:
     """The sender of outbox rows of the kind "recheck"."""
 
-    def __init__(self, units: Units, world: World, house: House, opener: LetterOpener) -> None:
+    def __init__(self, place: Workplace, opener: LetterOpener) -> None:
         """Remember what is needed; nothing is opened yet."""
-        self._units = units
-        self._world = world
-        self._house = house
+        self._place = place
         self._opener = opener
 
     async def __call__(self, parcel: OutboxItem) -> Outcome:
@@ -47,7 +42,7 @@ class Rechecker:
         return Delivered()
 
     async def _begun(self, message_id: int) -> ClaimedLetter | None:
-        async with self._units() as unit:
+        async with self._place.units() as unit:
             message = await unit.messages.get(message_id)
             letter_id = message.letter_id if message is not None else None
             letter = await unit.letters.get(letter_id) if letter_id is not None else None
@@ -58,8 +53,8 @@ class Rechecker:
     async def _conclude(self, parcel: OutboxItem, found: Opened | str) -> None:
         while True:
             try:
-                async with self._units() as unit:
-                    desk = Work(unit, self._world, self._house)
+                async with self._place.units() as unit:
+                    desk = self._place.work(unit)
                     await conclude(desk, parcel.id, parcel.message or 0, found)
                     return
             except KeyGrown as why:

@@ -13,7 +13,6 @@ from typing import Any
 from helproom.config import for_desk
 from helproom.config.settings import read_settings
 from helproom.jobs.mailboxes import open_mailboxes
-from helproom.world import real_world
 
 STEPS = ("before keeping", "after keeping", "after moving")
 
@@ -35,8 +34,8 @@ class Killer:
 async def fetch(config: Path, killer: Killer) -> None:
     """Run until every mailbox waits for news."""
     settings = read_settings(config)
-    units = for_desk.open_units(settings)
-    [fetcher] = open_mailboxes(settings, units, real_world()).fetchers
+    place = for_desk.open_place(settings)
+    [fetcher] = open_mailboxes(settings, place).fetchers
     fetcher._doing = replace(fetcher._doing, keep=_around(fetcher._doing.keep, killer))
     box, loop, empty = fetcher._mailbox, asyncio.get_running_loop(), asyncio.Event()
     box.put_away = _then(box.put_away, lambda: killer("after moving"))
@@ -45,7 +44,7 @@ async def fetch(config: Path, killer: Killer) -> None:
     await empty.wait()
     running.cancel()
     await asyncio.wait([running])
-    await units.close()
+    await place.units.close()
 
 
 def _around(keep: Any, killer: Killer) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from desk.context import Work, Workplace
 from desk.house import House, Queue
 from desk.world import World
 from mail.openpgp.keyring import GpgExecutor, Keyring
@@ -15,7 +16,7 @@ from mail.workers.opener import LetterOpener
 from storage.models import Letter, Room, RoomPurpose, RoomState
 from storage.queries.letters import NewLetter
 from storage.sealing.vault import Vault
-from storage.unit import Units
+from storage.unit import Unit, Units
 from tests.engines import engine_at
 
 AGENT = "@agent:desk.example"
@@ -44,9 +45,18 @@ class Office:
     keyring: Keyring
     workshop: GpgExecutor
 
+    @property
+    def place(self) -> Workplace:
+        """Return what parts of the desk are given."""
+        return Workplace(self.units, self.world, self.house)
+
+    def work(self, unit: Unit) -> Work:
+        """Return what a decision in this unit works with."""
+        return self.place.work(unit)
+
     def worker(self) -> LetterWorker:
         """Make a worker."""
-        return LetterWorker(self.units, self.world, self.house, self.opener(), parallel=2)
+        return LetterWorker(self.place, self.opener(), parallel=2)
 
     def opener(self, keyring: Keyring | None = None) -> LetterOpener:
         """Return what letters are opened with: the office's keyring, or another."""

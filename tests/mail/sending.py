@@ -15,8 +15,8 @@ from tests.mail.office import AGENT, Office
 def delivery(office: Office, server: Catcher) -> Delivery:
     """Make what drains the outbox; rooms are not served."""
     settings = SubmissionSettings("127.0.0.1", server.port, "loopback-plain", content_seconds=5)
-    sender = MailSender(office.units, office.world, office.house, office.keyring, office.workshop, settings)
-    return Delivery(office.units, office.world, {"mail": sender})
+    sender = MailSender(office.place, office.keyring, office.workshop, settings)
+    return Delivery(office.place, {"mail": sender})
 
 
 async def answer(office: Office, ticket_id: int, words: str, path: Path = Path.ANSWER) -> int:
@@ -25,8 +25,8 @@ async def answer(office: Office, ticket_id: int, words: str, path: Path = Path.A
         ticket = await unit.tickets.get(ticket_id, lock=True)
         assert ticket is not None
         said = Answer(AGENT, words, office.world.now(), path)
-        draft = await drafts.begin(unit, office.world, office.house, ticket, said)
-        await drafts.send(unit, office.world, draft)
+        draft = await drafts.begin(office.work(unit), ticket, said)
+        await drafts.send(office.work(unit), draft)
         return draft.id
 
 

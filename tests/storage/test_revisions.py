@@ -39,7 +39,7 @@ async def test_a_step_back_takes_no_row_along_that_hangs_on_another(database: st
         async with desk.units() as unit:
             new = NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", b"Hello", USER, None)
             (await unit.messages.get(1)).letter_id = await unit.letters.keep(new)
-            await put(unit, desk.world, Slot(RECHECK, "lane", ticket=ticket, message=1))
+            await put(desk.work(unit), Slot(RECHECK, "lane", ticket=ticket, message=1))
         engine = desk.units.engine
         before = await _counts(engine)
         assert all(before.values())

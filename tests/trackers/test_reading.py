@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from desk.context import Work, Workplace
 from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, OutboxItem, Outcome
 from desk.outbox.posts import Say, Slot, put, say_from_json
 from desk.world import World
@@ -16,6 +17,7 @@ from storage.migrating import migrate
 from storage.models import OutboxState, Room, RoomPurpose, RoomState, Side, Ticket
 from storage.sealing.vault import Vault
 from storage.unit import Units
+from tests.desks import HOUSE
 from trackers.reading import KIND, IssueReader
 from trackers.tracker import Issue, NoSuchIssue, TrackerDown, TrackerTrouble
 
@@ -71,7 +73,7 @@ def parcel(*, tries: int = 0, payload: str = '{"issue": 12}') -> OutboxItem:
 
 async def read(units: Units, tracker: Told | None, row: OutboxItem) -> tuple[Outcome, list[Say]]:
     """Carry one row; return what came of it and what the thread is told."""
-    outcome = await IssueReader(units, WORLD, tracker).read(row)
+    outcome = await IssueReader(Workplace(units, WORLD, HOUSE), tracker).read(row)
     async with units() as unit:
         rows = [await unit.outbox.get(number) for number in range(1, 5)]
         return outcome, [say_from_json(row.payload or "") for row in rows if row is not None]
@@ -124,9 +126,9 @@ async def test_a_row_without_issue_is_impossible(units: Units, payload: str) -> 
 async def test_a_crash_right_after_the_thread_was_told_has_it_told_once(
     units: Units, answer: Issue | TrackerTrouble
 ) -> None:
-    reader = IssueReader(units, WORLD, Told(answer))
+    reader = IssueReader(Workplace(units, WORLD, HOUSE), Told(answer))
     async with units() as unit:
-        row = await put(unit, WORLD, Slot(KIND, "problem:1", ticket=1), '{"issue": 12}')
+        row = await put(Work(unit, WORLD, HOUSE), Slot(KIND, "problem:1", ticket=1), '{"issue": 12}')
         await unit.flush()
         number = row.id
     await reader.read(OutboxItem(number, row.ref, KIND, '{"issue": 12}', None, 1, None, 0, dt.timedelta()))
@@ -137,7 +139,7 @@ async def test_a_crash_right_after_the_thread_was_told_has_it_told_once(
         carried.append(parcel)
         return await reader.read(parcel) if parcel.kind == KIND else Delivered()
 
-    await Delivery(units, WORLD, {KIND: carry, "say": carry}).drain()
+    await Delivery(Workplace(units, WORLD, HOUSE), {KIND: carry, "say": carry}).drain()
     assert [parcel.kind for parcel in carried].count("say") == 1
     async with units() as unit:
         found = await unit.outbox.get(number)

@@ -58,9 +58,9 @@ async def scene(shaped: str, tmp_path: Path) -> AsyncIterator[Scene]:
         await server.make_room(ROOM, BOT, ANA)
         await server.make_room(OPERATORS, BOT, ANA)
         await bot.syncer.step()
-        rooms = DisposableRooms(desk.units, desk.world, bot.rooms, bot.sender, version="11")
-        carriers = {**RoomSenders(desk.units, desk.world, desk.house, bot.sender).table(), **rooms.table()}
-        yield Scene(server, bot, desk, Delivery(desk.units, desk.world, carriers))
+        rooms = DisposableRooms(desk.place, bot.rooms, bot.sender, version="11")
+        carriers = {**RoomSenders(desk.place, bot.sender).table(), **rooms.table()}
+        yield Scene(server, bot, desk, Delivery(desk.place, carriers))
 
 
 async def announced(scene: Scene, words: str = "Something about it.") -> int:
@@ -70,8 +70,8 @@ async def announced(scene: Scene, words: str = "Something about it.") -> int:
         ticket = await unit.tickets.get(number)
         assert ticket is not None
         ticket.event_id = None
-        await announce(unit, scene.desk.world, ticket)
-        await say_in_thread(unit, scene.desk.world, ticket, words)
+        await announce(scene.desk.work(unit), ticket)
+        await say_in_thread(scene.desk.work(unit), ticket, words)
     return number
 
 
@@ -159,7 +159,7 @@ async def opened(scene: Scene) -> int:
         ticket = await unit.tickets.get(number)
         assert ticket is not None
         wish = disposable.RoomRequest(ANA, dt.timedelta(hours=1), (BEN,))
-        await disposable.open_room(unit, scene.desk.world, scene.desk.house, ticket, wish)
+        await disposable.open_room(scene.desk.work(unit), ticket, wish)
         room = await unit.rooms.of_ticket(number)
         assert room is not None
         return room.id
@@ -169,7 +169,7 @@ async def close(scene: Scene, number: int) -> None:
     async with scene.desk.units() as unit:
         room = await unit.rooms.get(number)
         assert room is not None
-        await disposable.close_room(unit, scene.desk.world, room)
+        await disposable.close_room(scene.desk.work(unit), room)
 
 
 async def test_a_room_that_was_closed_before_it_was_noted_is_left_empty(scene: Scene) -> None:
@@ -221,7 +221,7 @@ async def called(scene: Scene, owner: str | None) -> None:
     async with scene.desk.units() as unit:
         ticket = await unit.tickets.get(number)
         assert ticket is not None
-        await call(unit, scene.desk.world, ticket, "The user wrote <again>.")
+        await call(scene.desk.work(unit), ticket, "The user wrote <again>.")
         ticket.owner = owner
     await scene.delivery.drain()
 
@@ -260,6 +260,6 @@ async def test_the_button_of_a_preview_goes_when_its_answer_is_over(scene: Scene
     async with scene.desk.units() as unit:
         draft = await unit.messages.get(2)
         assert draft is not None
-        await previews.show_state(unit, scene.desk.world, draft)
+        await previews.show_state(scene.desk.work(unit), draft)
     await scene.delivery.drain()
     assert len(scene.server.sent(ROOM, "m.room.redaction")) == 1

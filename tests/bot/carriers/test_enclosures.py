@@ -61,12 +61,10 @@ class Scene:
             assert ticket is not None
             assert room is not None
             wish = AttachRequest(self.ana.client.user_id, command, self.root, event_id)
-            await ask(unit, desk.world, desk.house, ticket, room, wish)
-        fetcher = EnclosureFetcher(
-            desk.units, desk.world, desk.house, self.bot.client, only_verified=only_verified
-        )
+            await ask(desk.work(unit), ticket, room, wish)
+        fetcher = EnclosureFetcher(desk.place, self.bot.client, only_verified=only_verified)
         desk.clock.pass_by(minutes=2)
-        delivery = Delivery(desk.units, desk.world, fetcher.table())
+        delivery = Delivery(desk.place, fetcher.table())
         for row in await desk.rows(FETCH):
             await delivery._drain_lane(row.lane)
         return say_from_json((await desk.rows("say"))[-1].payload or "").text
@@ -208,8 +206,8 @@ async def test_what_was_chosen_once_is_chosen_again(scene: Scene, monkeypatch: p
     await scene.ana.client.room_redact(scene.room_id, newest)
     desk = scene.desk
     desk.clock.pass_by(minutes=1)
-    fetcher = EnclosureFetcher(desk.units, desk.world, desk.house, scene.bot.client, only_verified=False)
+    fetcher = EnclosureFetcher(desk.place, scene.bot.client, only_verified=False)
     [row] = await desk.rows(FETCH)
-    await Delivery(desk.units, desk.world, fetcher.table())._drain_lane(row.lane)
+    await Delivery(desk.place, fetcher.table())._drain_lane(row.lane)
     assert "that message was removed" in say_from_json((await desk.rows("say"))[-1].payload or "").text
     assert await kept(scene) == []

@@ -29,15 +29,15 @@ async def test_a_refused_upload_is_told_in_the_thread_once(tmp_path: Path) -> No
         number = await desk.ticket()
         wanted = to_json({"letter": 1, "index": 0, "name": "film.mkv", "size": 4})
         async with desk.units() as unit:
-            await put(unit, desk.world, Slot(SHOW_FILE, "films", room=1, ticket=number), wanted)
+            await put(desk.work(unit), Slot(SHOW_FILE, "films", room=1, ticket=number), wanted)
         server.script(Fault.FORBIDDEN, "POST", "/media/v3/upload", times=1)
-        senders = RoomSenders(desk.units, desk.world, desk.house, bot.sender)
-        shower = FileShower(desk.units, desk.world, bot.sender, senders, _film)
+        senders = RoomSenders(desk.place, bot.sender)
+        shower = FileShower(desk.place, bot.sender, senders, _film)
         told: list[str] = []
 
         async def hear(parcel: OutboxItem) -> Outcome:
             told.append(say_from_json(parcel.payload).text)
             return Delivered()
 
-        await Delivery(desk.units, desk.world, {**shower.table(), "say": hear}).drain()
+        await Delivery(desk.place, {**shower.table(), "say": hear}).drain()
     assert [text.partition(":")[0] for text in told] == ["The file film.mkv is not shown"]

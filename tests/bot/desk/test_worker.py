@@ -46,7 +46,7 @@ async def hear(
         **{**usual, **facts},
     )
     batch = Batch("s1", heard=(heard,), recovered=recovered)
-    await EventJournal(desk.units, desk.world, own_id=BOT).keep(batch)
+    await EventJournal(desk.place, own_id=BOT).keep(batch)
 
 
 async def said(desk: Desk) -> list[str]:
@@ -74,7 +74,7 @@ async def test_commands_of_unverified_devices_are_refused(
     desk: Desk, *, verified: bool, refused: bool
 ) -> None:
     await hear(desk, verified=verified)
-    await Worker(desk.units, desk.world, desk.house, only_verified=True).step()
+    await Worker(desk.place, only_verified=True).step()
     (answer,) = await said(desk)
     assert ("not verified" in answer) is refused
     assert await mentioned(desk) == ([ANA] if refused else [])
@@ -83,14 +83,14 @@ async def test_commands_of_unverified_devices_are_refused(
 
 async def test_under_the_lax_policy_they_are_acted_on(desk: Desk) -> None:
     await hear(desk, verified=False)
-    await Worker(desk.units, desk.world, desk.house).step()
+    await Worker(desk.place).step()
     (answer,) = await said(desk)
     assert "not verified" not in answer
 
 
 async def test_reactions_cannot_be_verified_and_are_not_refused(desk: Desk) -> None:
     await hear(desk, verified=False, kind=EventKind.REACTION)
-    await Worker(desk.units, desk.world, desk.house, only_verified=True).step()
+    await Worker(desk.place, only_verified=True).step()
     assert not any("not verified" in text for text in await said(desk))
     assert await state_of(desk) is EventState.DONE
 
@@ -101,7 +101,7 @@ async def test_an_event_that_cannot_even_be_answered_is_put_aside(desk: Desk) ->
         event = await unit.journal.get(1)
         assert event is not None
         event.content = "no JSON"
-    worker = Worker(desk.units, desk.world, desk.house)
+    worker = Worker(desk.place)
     assert await worker.step()
     assert await state_of(desk) is EventState.FAILED
     assert not await worker.step()
@@ -110,9 +110,9 @@ async def test_an_event_that_cannot_even_be_answered_is_put_aside(desk: Desk) ->
 async def test_what_was_asked_for_again_does_not_run_when_its_key_comes_late(desk: Desk) -> None:
     room_id = await room_of(desk)
     closed = Undecryptable("$said", room_id, ANA, "session", desk.clock.now)
-    await EventJournal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", undecryptable=(closed,)))
+    await EventJournal(desk.place, own_id=BOT).keep(Batch("s1", undecryptable=(closed,)))
     desk.clock.pass_by(seconds=HINT_AFTER / dt.timedelta(seconds=1) + 1)
-    worker = Worker(desk.units, desk.world, desk.house)
+    worker = Worker(desk.place)
     await worker.hint_undecryptable()
     assert await mentioned(desk) == [ANA]
     await hear(desk, verified=True)
@@ -121,7 +121,7 @@ async def test_what_was_asked_for_again_does_not_run_when_its_key_comes_late(des
 
 
 async def test_a_gap_is_told_once_in_its_room(desk: Desk) -> None:
-    journal = EventJournal(desk.units, desk.world, own_id=BOT)
+    journal = EventJournal(desk.place, own_id=BOT)
     await journal.keep(Batch("s1", gaps=(await room_of(desk), "!elsewhere:helproom.test")))
     await journal.keep(Batch("s2"))
     assert len([text for text in await said(desk) if "away for long" in text]) == 1
@@ -130,7 +130,7 @@ async def test_a_gap_is_told_once_in_its_room(desk: Desk) -> None:
 @pytest.mark.parametrize("msgtype", ["m.file", "m.image", "m.emote", "m.notice", ""])
 async def test_only_plain_messages_command(desk: Desk, msgtype: str) -> None:
     await hear(desk, verified=True, msgtype=msgtype)
-    assert not await Worker(desk.units, desk.world, desk.house).step()
+    assert not await Worker(desk.place).step()
     assert await said(desk) == []
 
 
@@ -138,27 +138,27 @@ async def test_only_plain_messages_command(desk: Desk, msgtype: str) -> None:
 async def test_eyes_claim_however_a_client_wants_them_drawn(desk: Desk, key: str) -> None:
     number = await desk.ticket()
     await hear(desk, verified=True, kind=EventKind.REACTION, key=key, relates_to=f"$root{number}")
-    assert await Worker(desk.units, desk.world, desk.house).step()
+    assert await Worker(desk.place).step()
     assert (await desk.look(number)).owner == ANA
 
 
 async def test_a_reply_to_the_announcement_is_about_its_ticket(desk: Desk) -> None:
     number = await desk.ticket()
     await hear(desk, verified=True, body="!claim", relates_to=f"$root{number}")
-    await Worker(desk.units, desk.world, desk.house).step()
+    await Worker(desk.place).step()
     assert (await desk.look(number)).owner == ANA
 
 
 async def test_a_pill_says_whom_it_means(desk: Desk) -> None:
     number = await desk.ticket()
     await hear(desk, verified=True, body="!assign Ben the Brave", thread_root=f"$root{number}", pills=(BEN,))
-    await Worker(desk.units, desk.world, desk.house).step()
+    await Worker(desk.place).step()
     assert (await desk.look(number)).owner == BEN
 
 
 async def test_a_command_behind_an_invisible_character_is_heard(desk: Desk) -> None:
     await hear(desk, verified=True, body="\ufeff!list all")
-    assert await Worker(desk.units, desk.world, desk.house).step()
+    assert await Worker(desk.place).step()
     assert len(await said(desk)) == 1
 
 
@@ -170,13 +170,13 @@ async def test_an_old_command_that_was_found_without_token_is_asked_for_again(
 ) -> None:
     then = desk.clock.now - dt.timedelta(minutes=minutes)
     await hear(desk, verified=True, recovered=recovered, sent_at=then)
-    await Worker(desk.units, desk.world, desk.house).step()
+    await Worker(desk.place).step()
     (answer,) = await said(desk)
     assert ("please do it again" in answer) is refused
 
 
 async def test_a_gap_after_a_lost_token_is_told_to_the_operators_too(desk: Desk) -> None:
-    journal = EventJournal(desk.units, desk.world, own_id=BOT)
+    journal = EventJournal(desk.place, own_id=BOT)
     await journal.keep(Batch("s1", gaps=(await room_of(desk),), recovered=True))
     told = await said(desk)
     assert ["away for long" in told[0], "go back far enough in one room" in told[1]] == [True, True]
@@ -196,7 +196,7 @@ async def test_a_file_whose_message_an_agent_removes_is_taken_away(desk: Desk) -
     await attach_a_file(desk)
     for target in ("$other", "$file"):
         await hear(desk, verified=False, kind=EventKind.REDACTION, relates_to=target, key="")
-        await Worker(desk.units, desk.world, desk.house, only_verified=True).step()
+        await Worker(desk.place, only_verified=True).step()
         async with desk.units() as unit:
             assert (await unit.enclosures.get(1) is None) is (target == "$file")
     assert await said(desk) == ["NOT attached: its message was removed from the room."]
@@ -208,9 +208,9 @@ async def test_what_is_removed_waits_for_no_announcement(desk: Desk) -> None:
     async with desk.units() as unit:
         ticket = await unit.tickets.get(1)
         assert ticket is not None
-        await announce(unit, desk.world, ticket)
+        await announce(desk.work(unit), ticket)
     await hear(desk, verified=False, kind=EventKind.REDACTION, relates_to="$file", key="")
-    assert await Worker(desk.units, desk.world, desk.house).step()
+    assert await Worker(desk.place).step()
     async with desk.units() as unit:
         assert await unit.enclosures.get(1) is None
 
@@ -226,7 +226,7 @@ async def test_only_what_may_hang_on_an_unknown_announcement_waits_for_it(
         ticket, room = await unit.tickets.get(1), await unit.rooms.of_queue("en")
         assert ticket is not None
         assert room is not None
-        await say_in(unit, desk.world, room, Say("A preview, say."))
+        await say_in(desk.work(unit), room, Say("A preview, say."))
         await unit.flush()
         (preview,) = await unit.outbox.in_state(OutboxState.PENDING)
         finish(desk.world, preview, OutboxState.SENT)
@@ -240,9 +240,9 @@ async def test_only_what_may_hang_on_an_unknown_announcement_waits_for_it(
                 thread_root=thread,
             )
             await unit.journal.note(event, sender=ANA, place=event_id)
-        await announce(unit, desk.world, ticket)
+        await announce(desk.work(unit), ticket)
     await hear(desk, verified=True, kind=EventKind.REACTION, relates_to=target, key=CANCEL_KEY)
-    assert await Worker(desk.units, desk.world, desk.house).step() is not waits
+    assert await Worker(desk.place).step() is not waits
 
 
 @pytest.mark.parametrize("before", ["command", "file", "nothing"])
@@ -261,7 +261,7 @@ async def test_a_removal_is_kept_while_it_may_concern_a_file_that_is_asked_for(
     )
     removed = RoomEvent("$2", room, ANA, EventKind.REDACTION, desk.clock.now, relates_to="$file")
     heard = (said, removed) if before == "command" else (removed,)
-    await EventJournal(desk.units, desk.world, own_id=BOT).keep(Batch("s1", heard=heard))
+    await EventJournal(desk.place, own_id=BOT).keep(Batch("s1", heard=heard))
     async with desk.units() as unit:
         assert ("$2" in await unit.journal.known(["$2"])) is (before != "nothing")
 
@@ -269,8 +269,8 @@ async def test_a_removal_is_kept_while_it_may_concern_a_file_that_is_asked_for(
 @pytest.mark.parametrize("when", ["at once", "after a restart", "with a key that comes late"])
 async def test_the_words_of_one_event_do_nothing_under_the_id_of_another(desk: Desk, when: str) -> None:
     room_id = await room_of(desk)
-    journal = EventJournal(desk.units, desk.world, own_id=BOT)
-    worker = Worker(desk.units, desk.world, desk.house)
+    journal = EventJournal(desk.place, own_id=BOT)
+    worker = Worker(desk.place)
     await hear(desk, verified=True, place="room key session 7")
     await worker.step()
     usual: dict[str, Any] = {"body": "!list all", "msgtype": "m.text", "decrypted": True, "verified": True}
@@ -298,7 +298,7 @@ async def test_the_words_of_one_event_do_nothing_under_the_id_of_another(desk: D
 async def test_the_same_event_heard_again_is_no_replay(desk: Desk) -> None:
     await hear(desk, verified=True, place="room key session 7")
     await hear(desk, verified=True, place="room key session 7")
-    worker = Worker(desk.units, desk.world, desk.house)
+    worker = Worker(desk.place)
     assert [await worker.step(), await worker.step()] == [True, False]
     assert len(await said(desk)) == 1
 
@@ -308,12 +308,12 @@ async def test_what_was_asked_for_again_does_not_run_under_another_id_either(
     desk: Desk, *, key_came: bool
 ) -> None:
     room_id = await room_of(desk)
-    journal = EventJournal(desk.units, desk.world, own_id=BOT)
+    journal = EventJournal(desk.place, own_id=BOT)
     place = "room key session 7"
     closed = Undecryptable("$said", room_id, ANA, "session", desk.clock.now, place=place)
     await journal.keep(Batch("s1", undecryptable=(closed,)))
     desk.clock.pass_by(hours=1)
-    worker = Worker(desk.units, desk.world, desk.house)
+    worker = Worker(desk.place)
     await worker.hint_undecryptable()
     if key_came:
         await hear(desk, verified=True, place=place)
@@ -326,7 +326,7 @@ async def test_what_was_asked_for_again_does_not_run_under_another_id_either(
 
 async def test_the_place_of_words_is_kept_as_a_tag_after_the_words_are_gone(desk: Desk) -> None:
     await hear(desk, verified=True, place="room key session 7")
-    await Worker(desk.units, desk.world, desk.house).step()
+    await Worker(desk.place).step()
     async with desk.units() as unit:
         event = await unit.journal.get(1)
         assert event is not None

@@ -51,8 +51,8 @@ class Room:
 
     async def keep(self, batch: Batch) -> None:
         """Journal something and act on it."""
-        await EventJournal(self.desk.units, self.desk.world, own_id=BOT).keep(batch)
-        while await Worker(self.desk.units, self.desk.world, self.desk.house, only_verified=True).step():
+        await EventJournal(self.desk.place, own_id=BOT).keep(batch)
+        while await Worker(self.desk.place, only_verified=True).step():
             pass
 
     async def answers(self) -> list[Say]:
@@ -212,12 +212,12 @@ async def end_hold(room: Room) -> None:
         for row in await unit.outbox.in_state(OutboxState.PENDING):
             if row.kind == "preview":
                 row.state = OutboxState.SENT
-                await receipts.delivered(unit, room.desk.world, row)
+                await receipts.delivered(room.desk.work(unit), row)
         due = await unit.messages.next_hold()
         assert due is not None
         room.desk.clock.now = due
         for message_id in await unit.messages.due_replies(due):
-            await replies.end_hold(unit, room.desk.world, message_id)
+            await replies.end_hold(room.desk.work(unit), message_id)
 
 
 @pytest.mark.parametrize("event_id", ["$closed", "$again"])
@@ -228,7 +228,7 @@ async def test_an_answer_stays_whose_edit_cannot_be_read(room: Room, event_id: s
     await room.keep(Batch("s", undecryptable=(closed,)))
     if event_id == "$again":
         room.desk.clock.now += HINT_AFTER
-        await Worker(room.desk.units, room.desk.world, room.desk.house).hint_undecryptable()
+        await Worker(room.desk.place).hint_undecryptable()
         await room.answers()
     await end_hold(room)
     assert await room.drafts() == [("One.", ReplyState.STALE)]

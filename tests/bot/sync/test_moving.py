@@ -73,7 +73,7 @@ class Scene:
             ticket = await unit.tickets.get(number)
             assert ticket is not None
             ticket.event_id = None
-            await announce(unit, self.desk.world, ticket)
+            await announce(self.desk.work(unit), ticket)
         return number
 
     async def announced(self) -> tuple[int, Sent]:
@@ -110,8 +110,8 @@ class Scene:
             decrypted=True,
             verified=True,
         )
-        await EventJournal(self.desk.units, self.desk.world, own_id=BOT).keep(Batch("s1", heard=(heard,)))
-        assert await Worker(self.desk.units, self.desk.world, self.desk.house).step()
+        await EventJournal(self.desk.place, own_id=BOT).keep(Batch("s1", heard=(heard,)))
+        assert await Worker(self.desk.place).step()
         async with self.desk.units() as unit:
             rows = await unit.outbox.in_state(OutboxState.PENDING)
             if any(row.kind == "react" and moment in (row.payload or "") for row in rows):
@@ -135,8 +135,8 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
             await server.make_room(room, BOT, ANA)
         await bot.syncer.step()
         listening = Listening(bot.sender)
-        senders = RoomSenders(desk.units, desk.world, desk.house, listening)  # type: ignore[arg-type]  # it listens
-        yield Scene(server, desk, listening, Delivery(desk.units, desk.world, senders.table()))
+        senders = RoomSenders(desk.place, listening)  # type: ignore[arg-type]  # it listens
+        yield Scene(server, desk, listening, Delivery(desk.place, senders.table()))
 
 
 async def test_the_old_announcement_says_where_the_ticket_goes_on(scene: Scene) -> None:

@@ -20,7 +20,7 @@ async def held(desk: Desk) -> ReplyState:
         for row in await unit.outbox.in_state(OutboxState.PENDING):
             if row.kind in {"preview", "preview.edit"}:
                 row.state, row.event_id = OutboxState.SENT, "$preview"
-                await receipts.delivered(unit, desk.world, row)
+                await receipts.delivered(desk.work(unit), row)
     desk.clock.pass_by(seconds=61)
     await end_holds(desk)
     return (await desk.messages(1))[-1].state
@@ -28,11 +28,11 @@ async def held(desk: Desk) -> ReplyState:
 
 async def end_holds(desk: Desk) -> None:
     async with desk.units() as unit:
-        await drafts.mend_holds(unit, desk.world)
+        await drafts.mend_holds(desk.work(unit))
         due = await unit.messages.due_replies(desk.clock.now)
     for number in due:
         async with desk.units() as unit:
-            await drafts.end_hold(unit, desk.world, number)
+            await drafts.end_hold(desk.work(unit), number)
 
 
 async def said(desk: Desk) -> list[Say]:
@@ -65,7 +65,7 @@ async def test_files_begin_no_hold_of_an_answer_that_waits_for_a_word(desk: Desk
     assert await held(desk) is ReplyState.HELD
     async with desk.units() as unit:
         draft = (await unit.messages.of(await unit.tickets.get(1)))[-1]
-        await previews.show_state(unit, desk.world, draft)
+        await previews.show_state(desk.work(unit), draft)
     assert await held(desk) is ReplyState.HELD
     assert (await desk.messages(1))[-1].hold_until is None
 

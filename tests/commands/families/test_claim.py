@@ -46,7 +46,7 @@ async def test_only_agents_are_assigned_tickets(desk: Desk):
 async def _eyes(desk: Desk, agent: str, number: int) -> str:
     async with desk.units() as unit:
         room = await unit.rooms.of_queue("en")
-        context = Context(agent, room, None, None, desk.clock.now, unit, desk.world, desk.house)
+        context = Context(agent, room, None, None, desk.clock.now, desk.work(unit))
         try:
             reply = await react(context, f"$root{number}", "👀")
         except Refusal as why:

@@ -23,7 +23,12 @@ async def bring(desk: Desk, *fingerprints: str, ticket: int = 1, **facts: Any) -
         made = {"source": "attached", "armor": b"key", "addresses": (USER,), **facts}
         key = OfferedKey(fingerprint=fingerprint, **made)
         async with desk.units() as unit:
-            await offer(unit, desk.world, await unit.tickets.get(ticket, lock=True), key, by_user=True)
+            await offer(
+                desk.work(unit),
+                await unit.tickets.get(ticket, lock=True),
+                key,
+                by_user=True,
+            )
 
 
 async def say(desk: Desk, line: str, **how: object) -> str:
@@ -250,7 +255,7 @@ async def test_a_key_of_unknown_source_is_shown_all_the_same(desk: Desk):
     await desk.ticket()
     async with desk.units() as unit:
         key = OfferedKey(FIRST, "imported", b"key")
-        await keep(unit, desk.world, address_tag(unit.vault, USER), key, KeyState.PINNED)
+        await keep(desk.work(unit), address_tag(unit.vault, USER), key, KeyState.PINNED)
     shown = await say(desk, "!key show", ticket=1)
     assert "first seen 2026-03-02 in a sysadmin's import\n" in shown
     assert "brought by 0 letters" in shown

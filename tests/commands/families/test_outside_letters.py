@@ -22,7 +22,7 @@ LARGE = RefusedLetter(
 async def are_refused(desk: Desk, *refused: RefusedLetter) -> None:
     for each in refused or (STRAY, LARGE):
         async with desk.units() as unit:
-            await left_in_mailbox.note_refused(unit, desk.world, each)
+            await left_in_mailbox.note_refused(desk.work(unit), each)
 
 
 async def wishes(desk: Desk, mailbox: str = "main") -> list[LeftLetter]:
@@ -35,7 +35,7 @@ async def is_fetched(desk: Desk, raw: bytes = b"raw", queue: str = "en") -> bool
     [lying] = await wishes(desk)
     new = NewLetter(desk.world.token(), desk.clock.now, queue, "imap", raw, USER, None)
     async with desk.units() as unit:
-        return await left_in_mailbox.bring_in(unit, desk.world, lying, new)
+        return await left_in_mailbox.bring_in(desk.work(unit), lying, new)
 
 
 async def told(desk: Desk) -> list[str]:
@@ -62,7 +62,7 @@ async def test_the_daily_check_counts_them(desk: Desk):
     await are_refused(desk)
     desk.clock.pass_by(days=1)
     async with desk.units() as unit:
-        found = await check_yesterday(unit, desk.world)
+        found = await check_yesterday(desk.work(unit))
     assert (found.received, found.counts, found.lost) == (2, {LetterState.QUARANTINED: 2}, ())
 
 
@@ -123,7 +123,7 @@ async def test_one_that_cannot_be_had_stays_and_whoever_asked_reads_why(desk: De
     [lying] = await wishes(desk)
     for _ in range(2):
         async with desk.units() as unit:
-            await left_in_mailbox.give_up(unit, desk.world, lying, "it is empty")
+            await left_in_mailbox.give_up(desk.work(unit), lying, "it is empty")
     said = [text for text in await told(desk) if text.startswith("Letter 1 stays")]
     assert said == ["Letter 1 stays in mailbox main, in quarantine: it is empty."]
     letter = await look(desk, 1)
@@ -141,7 +141,7 @@ async def test_a_dropped_one_is_deleted_in_its_mailbox(desk: Desk):
     assert lying.wish is MailboxAction.DROP
     assert not await is_fetched(desk)
     async with desk.units() as unit:
-        await left_in_mailbox.give_up(unit, desk.world, lying, "it is empty")
+        await left_in_mailbox.give_up(desk.work(unit), lying, "it is empty")
         await left_in_mailbox.forget(unit, lying)
     assert await wishes(desk) == []
     assert (await look(desk, 1)).state is LetterState.DROPPED

@@ -13,7 +13,7 @@ async def _pin(desk: Desk, user_id: str, shown: str | None = None) -> None:
     async with desk.units() as unit:
         await unit.pins.put(user_id, f"key of {user_id}", desk.clock.now)
         if shown is not None:
-            await identities.changed(unit, desk.world, user_id, shown)
+            await identities.changed(desk.work(unit), user_id, shown)
 
 
 async def test_only_admins_in_their_room_with_a_verified_device_accept_and_drop(desk: Desk):
@@ -40,7 +40,7 @@ async def test_a_change_is_told_once_and_a_further_one_again(desk: Desk):
         async with desk.units() as unit:
             if await unit.pins.get(BEN) is None:
                 await unit.pins.put(BEN, "old", desk.clock.now)
-            await identities.changed(unit, desk.world, BEN, shown)
+            await identities.changed(desk.work(unit), BEN, shown)
     told = [json.loads(row.payload)["text"] for row in await desk.rows("say")]
     assert ["now `new`" in told[0], "now `newer`" in told[1], "show none" in told[2]] == [True] * 3
     assert len(told) == 3

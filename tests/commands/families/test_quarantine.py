@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from desk.context import Work
 from desk.intake import steps
 from desk.letters.opened import Automatic, Encryption, EncryptionState, Headers, Opened
 from desk.outbox.posts import say_from_json
@@ -36,7 +35,7 @@ async def comes(desk: Desk, *, queue: str = "en", raw: bytes = b"raw") -> int:
 async def take_in(desk: Desk, number: int, opened: Opened = AWAY) -> None:
     async with desk.units() as unit:
         letter = await unit.letters.get(number)
-        await steps.take_in(Work(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(desk.work(unit), letter, opened)
 
 
 async def look(desk: Desk, number: int) -> Letter:
@@ -124,7 +123,7 @@ async def test_what_a_thread_was_told_of_is_shown_and_taken_in_where_its_ticket_
     assert await desk.say("!quarantine show 1", where="fr") == "Letter 1 is being opened."
     async with desk.units() as unit:
         [row] = [each for each in await desk.rows() if each.kind == SHOW]
-        await show(unit, desk.world, row.id, replace(AWAY, text=words, automatic=why))
+        await show(desk.work(unit), row.id, replace(AWAY, text=words, automatic=why))
     shown = [say_from_json(each.payload) for each in await desk.rows("say")][-1]
     assert shown.text.startswith(f"Letter 1, told in ticket 1, 0 min old: {why.value}")
     assert words in shown.quote
@@ -200,8 +199,8 @@ async def shown(desk: Desk, found: Opened | str) -> list[tuple[str, str, str | N
     before = len(await desk.rows("say", "file"))
     [row] = await desk.rows(SHOW)
     async with desk.units() as unit:
-        await show(unit, desk.world, row.id, found)
-        await show(unit, desk.world, row.id, found)
+        await show(desk.work(unit), row.id, found)
+        await show(desk.work(unit), row.id, found)
     said = [say_from_json(each.payload) for each in (await desk.rows("say", "file"))[before:]]
     return [(each.text, each.quote, each.file.text if each.file else None) for each in said]
 

@@ -3,7 +3,6 @@
 
 from dataclasses import replace
 
-from desk.context import Work
 from desk.intake import steps
 from desk.letters.opened import Automatic, Opened
 from desk.outbox.posts import say_from_json
@@ -20,7 +19,7 @@ async def fails(desk: Desk, reason: str = "our own code fails on it (3 tries)", 
     number = await comes(desk, raw=raw)
     async with desk.units() as unit:
         letter = await unit.letters.get(number)
-        await put_aside(Work(unit, desk.world, desk.house), letter, reason)
+        await put_aside(desk.work(unit), letter, reason)
     return number
 
 
@@ -51,7 +50,7 @@ async def test_a_letter_that_still_cannot_be_opened_stays_aside_and_says_so_once
     before = len(await desk.rows("say"))
     async with desk.units() as unit:
         letter = await unit.letters.get(1)
-        await put_aside(Work(unit, desk.world, desk.house), letter, "The letter has too many parts.")
+        await put_aside(desk.work(unit), letter, "The letter has too many parts.")
     [row] = (await desk.rows("say"))[before:]
     assert say_from_json(row.payload).text == (
         "Letter 1 is in quarantine as before: The letter has too many parts."
@@ -121,5 +120,5 @@ async def test_a_bounce_finds_its_mail_when_it_is_judged_again(desk: Desk):
     async with desk.units() as unit:
         letter = await unit.letters.get(1)
         letter.reply_tag = unit.vault.tag("reply token", token)
-        await steps.take_in(Work(unit, desk.world, desk.house), letter, bounce)
+        await steps.take_in(desk.work(unit), letter, bounce)
     assert ("Letter 1 went to ticket 1.", None) in await told(desk)

@@ -54,7 +54,7 @@ async def test_the_same_report_twice_is_told_in_both_threads(desk: Desk):
     for report_id, queue in ((REPORT_ID, "en"), (REPORT_ID[:24], "en"), (REPORT_ID, "fr")):
         number = await desk.ticket(whisperback_id=report_id, queue=queue)
         async with desk.units() as unit:
-            await same_report.tell_same(unit, desk.world, await _ticket(unit, number))
+            await same_report.tell_same(desk.work(unit), await _ticket(unit, number))
     told = [(row.ticket_id, say_from_json(row.payload)) for row in await desk.rows("say")]
     assert [(number, say.text, say.thread) for number, say in told] == [
         (3, "This report's WhisperBack id came before: #1 (room of “en”).", "$root3"),
@@ -66,7 +66,7 @@ async def test_a_ticket_without_report_is_told_nothing(desk: Desk):
     for _ in range(2):
         number = await desk.ticket()
         async with desk.units() as unit:
-            await same_report.tell_same(unit, desk.world, await _ticket(unit, number))
+            await same_report.tell_same(desk.work(unit), await _ticket(unit, number))
     assert await desk.rows("say") == []
 
 

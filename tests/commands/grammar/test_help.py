@@ -40,9 +40,7 @@ async def make_small_desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def test_every_example_parses_in_a_thread_as_the_command_it_belongs_to(small_desk: Desk):
     async with small_desk.units() as unit:
         room, ticket = await unit.rooms.of_queue("en"), await unit.tickets.get(3)
-        context = Context(
-            ANA, room, ticket, "$root3", small_desk.clock.now, unit, small_desk.world, small_desk.house
-        )
+        context = Context(ANA, room, ticket, "$root3", small_desk.clock.now, small_desk.work(unit))
         for command, example in EXAMPLES:
             word, after = Remaining(example.removeprefix("!")).word()
             found, rest = Runner(TABLE)._find(word, after)

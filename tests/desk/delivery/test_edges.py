@@ -29,9 +29,7 @@ async def make_desk(shaped: str) -> AsyncIterator[Desk]:
 async def _press(desk: Desk, key: str, event_id: str) -> str:
     async with desk.units() as unit:
         room = await unit.rooms.of_queue("en")
-        reply = await react(
-            Context(ANA, room, None, None, desk.clock.now, unit, desk.world, desk.house), event_id, key
-        )
+        reply = await react(Context(ANA, room, None, None, desk.clock.now, desk.work(unit)), event_id, key)
         return reply.text if reply else ""
 
 
@@ -47,7 +45,7 @@ async def test_a_button_on_an_event_of_nobody_s_ticket_does_nothing(desk: Desk, 
 async def test_send_and_cancel_on_the_announcement_do_nothing(desk: Desk):
     async with desk.units() as unit:
         room = await unit.rooms.of_queue("en")
-        row = await put(unit, desk.world, Slot("announce", "room:1", room=room.id, ticket=1))
+        row = await put(desk.work(unit), Slot("announce", "room:1", room=room.id, ticket=1))
         row.event_id = "$root1"
     for key in ("✅", "❌"):
         assert await _press(desk, key, "$root1") == ""
@@ -105,7 +103,7 @@ async def test_a_room_ends_when_its_time_has_come(desk: Desk):
     for hours, state in ((1.9, RoomState.OPEN), (0.1, RoomState.CLOSING)):
         desk.clock.pass_by(hours=hours)
         async with desk.units() as unit:
-            await disposable.end_rooms(unit, desk.world, desk.house)
+            await disposable.end_rooms(desk.work(unit))
         async with desk.units() as unit:
             assert (await unit.rooms.of_ticket(1)).state is state
 
@@ -138,7 +136,7 @@ async def test_a_list_says_whose_a_ticket_is(desk: Desk):
 async def test_a_file_follows_the_words_it_goes_with(desk: Desk):
     async with desk.units() as unit:
         room = await unit.rooms.of_queue("en")
-        await posts.say_in(unit, desk.world, room, Say("Here.", file=File("all.txt", "words")))
+        await posts.say_in(desk.work(unit), room, Say("Here.", file=File("all.txt", "words")))
     words, file = await desk.rows("say", "file")
     assert (words.kind, say_from_json(words.payload).file) == ("say", None)
     assert say_from_json(file.payload).file == File("all.txt", "words")
@@ -155,28 +153,28 @@ async def test_without_an_operators_room_nobody_is_told(desk: Desk):
     async with desk.units() as unit:
         await unit.session.delete(await unit.rooms.of_operators())
     async with desk.units() as unit:
-        await posts.tell_operators(unit, desk.world, "Trouble.")
+        await posts.tell_operators(desk.work(unit), "Trouble.")
     assert not await desk.rows()
 
 
 async def test_an_answer_whose_draft_is_gone_is_let_go(desk: Desk):
     async with desk.units() as unit:
-        await drafts.end_hold(unit, desk.world, 99)
+        await drafts.end_hold(desk.work(unit), 99)
         for kind in ("announce", "preview", "mail", "say"):
             row = Outbox(kind=kind, ticket_id=99, message_id=99, room=99, event_id="$event", error="gone")
-            await receipts.delivered(unit, desk.world, row)
-            assert not await receipts.unclear(unit, desk.world, row)
-            assert not await receipts.refused(unit, desk.world, row)
+            await receipts.delivered(desk.work(unit), row)
+            assert not await receipts.unclear(desk.work(unit), row)
+            assert not await receipts.refused(desk.work(unit), row)
     assert not await desk.rows()
 
 
 async def test_an_announcement_that_has_left_roots_the_thread(desk: Desk):
     async with desk.units() as unit:
-        await posts.announce(unit, desk.world, await unit.tickets.get(1))
+        await posts.announce(desk.work(unit), await unit.tickets.get(1))
     async with desk.units() as unit:
         [row] = await unit.outbox.announcements(1)
         row.event_id = "$new"
-        await receipts.delivered(unit, desk.world, row)
+        await receipts.delivered(desk.work(unit), row)
     assert (await desk.look(1)).event_id == "$new"
 
 
@@ -245,7 +243,7 @@ async def test_an_answer_that_the_user_overtook_leaves_the_last_word_with_the_us
     await desk.user_writes(1, "Wait.")
     [mail] = await desk.rows("mail")
     async with desk.units() as unit:
-        await receipts.delivered(unit, desk.world, await unit.outbox.get(mail.id))
+        await receipts.delivered(desk.work(unit), await unit.outbox.get(mail.id))
     ticket = await desk.look(1)
     assert ticket.answered_at == desk.clock.now
     assert (await desk.say("!left")).splitlines()[1].startswith("#1 ")
@@ -270,7 +268,7 @@ async def test_the_button_of_a_preview_is_put_under_its_event(desk: Desk):
     async with desk.units() as unit:
         row = await unit.outbox.get(preview.id)
         row.event_id = "$preview"
-        await receipts.delivered(unit, desk.world, row)
+        await receipts.delivered(desk.work(unit), row)
     pressed = [receipts.reaction_of(row.payload) for row in await desk.rows("react")]
     assert pressed == [("$preview", "❌")]
 

@@ -135,7 +135,7 @@ async def test_an_answer_that_fails_or_is_unclear_calls(desk: Desk, end):
     async with desk.units() as unit:
         [mail] = [row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "mail"]
         mail.error = "550 no such user"
-        assert await end(unit, desk.world, mail)
+        assert await end(desk.work(unit), mail)
     [words] = await calls(desk)
     assert "550 no such user" in words
 
@@ -146,9 +146,9 @@ async def test_an_answer_that_is_refused_at_the_end_of_its_hold_calls(desk: Desk
     await desk.say("!reply Hello", ticket=1)
     draft = (await desk.messages(1))[-1].id
     async with desk.units() as unit:
-        drafts.begin_hold(unit, desk.world, await unit.messages.get(draft))
+        drafts.begin_hold(desk.work(unit), await unit.messages.get(draft))
     desk.clock.pass_by(seconds=61)
     async with desk.units() as unit:
-        await drafts.end_hold(unit, desk.world, draft)
+        await drafts.end_hold(desk.work(unit), draft)
     [words] = await calls(desk)
     assert "expired" in words

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from desk.context import Work
 from desk.intake import steps
 from desk.letters.facts import writer_of
 from desk.letters.opened import (
@@ -49,7 +48,7 @@ async def came(desk: Desk, opened: Opened, *, released: bool = False) -> Letter:
         letter = await unit.letters.get(await unit.letters.keep(new) or 0)
         assert letter is not None
         letter.released_by = ANA if released else None
-        await steps.take_in(Work(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(desk.work(unit), letter, opened)
         return letter
 
 
@@ -91,7 +90,7 @@ async def test_a_first_letter_that_waits_in_quarantine_is_marked_when_it_is_rele
         again = await unit.letters.get(letter.id)
         assert again is not None
         again.released_by, again.ticket_id = ANA, None
-        await steps.take_in(Work(unit, desk.world, desk.house), again, claim)
+        await steps.take_in(desk.work(unit), again, claim)
     assert await warnings(desk, 3) == MARKED
 
 

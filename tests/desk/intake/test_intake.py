@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from desk.context import Work
 from desk.house import Shift
 from desk.intake import steps
 from desk.keys.offers import digest_of
@@ -55,7 +54,7 @@ async def take_in(desk: Desk, opened: Opened, *, queue: str = "en", token: str |
         assert number is not None
         letter = await unit.letters.get(number)
         assert letter is not None
-        await steps.take_in(Work(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(desk.work(unit), letter, opened)
         return letter
 
 

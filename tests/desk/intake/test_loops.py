@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from desk.context import Work
 from desk.intake import steps
 from desk.letters.opened import Automatic, Encryption, EncryptionState, Opened
 from desk.outbox.posts import say_from_json
@@ -48,7 +47,7 @@ async def test_what_was_taken_for_our_own_mail_can_be_seen_and_taken_in(desk: De
     assert said == "Letter 1 is opened again and becomes a new ticket."
     async with desk.units() as unit:
         kept = await unit.letters.get(letter.id)
-        await steps.take_in(Work(unit, desk.world, desk.house), kept, marked)
+        await steps.take_in(desk.work(unit), kept, marked)
         assert (kept.state, kept.ticket_id) == (LetterState.TICKET, 1)
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from desk.context import Work
 from desk.intake import steps
 from desk.intake.recheck import RECHECK, conclude, named, tell_of_new_key
 from desk.keys.offers import keep
@@ -35,7 +34,7 @@ async def came(desk: Desk, opened: Opened = SHUT, *, token: str | None = None) -
             NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", raw, USER, token)
         )
         letter = await unit.letters.get(number)
-        await steps.take_in(Work(unit, desk.world, desk.house), letter, opened)
+        await steps.take_in(desk.work(unit), letter, opened)
 
 
 async def recheck(desk: Desk, *found: Opened | str) -> list[str]:
@@ -44,7 +43,7 @@ async def recheck(desk: Desk, *found: Opened | str) -> list[str]:
     before = len(await desk.rows("say"))
     for row, opened in zip(await desk.rows(RECHECK), found, strict=True):
         async with desk.units() as unit:
-            await conclude(Work(unit, desk.world, desk.house), row.id, row.message_id, opened)
+            await conclude(desk.work(unit), row.id, row.message_id, opened)
     return [say_from_json(row.payload).text for row in (await desk.rows("say"))[before:]]
 
 
@@ -124,7 +123,7 @@ async def test_an_answer_to_another_address_than_its_preview_said_does_not_leave
     async with desk.units() as unit:
         for number, address in enumerate((USER, "kim@example.net"), start=1):
             key = OfferedKey(str(number) * 40, "attached", b"key")
-            await keep(unit, desk.world, address_tag(unit.vault, address), key, KeyState.SEEN)
+            await keep(desk.work(unit), address_tag(unit.vault, address), key, KeyState.SEEN)
     await desk.say("!reply Hello", ticket=1)
     await recheck(desk, replace(OPEN, whisperback=report, sessions=("digest",)))
     assert (await desk.look(1)).contact == "kim@example.net"
@@ -189,8 +188,8 @@ async def test_a_row_that_is_done_or_gone_says_nothing_more(desk: Desk):
     before = len(await desk.rows("say"))
     async with desk.units() as unit:
         [row] = [each for each in await unit.outbox.in_state(OutboxState.SENT) if each.kind == RECHECK]
-        await conclude(Work(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
-        await conclude(Work(unit, desk.world, desk.house), 999, row.message_id, OPEN)
+        await conclude(desk.work(unit), row.id, row.message_id, OPEN)
+        await conclude(desk.work(unit), 999, row.message_id, OPEN)
     assert len(await desk.rows("say")) == before
 
 
@@ -217,7 +216,7 @@ async def test_an_admin_has_all_shut_letters_opened_again(desk: Desk):
     assert [(row.ticket_id, row.message_id) for row in rows] == [(1, 1), (2, 3)]
     for row in rows:
         async with desk.units() as unit:
-            await conclude(Work(unit, desk.world, desk.house), row.id, row.message_id, OPEN)
+            await conclude(desk.work(unit), row.id, row.message_id, OPEN)
     assert await desk.say("!key recheck", where="ops") == "No letter is kept that could not be opened."
 
 
@@ -230,11 +229,11 @@ async def test_a_letter_from_before_this_was_noted_counts_by_its_ticket(desk: De
 
 async def test_operators_read_which_letters_a_new_key_may_open(desk: Desk):
     async with desk.units() as unit:
-        assert await tell_of_new_key(unit, desk.world) == []
+        assert await tell_of_new_key(desk.work(unit)) == []
     assert await desk.rows("say") == []
     await came(desk)
     async with desk.units() as unit:
-        assert await tell_of_new_key(unit, desk.world) == [1]
+        assert await tell_of_new_key(desk.work(unit)) == [1]
     told = say_from_json((await desk.rows("say"))[-1].payload).text
     assert told.startswith(
         "A secret key was imported. Letters of these tickets could not be opened before: #1."

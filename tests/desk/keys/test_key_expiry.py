@@ -13,7 +13,7 @@ EN, FR = (queue.fingerprint for queue in HOUSE.queues)
 async def told(desk: Desk, ends: dict[str, dt.datetime | None]) -> list[str]:
     """Look once more, and return what has been said in all."""
     async with desk.units() as unit:
-        await warn_of_expiry(unit, desk.world, desk.house, ends)
+        await warn_of_expiry(desk.work(unit), ends)
     async with desk.units() as unit:
         operators = await unit.rooms.of_operators()
     rows = await desk.rows("say")

@@ -30,7 +30,12 @@ def key(digit: str = "1", **facts: Any) -> OfferedKey:
 
 async def came(desk: Desk, offered: OfferedKey, *, by_user: bool = True, ticket: int = 1) -> None:
     async with desk.units() as unit:
-        await offer(unit, desk.world, await unit.tickets.get(ticket, lock=True), offered, by_user=by_user)
+        await offer(
+            desk.work(unit),
+            await unit.tickets.get(ticket, lock=True),
+            offered,
+            by_user=by_user,
+        )
 
 
 async def kept(desk: Desk) -> list[ContactKey]:
@@ -227,7 +232,7 @@ async def test_two_first_keys_at_the_same_time_are_not_both_the_first(desk: Desk
     async def hold_open() -> None:
         async with desk.units() as unit:
             ticket = await unit.tickets.get(first, lock=True)
-            await offer(unit, desk.world, ticket, key("1"), by_user=True)
+            await offer(desk.work(unit), ticket, key("1"), by_user=True)
             inside.set()
             await go_on.wait()
 
@@ -263,6 +268,6 @@ async def test_the_same_key_in_many_letters_at_once_is_kept_once(desk: Desk):
 async def test_what_a_sysadmin_keeps_came_with_no_letter(desk: Desk):
     await desk.ticket()
     async with desk.units() as unit:
-        await keep(unit, desk.world, address_tag(unit.vault, USER), key(), KeyState.PINNED)
+        await keep(desk.work(unit), address_tag(unit.vault, USER), key(), KeyState.PINNED)
     [row] = await kept(desk)
     assert (row.letters, row.ticket_id) == (0, None)

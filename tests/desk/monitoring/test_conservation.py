@@ -39,7 +39,7 @@ async def is_in(desk: Desk, ticket: int, letter: int | None) -> None:
 
 async def check(desk: Desk) -> Census | None:
     async with desk.units() as unit:
-        return await check_yesterday(unit, desk.world)
+        return await check_yesterday(desk.work(unit))
 
 
 async def said(desk: Desk) -> str:

@@ -19,7 +19,7 @@ async def said(desk: Desk) -> list[str]:
 async def look(desk: Desk, pulse: MailboxHealth) -> int:
     """Look as the schedule does; return how much has been said altogether."""
     async with desk.units() as unit:
-        await watch_mailbox(unit, desk.world, pulse, LIMIT)
+        await watch_mailbox(desk.work(unit), pulse, LIMIT)
     return len(await said(desk))
 
 
@@ -64,7 +64,7 @@ async def test_mailboxes_are_told_apart(desk: Desk) -> None:
 async def test_a_desk_that_never_got_a_letter_is_told_counted_from_the_first_look(desk: Desk) -> None:
     async def looks() -> int:
         async with desk.units() as unit:
-            await watch_arrivals(unit, desk.world, dt.timedelta(hours=24))
+            await watch_arrivals(desk.work(unit), dt.timedelta(hours=24))
         return len(await said(desk))
 
     assert await looks() == 0
@@ -82,7 +82,7 @@ async def test_a_desk_that_never_got_a_letter_is_told_counted_from_the_first_loo
 async def test_a_day_without_letters_is_told_once(desk: Desk, source: str) -> None:
     async def looks() -> int:
         async with desk.units() as unit:
-            await watch_arrivals(unit, desk.world, dt.timedelta(hours=24))
+            await watch_arrivals(desk.work(unit), dt.timedelta(hours=24))
         return len(await said(desk))
 
     async def comes(raw: bytes) -> None:

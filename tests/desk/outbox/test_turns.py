@@ -40,7 +40,7 @@ class Homeserver:
 
 async def deliver_until(desk: Desk, homeserver: Homeserver) -> None:
     """Run the delivery, which knows of the limit, until the homeserver has the last row."""
-    delivery = Delivery(desk.units, desk.world, dict.fromkeys(KINDS, homeserver))
+    delivery = Delivery(desk.place, dict.fromkeys(KINDS, homeserver))
     delivery._turns.limited(0.5)
     task = asyncio.create_task(delivery.run(poll=5))
     try:
@@ -55,7 +55,7 @@ async def deliver_until(desk: Desk, homeserver: Homeserver) -> None:
 async def say(desk: Desk, text: str, rank: Rank, queue: str = "en") -> None:
     async with desk.units() as unit:
         room = await unit.rooms.of_queue(queue)
-        await say_in(unit, desk.world, room, Say(text), rank=rank)
+        await say_in(desk.work(unit), room, Say(text), rank=rank)
 
 
 async def test_answers_go_first_then_edits_in_all_rooms(desk: Desk):
@@ -124,7 +124,7 @@ async def test_an_edit_that_was_replaced_while_it_left_is_known_as_sent_all_the_
             await desk.say("!tag wifi", ticket=number)
         return Delivered(f"$of{parcel.id}")
 
-    await Delivery(desk.units, desk.world, {"announce.edit": carry}).drain()
+    await Delivery(desk.place, {"announce.edit": carry}).drain()
     [*_, second] = carried
     assert carried == [first.id, second]
     async with desk.units() as unit:
@@ -138,7 +138,7 @@ async def test_an_answer_in_a_thread_takes_its_announcement_along(desk: Desk):
         for number in tickets:
             ticket = await unit.tickets.get(number)
             ticket.event_id = None
-            await announce(unit, desk.world, ticket)
+            await announce(desk.work(unit), ticket)
     await desk.say(f"!reply #{tickets[3]} Hello")
     homeserver = Homeserver(0, "preview")
     await deliver_until(desk, homeserver)
@@ -152,10 +152,10 @@ async def test_an_edit_of_an_older_announcement_is_not_replaced(desk: Desk):
     number = await desk.ticket()
     async with desk.units() as unit:
         ticket = await unit.tickets.get(number)
-        await show_state(unit, desk.world, ticket)
-        await announce(unit, desk.world, ticket)
-        await show_state(unit, desk.world, ticket)
-        await show_state(unit, desk.world, ticket)
+        await show_state(desk.work(unit), ticket)
+        await announce(desk.work(unit), ticket)
+        await show_state(desk.work(unit), ticket)
+        await show_state(desk.work(unit), ticket)
         room = await unit.rooms.of_queue("en")
         waiting = await unit.outbox.pending("announce.edit", ticket=number, room=room.id)
         assert [row.lane for row in waiting] == [lane_of(room, Rank.EDIT)] * 2
@@ -166,9 +166,7 @@ async def test_a_button_that_nobody_has_seen_goes_when_its_answer_is_over(desk: 
     number = await desk.ticket()
     await desk.say("!reply Hello", ticket=number)
     carrier = Homeserver(99, "preview")
-    await Delivery(desk.units, desk.world, {"preview": carrier})._drain_lane(
-        (await desk.rows("preview"))[0].lane
-    )
+    await Delivery(desk.place, {"preview": carrier})._drain_lane((await desk.rows("preview"))[0].lane)
     assert [row.kind for row in await desk.rows("react")] == ["react"]
     await desk.say("!cancel", ticket=number)
     assert await desk.rows("react") == []

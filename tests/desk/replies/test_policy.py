@@ -33,7 +33,7 @@ async def decided(desk: Desk, *, confidential: bool, keys: list) -> str:
         ticket = await unit.tickets.get(number)
         for fingerprint, state, expires in keys:
             key = OfferedKey(fingerprint, "attached", fingerprint.encode(), expires)
-            await keep(unit, desk.world, ticket.contact_tag, key, state)
+            await keep(desk.work(unit), ticket.contact_tag, key, state)
         try:
             protection = await protection_of(unit, ticket, desk.clock.now)
         except Refusal as why:

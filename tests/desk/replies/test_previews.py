@@ -26,7 +26,7 @@ async def deliver(desk: Desk, mail: Outcome | None = None) -> list[str]:
         return mail or Delivered()
 
     kinds = ("say", "preview", previews.EDIT, "react", "announce.edit")
-    await Delivery(desk.units, desk.world, {**dict.fromkeys(kinds, carry), "mail": submit}).drain()
+    await Delivery(desk.place, {**dict.fromkeys(kinds, carry), "mail": submit}).drain()
     return looks
 
 

@@ -24,7 +24,7 @@ async def test_a_key_that_nears_its_end_is_told_once_and_again_after_it_was_exte
     with desk(tmp_path / "keys") as made:
         async with open_office(shaped, made.keyring) as office:
             office.clock.at = dt.datetime.now(dt.UTC)
-            watch = KeyWatch(office.units, office.world, office.house, office.keyring, office.workshop)
+            watch = KeyWatch(office.place, office.keyring, office.workshop)
             for _ in range(2):
                 await watch.look()
             [told] = await said(office)
@@ -38,7 +38,7 @@ async def test_a_keyring_that_fails_is_left_for_the_next_look(shaped: str, tmp_p
     with desk(tmp_path / "keys") as made:
         async with open_office(shaped, made.keyring) as office:
             broken = Mock(spec=Keyring, secret_keys=Mock(side_effect=KeyringUnusable("no agent")))
-            await KeyWatch(office.units, office.world, office.house, broken, office.workshop).look()
+            await KeyWatch(office.place, broken, office.workshop).look()
             assert await said(office) == []
 
 
@@ -47,13 +47,13 @@ async def test_of_a_key_that_has_expired_a_preview_hears_until_it_is_extended(
 ) -> None:
     with desk(tmp_path / "keys") as made:
         async with open_office(shaped, made.keyring) as office:
-            watch = KeyWatch(office.units, office.world, office.house, office.keyring, office.workshop)
+            watch = KeyWatch(office.place, office.keyring, office.workshop)
             [queue] = office.house.queues
             office.clock.at = dt.datetime.now(dt.UTC) + dt.timedelta(days=10_000)
             await watch.look()
             async with office.units() as unit:
-                assert "“help” has expired" in await words_if_over(unit, office.world, queue)
+                assert "“help” has expired" in await words_if_over(office.work(unit), queue)
             office.clock.at = dt.datetime.now(dt.UTC)
             await watch.look()
             async with office.units() as unit:
-                assert await words_if_over(unit, office.world, queue) == ""
+                assert await words_if_over(office.work(unit), queue) == ""

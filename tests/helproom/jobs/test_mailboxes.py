@@ -65,7 +65,7 @@ class Office:
 
     def mailboxes(self) -> Mailboxes:
         """Open the mailboxes anew, as after a restart."""
-        return open_mailboxes(self.settings, self.desk.units, self.desk.world)
+        return open_mailboxes(self.settings, self.desk.place)
 
     async def letters(self) -> list[Letter]:
         """Return all letters."""
@@ -171,7 +171,7 @@ async def test_silence_is_watched(office: Office, dovecot: Dovecot) -> None:
 
 
 async def test_the_config_decides_when_silence_is_told(desk: Desk, dovecot: Dovecot, tmp_path: Path) -> None:
-    mailboxes = open_mailboxes(settings_for(tmp_path, dovecot), desk.units, desk.world)
+    mailboxes = open_mailboxes(settings_for(tmp_path, dovecot), desk.place)
     assert mailboxes.silent_after == dt.timedelta(minutes=15)
     assert mailboxes.no_letter_after is None
 

@@ -83,7 +83,7 @@ async def _state(desk: Desk) -> ReplyState | None:
 
 async def test_a_job_sleeps_until_the_bell_and_then_until_the_next_hold_ends(desk: Desk):
     looks: list[dt.timedelta | None] = []
-    watches = Watches(desk.units, desk.world, desk.house)
+    watches = Watches(desk.place)
 
     async def look() -> dt.timedelta | None:
         looks.append(await watches.end_holds())
@@ -114,7 +114,7 @@ async def test_a_hold_ends_only_when_all_that_was_said_before_was_acted_on(desk:
     await _held(desk)
     desk.clock.now += desk.house.hold
     caught_up: list[bool] = []
-    watches = Watches(desk.units, desk.world, desk.house, has_caught_up=lambda: bool(caught_up))
+    watches = Watches(desk.place, has_caught_up=lambda: bool(caught_up))
     await watches.end_holds()
     assert await _state(desk) is ReplyState.HELD
     caught_up.append(True)
@@ -134,7 +134,7 @@ async def test_a_hold_ends_only_when_all_that_was_said_before_was_acted_on(desk:
 async def test_a_hold_that_the_clock_made_longer_begins_anew(desk: Desk):
     await _held(desk)
     desk.clock.pass_by(days=-3)
-    watches = Watches(desk.units, desk.world, desk.house)
+    watches = Watches(desk.place)
     assert await watches.end_holds() == desk.house.hold
     assert await _state(desk) is ReplyState.HELD
     desk.clock.now += desk.house.hold
@@ -149,7 +149,7 @@ async def test_a_room_that_the_clock_would_keep_open_ends_when_the_longest_may(d
         room = await unit.rooms.of_ticket(number)
         room.room_id, room.state = "!disposable:helproom.test", RoomState.OPEN
     desk.clock.pass_by(days=-30)
-    watches = Watches(desk.units, desk.world, desk.house)
+    watches = Watches(desk.place)
     assert await watches.end_rooms() == desk.house.longest_room_life
     desk.clock.now += desk.house.longest_room_life
     await watches.end_rooms()

@@ -62,7 +62,7 @@ async def make_office(shaped: str, house: House) -> AsyncIterator[Office]:
     async with open_office(shaped, house.desk.keyring) as office:
         async with office.units() as unit:
             key = offered(read_public_key(house.list.public), "imported")
-            await pin_imported(unit, office.world, address_tag(unit.vault, LIST), key)
+            await pin_imported(office.work(unit), address_tag(unit.vault, LIST), key)
         yield replace(office, house=replace(office.house, relays=(house.relay,)))
 
 
@@ -225,7 +225,7 @@ async def test_a_key_that_cannot_be_read_any_more_costs_neither_the_list_nor_its
 ) -> None:
     async with office.units() as unit:
         tag = address_tag(unit.vault, LIST)
-        await pin_imported(unit, office.world, tag, offered(read_public_key(alice.public), "imported"))
+        await pin_imported(office.work(unit), tag, offered(read_public_key(alice.public), "imported"))
     async with office.units() as unit:
         for key in await unit.keys.of(tag):
             key.state = KeyState.PINNED

@@ -52,8 +52,8 @@ async def answer(office: Office, number: int) -> None:
         ticket = await unit.tickets.get(number, lock=True)
         assert ticket is not None
         said = Answer(AGENT, "See the files.", office.world.now(), takes_files=True)
-        draft = await drafts.begin(unit, office.world, office.house, ticket, said)
-        await drafts.send(unit, office.world, draft)
+        draft = await drafts.begin(office.work(unit), ticket, said)
+        await drafts.send(office.work(unit), draft)
 
 
 def parse(raw: bytes) -> EmailMessage:

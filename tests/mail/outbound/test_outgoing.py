@@ -128,7 +128,7 @@ async def test_what_changes_while_the_mail_is_written_is_seen_before_it_is_hande
             ticket.confidential = True
             if is_key_known:
                 key = OfferedKey(alice.fingerprint, "attached", alice.public, None)
-                await keep(unit, office.world, ticket.contact_tag or "", key, KeyState.SEEN)
+                await keep(office.work(unit), ticket.contact_tag or "", key, KeyState.SEEN)
         return made
 
     with monkeypatch.context() as meanwhile:

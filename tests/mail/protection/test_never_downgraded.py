@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import commands
 from commands.context import Context
-from desk.context import Work as IntakeDesk
+from desk.context import Work
 from desk.intake import auto_reply
 from desk.intake.context import Arrival
 from desk.keys import decisions
@@ -152,7 +152,7 @@ class Wire:
             if case.key is not None:
                 end = None if case.expires_in is None else now + dt.timedelta(seconds=case.expires_in)
                 key = OfferedKey(self.alice.fingerprint, "attached", self.alice.public, end)
-                await keep(unit, self.office.world, ticket.contact_tag or "", key, case.key)
+                await keep(self.office.work(unit), ticket.contact_tag or "", key, case.key)
             return ticket.id
 
     async def say(self, number: int, line: str) -> bool:
@@ -162,8 +162,8 @@ class Wire:
                 ticket = await unit.tickets.get(number)
                 room = await unit.rooms.of_queue("help")
                 assert room is not None
-                now, world, house = self.office.world.now(), self.office.world, self.office.house
-                context = Context(AGENT, room, ticket, "$root", now, unit, world, house, verified=True)
+                now, work = self.office.world.now(), self.office.work(unit)
+                context = Context(AGENT, room, ticket, "$root", now, work, verified=True)
                 await commands.run(context, line)
         except Refusal:
             return False
@@ -177,14 +177,14 @@ class Wire:
             assert room is not None
             wish = AttachRequest(AGENT, "$said", "$root", None)
             try:
-                await attaching.ask(unit, self.office.world, self.office.house, ticket, room, wish)
+                await attaching.ask(self.office.work(unit), ticket, room, wish)
             except Refusal:
                 return
             rows = await unit.outbox.in_state(OutboxState.PENDING)
             row = max((each for each in rows if each.kind == FETCH), key=lambda each: each.id)
             enclosure, _ = wish_of(row.payload or "")
             file = Fetched(f"$file{enclosure}", SECRET_NAME, "image/png", SECRET_CONTENT)
-            await attaching.fetched(unit, self.office.world, self.office.house, row.id, enclosure, file)
+            await attaching.fetched(self.office.work(unit), row.id, enclosure, file)
 
     async def answer_first(self, number: int) -> bool:
         """Answer by template, as when a ticket is new; tell whether a mail is to leave."""
@@ -195,7 +195,7 @@ class Wire:
             assert ticket is not None
             arrival = Arrival(Letter(), opened, self.office.house.queue("help"), ())
             house = dataclasses.replace(self.office.house, first_answer="tell", most_first_answers=1000)
-            await auto_reply.give(IntakeDesk(unit, self.office.world, house), arrival, ticket)
+            await auto_reply.give(Work(unit, self.office.world, house), arrival, ticket)
             rows = await unit.outbox.in_state(OutboxState.PENDING)
             return any(row.kind == "mail" and row.ticket_id == number for row in rows)
 
@@ -210,7 +210,7 @@ class Wire:
                 if case.all_keys_go:
                     await unit.session.delete(key)
             if case.forgets and case.key is not None and not case.all_keys_go:
-                await decisions.forget(unit, self.office.world, ticket, Decision(AGENT, ""))
+                await decisions.forget(self.office.work(unit), ticket, Decision(AGENT, ""))
             if case.moves:
                 ticket.contact = f"other{number}@user.example"
                 ticket.contact_tag = address_tag(unit.vault, ticket.contact)

@@ -56,7 +56,7 @@ async def test_whatever_intake_makes_of_letters_adds_up(office: Office) -> None:
     assert {one.state for one in ends} == set(LetterState)
     office.clock.at += dt.timedelta(days=1)
     async with office.units() as unit:
-        found = await check_yesterday(unit, office.world)
+        found = await check_yesterday(office.work(unit))
         said = [row.payload or "" for row in await unit.outbox.in_state(OutboxState.PENDING)]
     assert found is not None
     assert (found.received, found.lost, found.orphans) == (len(ends), (), 0)

@@ -130,7 +130,7 @@ async def test_what_a_person_releases_does_not_wait(office: Office) -> None:
         room = await unit.rooms.of_operators()
         assert room is not None
         letter = await quarantine.seen_from(unit, room, letters[0])
-        await quarantine.release(unit, office.world, letter, TakeInRequest(AGENT, room, None))
+        await quarantine.release(office.work(unit), letter, TakeInRequest(AGENT, room, None))
     await work(office, letters[:1])
     assert (await office.letter(letters[0])).state is LetterState.TICKET
 

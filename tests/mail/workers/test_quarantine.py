@@ -37,9 +37,9 @@ async def shown(office: Office, number: int) -> str:
         room = await unit.rooms.of_operators()
         assert room is not None
         letter = await letters.seen_from(unit, room, number)
-        await letters.ask_to_show(unit, office.world, letter, room, None)
-    reader = QuarantineReader(office.units, office.world, office.opener())
-    delivery = Delivery(office.units, office.world, {letters.SHOW: reader})
+        await letters.ask_to_show(office.work(unit), letter, room, None)
+    reader = QuarantineReader(office.place, office.opener())
+    delivery = Delivery(office.place, {letters.SHOW: reader})
     await delivery._drain_lane(f"{letters.SHOW}:{room.id}")
     async with office.units() as unit:
         rows = await unit.outbox.in_state(OutboxState.PENDING)
@@ -51,7 +51,7 @@ async def release(office: Office, number: int) -> None:
         room = await unit.rooms.of_operators()
         assert room is not None
         letter = await letters.seen_from(unit, room, number)
-        await letters.release(unit, office.world, letter, TakeInRequest(AGENT, room, None))
+        await letters.release(office.work(unit), letter, TakeInRequest(AGENT, room, None))
     await office.worker().work(number)
 
 
@@ -111,4 +111,4 @@ async def recheck(office: Office, number: int) -> None:
         room = await unit.rooms.of_operators()
         assert room is not None
         letter = await letters.seen_from(unit, room, number)
-        await letters.recheck(unit, office.world, letter, room, None)
+        await letters.recheck(office.work(unit), letter, room, None)

@@ -38,9 +38,9 @@ async def recheck(office: Office, number: int, *, keyring: Keyring | None = None
     async with office.units() as unit:
         ticket = await unit.tickets.get(number, lock=True)
         assert ticket is not None
-        await rechecking.ask(unit, office.world, ticket)
-    rechecker = Rechecker(office.units, office.world, office.house, office.opener(keyring))
-    delivery = Delivery(office.units, office.world, {rechecking.RECHECK: rechecker})
+        await rechecking.ask(office.work(unit), ticket)
+    rechecker = Rechecker(office.place, office.opener(keyring))
+    delivery = Delivery(office.place, {rechecking.RECHECK: rechecker})
     await delivery._drain_lane(f"recheck:{number}")
     return await said(office)
 
@@ -150,9 +150,9 @@ async def test_two_carriers_of_one_row_say_it_once(office: Office, alice: Person
     async with office.units() as unit:
         ticket = await unit.tickets.get(1, lock=True)
         assert ticket is not None
-        await rechecking.ask(unit, office.world, ticket)
-    rechecker = Rechecker(office.units, office.world, office.house, office.opener())
-    delivery = Delivery(office.units, office.world, {rechecking.RECHECK: rechecker})
+        await rechecking.ask(office.work(unit), ticket)
+    rechecker = Rechecker(office.place, office.opener())
+    delivery = Delivery(office.place, {rechecking.RECHECK: rechecker})
     parcel = await delivery._next_parcel("recheck:1")
     assert parcel is not None
     await asyncio.gather(rechecker(parcel), rechecker(parcel))
@@ -178,8 +178,8 @@ async def test_a_database_in_trouble_is_waited_for_and_what_came_of_it_is_said_o
         number = row.id
         assert row.error == "deadlock"
     office.clock.at += dt.timedelta(minutes=1)
-    rechecker = Rechecker(office.units, office.world, office.house, office.opener())
-    await Delivery(office.units, office.world, {rechecking.RECHECK: rechecker}).drain()
+    rechecker = Rechecker(office.place, office.opener())
+    await Delivery(office.place, {rechecking.RECHECK: rechecker}).drain()
     assert len(await said(office)) == 1
     async with office.units() as unit:
         done = await unit.outbox.get(number)
@@ -218,7 +218,7 @@ async def test_a_letter_that_is_gone_is_not_opened_again(office: Office, alice: 
         for message in await unit.messages.of(ticket):
             message.letter_id = None
         with pytest.raises(Refusal, match="No letter of ticket 1 is kept"):
-            await rechecking.ask(unit, office.world, ticket)
+            await rechecking.ask(office.work(unit), ticket)
 
 
 async def test_a_keyring_that_fails_is_tried_again_later(office: Office, alice: Person) -> None:
@@ -246,15 +246,15 @@ async def test_after_a_queue_s_key_was_changed_letters_to_either_key_open(
     another = headers(alice.address).replace(b"<m1@", b"<m2@")
     await office.take_in(another + encrypted(alice.encrypt(entity("to the old key"), old)))
     async with office.units() as unit:
-        assert await rechecking.tell_of_new_key(unit, office.world) == [1]
+        assert await rechecking.tell_of_new_key(office.work(unit)) == [1]
     assert office.keyring.import_secret_key(secret) == fingerprint
     async with office.units() as unit:
-        assert await rechecking.ask_for_all(unit, office.world) == [1]
-    rechecker = Rechecker(office.units, office.world, office.house, office.opener())
-    await Delivery(office.units, office.world, {rechecking.RECHECK: rechecker})._drain_lane("recheck:1")
+        assert await rechecking.ask_for_all(office.work(unit)) == [1]
+    rechecker = Rechecker(office.place, office.opener())
+    await Delivery(office.place, {rechecking.RECHECK: rechecker})._drain_lane("recheck:1")
     assert [(await look(office, number))[1].text for number in (1, 2)] == ["to the new key", "to the old key"]
     async with office.units() as unit:
-        assert await rechecking.ask_for_all(unit, office.world) == []
+        assert await rechecking.ask_for_all(office.work(unit)) == []
     queue = replace(office.house.queues[0], fingerprint=fingerprint)
     renewed = replace(office, house=replace(office.house, queues=(queue,)))
     await renewed.take_in(

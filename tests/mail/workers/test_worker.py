@@ -4,6 +4,7 @@
 import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,7 @@ async def test_a_keyring_that_fails_costs_no_letter_and_is_told_once(
     try:
         good.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
         good._agent.stop()
-        worker = LetterWorker(office.units, office.world, office.house, office.opener(bad), parallel=2)
+        worker = LetterWorker(office.place, office.opener(bad), parallel=2)
         for letter_id in letters:
             await worker.work(letter_id)
             letter = await office.letter(letter_id)
@@ -148,7 +149,7 @@ async def test_a_wrong_master_key_costs_no_letter_and_is_told_once(office: Offic
         await office.keep(headers("a@b.example") + entity("hi"), token=str(number)) for number in range(2)
     ]
     units = Units(office.units.engine, Vault(b"w" * 32))
-    worker = LetterWorker(units, office.world, office.house, office.opener(), parallel=2)
+    worker = LetterWorker(replace(office.place, units=units), office.opener(), parallel=2)
     for letter_id in letters:
         await worker.work(letter_id)
     async with units() as unit:
@@ -162,7 +163,7 @@ async def test_a_wrong_master_key_costs_no_letter_and_is_told_once(office: Offic
 async def test_letters_do_not_wait_for_a_clock_that_was_set_back(office: Office) -> None:
     new, tried = [await office.keep(headers("a@b.example") + entity(each)) for each in ("one", "two")]
     other_key = Units(office.units.engine, Vault(b"w" * 32))
-    await LetterWorker(other_key, office.world, office.house, office.opener(), parallel=2).work(tried)
+    await LetterWorker(replace(office.place, units=other_key), office.opener(), parallel=2).work(tried)
     office.clock.at -= dt.timedelta(minutes=20)
     await office.worker().work(tried)
     assert (await office.letter(tried)).state is LetterState.NEW

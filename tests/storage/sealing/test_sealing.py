@@ -145,7 +145,7 @@ async def _fill(desk: Desk) -> None:
     await desk.say(f"!room open @{CANARY.lower()}:example.org @{CANARY.lower()}:b.test", ticket=1)
     now, raw = desk.clock.now, f"From: {CANARY}".encode()
     async with desk.units() as unit:
-        await put(unit, desk.world, Slot("say", "a"), f"{CANARY} payload")
+        await put(desk.work(unit), Slot("say", "a"), f"{CANARY} payload")
         event = Event(event_id="$1", room_id="!en", state=EventState.NEW, heard_at=now)
         await unit.journal.add(event, f"{CANARY} content", sender=f"@{CANARY}:b.test")
         await unit.pins.put(f"@{CANARY}:b.test", CANARY, now)

@@ -29,8 +29,7 @@ async def attach(desk: Desk, *, reply_to: str | None = None, thread: str = "$roo
             ticket = await unit.tickets.get(number)
             assert room is not None
             facts: dict[str, Any] = {"event_id": "$said", "reply_to": reply_to}
-            now, world = desk.clock.now, desk.world
-            context = Context(ANA, room, ticket, thread, now, unit, world, desk.house, **facts)
+            context = Context(ANA, room, ticket, thread, desk.clock.now, desk.work(unit), **facts)
             await commands.run(context, "!attach")
     except Refusal as why:
         return str(why)
@@ -41,7 +40,7 @@ async def arrives(desk: Desk, file: Fetched | str = PICTURE) -> None:
     """Let the oldest file that is being fetched arrive, or not."""
     row = (await desk.rows(FETCH))[0]
     async with desk.units() as unit:
-        await attaching.fetched(unit, desk.world, desk.house, row.id, wish_of(row.payload or "")[0], file)
+        await attaching.fetched(desk.work(unit), row.id, wish_of(row.payload or "")[0], file)
 
 
 async def deliver(desk: Desk) -> None:
@@ -51,7 +50,7 @@ async def deliver(desk: Desk) -> None:
         return Delivered("$preview" if parcel.kind == "preview" else None)
 
     kinds = ("say", "preview", previews.EDIT, "react", "announce.edit", "mail")
-    await Delivery(desk.units, desk.world, dict.fromkeys(kinds, carry)).drain()
+    await Delivery(desk.place, dict.fromkeys(kinds, carry)).drain()
 
 
 async def files(desk: Desk) -> list[tuple[str | None, int | None, int | None]]:
@@ -171,7 +170,7 @@ async def test_a_file_that_never_comes_is_told(desk: Desk):
     async def fail(_parcel: OutboxItem) -> Outcome:
         return Impossible("the homeserver does not answer; given up after 15 minutes")
 
-    await Delivery(desk.units, desk.world, {FETCH: fail})._drain_lane((await desk.rows(FETCH))[0].lane)
+    await Delivery(desk.place, {FETCH: fail})._drain_lane((await desk.rows(FETCH))[0].lane)
     assert await said(desk) == ["NOT attached: the homeserver does not answer; given up after 15 minutes."]
     assert await files(desk) == []
     async with desk.units() as unit:
@@ -223,7 +222,7 @@ async def test_a_file_whose_message_is_removed_does_not_leave(desk: Desk):
     await arrives(desk)
     await desk.say("!reply Hello", ticket=1)
     async with desk.units() as unit:
-        await attaching.withdraw(unit, desk.world, "$file", by=ANA)
+        await attaching.withdraw(desk.work(unit), "$file", by=ANA)
     assert (await files(desk), (await answer_of(desk)).state) == ([], ReplyState.STALE)
     assert "its message was removed from the room" in (await said(desk))[-1]
 

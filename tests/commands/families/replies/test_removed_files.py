@@ -19,7 +19,7 @@ async def test_a_removed_file_leaves_with_no_answer_that_was_sent_on_its_way(des
     await _two_answers_with_one_file(desk)
     async with desk.units() as unit:
         (await unit.messages.get(2)).state = state
-        await attaching.withdraw(unit, desk.world, "$file", by=ANA)
+        await attaching.withdraw(desk.work(unit), "$file", by=ANA)
     assert await files(desk) == []
     assert "does not leave, unless it is leaving at this moment" in "".join(await said(desk))
     async with desk.units() as unit:
@@ -47,14 +47,14 @@ async def deliver_but_mail(desk: Desk) -> None:
             if row.kind != "mail":
                 finish(desk.world, row, OutboxState.SENT)
                 row.event_id = "$preview" if row.kind == "preview" else None
-                await receipts.delivered(unit, desk.world, row)
+                await receipts.delivered(desk.work(unit), row)
 
 
 async def _mail_ends(desk: Desk, outcome: Outcome) -> None:
     async def end(_parcel: OutboxItem) -> Outcome:
         return outcome
 
-    await Delivery(desk.units, desk.world, {"mail": end})._drain_lane("mail:2")
+    await Delivery(desk.place, {"mail": end})._drain_lane("mail:2")
 
 
 async def _sent_with_file(desk: Desk) -> None:
@@ -72,10 +72,10 @@ async def test_a_refused_answer_whose_file_is_removed_is_not_tried_again(desk: D
     [(_, _, answer)] = await files(desk)
     assert answer == 2
     async with desk.units() as unit:
-        await attaching.withdraw(unit, desk.world, "$file", by=ANA)
+        await attaching.withdraw(desk.work(unit), "$file", by=ANA)
         [row] = await unit.outbox.in_state(OutboxState.PARKED)
         with pytest.raises(Refusal, match="a file of this answer was taken away"):
-            await parked.unpark(unit, desk.world, row.id)
+            await parked.unpark(desk.work(unit), row.id)
         assert row.state is OutboxState.PARKED
 
 
@@ -106,9 +106,9 @@ async def test_an_older_file_is_not_taken_for_one_that_was_removed_meanwhile(des
     await attach(desk)
     await attach(desk, reply_to="$other")
     async with desk.units() as unit:
-        await attaching.withdraw(unit, desk.world, "$newest", by=BEN)
+        await attaching.withdraw(desk.work(unit), "$newest", by=BEN)
     assert len(await files(desk)) == 2
     async with desk.units() as unit:
-        await attaching.withdraw(unit, desk.world, "$newest", by=ANA)
+        await attaching.withdraw(desk.work(unit), "$newest", by=ANA)
     assert len(await files(desk)) == 1
     assert "Say `!attach` as a reply to the file." in (await said(desk))[-1]

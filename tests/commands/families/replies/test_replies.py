@@ -28,7 +28,7 @@ async def _show_previews(desk: Desk) -> None:
         for row in await unit.outbox.in_state(OutboxState.PENDING):
             if row.kind == "preview":
                 row.state = OutboxState.SENT
-                await receipts.delivered(unit, desk.world, row)
+                await receipts.delivered(desk.work(unit), row)
 
 
 async def _end_holds(desk: Desk) -> None:
@@ -36,7 +36,7 @@ async def _end_holds(desk: Desk) -> None:
         due = await unit.messages.due_replies(desk.clock.now)
     for message in due:
         async with desk.units() as unit:
-            await drafts.end_hold(unit, desk.world, message)
+            await drafts.end_hold(desk.work(unit), message)
 
 
 async def test_a_preview_shows_recipient_protection_subject_and_text(desk: Desk):
@@ -160,7 +160,7 @@ async def test_a_hold_that_began_anew_meanwhile_does_not_end(desk: Desk):
     async with desk.units() as unit:
         (await unit.messages.get(due)).hold_until = desk.clock.now + dt.timedelta(seconds=1)
     async with desk.units() as unit:
-        await drafts.end_hold(unit, desk.world, due)
+        await drafts.end_hold(desk.work(unit), due)
     assert await _state(desk) is ReplyState.HELD
 
 
@@ -185,7 +185,7 @@ async def test_an_answer_whose_preview_cannot_be_shown_stays_and_that_is_told(de
     async with desk.units() as unit:
         [row] = [each for each in await unit.outbox.in_state(OutboxState.PENDING) if each.kind == "preview"]
         row.state, row.error = OutboxState.PARKED, "no such room"
-        assert not await receipts.refused(unit, desk.world, row)
+        assert not await receipts.refused(desk.work(unit), row)
     assert await _state(desk) is ReplyState.STALE
     [told] = await desk.rows("say")
     assert "the preview of the answer could not be shown (no such room)" in told.payload
@@ -201,7 +201,7 @@ async def test_sending_cancelling_and_the_end_of_the_hold_at_once_have_one_effec
 
     async def hold_ends() -> None:
         async with desk.units() as unit:
-            await drafts.end_hold(unit, desk.world, message)
+            await drafts.end_hold(desk.work(unit), message)
 
     send, cancel = (desk.say(line, by=BEN, ticket=number) for line in ("!send", "!cancel"))
     await asyncio.gather(send, hold_ends(), cancel, desk.say("!send", ticket=number), hold_ends())
@@ -223,7 +223,7 @@ async def _button(desk: Desk, key: str, by: str) -> None:
         [preview] = [row for row in await unit.outbox.in_state(*OutboxState) if row.kind == "preview"]
         preview.event_id = "$preview"
         room = await unit.rooms.of_queue("en")
-        context = Context(by, room, None, None, desk.clock.now, unit, desk.world, desk.house)
+        context = Context(by, room, None, None, desk.clock.now, desk.work(unit))
         await react(context, "$preview", key)
 
 
@@ -348,7 +348,7 @@ async def test_a_preview_says_that_the_queues_key_has_expired(desk: Desk):
     number = await desk.ticket()
     ends = {desk.house.queues[0].fingerprint: desk.clock.now - dt.timedelta(days=1)}
     async with desk.units() as unit:
-        await warn_of_expiry(unit, desk.world, desk.house, ends)
+        await warn_of_expiry(desk.work(unit), ends)
     await desk.say("!reply Hello", ticket=number)
     [row] = await desk.rows("preview")
     assert "Attention: the OpenPGP key of the queue “en” has expired" in say_from_json(row.payload).text
@@ -358,7 +358,7 @@ async def test_a_preview_says_nothing_of_a_key_that_is_valid(desk: Desk):
     number = await desk.ticket()
     ends = {desk.house.queues[0].fingerprint: desk.clock.now + dt.timedelta(days=1)}
     async with desk.units() as unit:
-        await warn_of_expiry(unit, desk.world, desk.house, ends)
+        await warn_of_expiry(desk.work(unit), ends)
     await desk.say("!reply Hello", ticket=number)
     [row] = await desk.rows("preview")
     assert "Attention" not in say_from_json(row.payload).text
