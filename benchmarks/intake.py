@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure
 from benchmarks.post import ADDRESS, Post, encrypted_mail, plain_mail, post, words
+from desk.context import Workplace
 from desk.house import House, Queue
 from helproom.jobs.keeping import keeper
 from helproom.world import real_world
@@ -99,7 +100,7 @@ async def _desk(database: Path, office: Post) -> AsyncIterator[tuple[Units, Lett
             await unit.rooms.add(room)
     try:
         opener = LetterOpener(office.keyring, workshop)
-        yield units, LetterWorker(units, real_world(), house, opener, parallel=WORKERS)
+        yield units, LetterWorker(Workplace(units, real_world(), house), opener, parallel=WORKERS)
     finally:
         workshop.close()
         await units.close()

@@ -129,7 +129,7 @@ async def _commands(talk: Talk, room: str, raw_room: str) -> tuple[list[float], 
 
 async def _mails(talk: Talk, home: Path, raw_room: str) -> tuple[list[float], list[float]]:
     running = talk.desk.running
-    post = Post(home, home / "gnupg", running.desk.keyring, running.desk.house.queue("en").fingerprint)
+    post = Post(home, home / "gnupg", running.desk.keyring, running.desk.place.config.queue("en").fingerprint)
     armor, file = post.encrypt(words(5000)), home / "bare.asc"
     file.write_bytes(armor)
     ours, floor = [], []
