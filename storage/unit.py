@@ -3,15 +3,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from functools import cached_property
-from typing import Literal
+from collections.abc import AsyncIterator, Collection
+from typing import Generic, TypeVar
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from storage.engine.troubles import StorageTrouble, trouble_of
+from storage.queries.accounting import Accounting
+from storage.queries.base import Queries, Transaction, WakeUp
 from storage.queries.contacts import Keys, Pins
 from storage.queries.facts import Facts
 from storage.queries.files import OutgoingFiles
@@ -26,12 +27,13 @@ from storage.queries.templates import Templates
 from storage.queries.tickets import Tickets
 from storage.sealing.vault import Vault
 
+Q = TypeVar("Q", bound=Queries)
 _DATA_EXCEPTION = "22"
 """The class of SQLSTATE (ISO/IEC 9075) that says so."""
 
 
 class WakeUps:
-    """Wake-up calls for whoever waits for committed work."""
+    """Wake-up calls in this process for whoever waits for committed work."""
 
     def __init__(self) -> None:
         self.letters = asyncio.Event()
@@ -42,76 +44,56 @@ class WakeUps:
         self.unreadable = asyncio.Event()
 
 
-WakeUp = Literal["letters", "outbox", "journal", "holds", "rooms", "unreadable"]
+class _Noun(Generic[Q]):
+    """The queries of one noun, made when a unit first asks for them."""
+
+    def __init__(self, queries: type[Q]) -> None:
+        self._queries = queries
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, unit: "Unit", owner: type) -> Q:
+        # From then on the attribute of this name is found before this is asked.
+        queries = unit.__dict__[self._name] = self._queries(unit._transaction)  # noqa: SLF001 - a part of Unit
+        return queries
 
 
 class Unit:
     """One transaction with its named queries, by noun."""
 
-    def __init__(self, session: AsyncSession, vault: Vault) -> None:
-        self.session = session
-        self.vault = vault
-        self.rung: set[WakeUp] = set()
+    accounting = _Noun(Accounting)
+    enclosures = _Noun(OutgoingFiles)
+    facts = _Noun(Facts)
+    journal = _Noun(Journal)
+    keys = _Noun(Keys)
+    letters = _Noun(Letters)
+    messages = _Noun(Messages)
+    outbox = _Noun(OutboxRows)
+    outside = _Noun(LeftLetters)
+    pins = _Noun(Pins)
+    problems = _Noun(Problems)
+    rooms = _Noun(Rooms)
+    templates = _Noun(Templates)
+    tickets = _Noun(Tickets)
 
-    def ring(self, bell: WakeUp) -> None:
+    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+        self._session = session
+        self._transaction = Transaction(session, vault)
+        self.vault = vault
+
+    def wake(self, whom: WakeUp) -> None:
         """Wake whoever waits for this, once the unit is committed."""
-        self.rung.add(bell)
+        self._transaction.woken.add(whom)
+
+    @property
+    def woken(self) -> Collection[WakeUp]:
+        """Who is woken once the unit is committed."""
+        return self._transaction.woken
 
     async def flush(self) -> None:
         """Send pending rows to the database, so that they have their ids."""
-        await self.session.flush()
-
-    @cached_property
-    def tickets(self) -> Tickets:
-        return Tickets(self.session, self.vault)
-
-    @cached_property
-    def messages(self) -> Messages:
-        return Messages(self.session, self.vault)
-
-    @cached_property
-    def enclosures(self) -> OutgoingFiles:
-        return OutgoingFiles(self.session)
-
-    @cached_property
-    def letters(self) -> Letters:
-        return Letters(self.session, self.vault)
-
-    @cached_property
-    def outside(self) -> LeftLetters:
-        return LeftLetters(self.session, self.vault)
-
-    @cached_property
-    def outbox(self) -> OutboxRows:
-        return OutboxRows(self.session, self.vault)
-
-    @cached_property
-    def journal(self) -> Journal:
-        return Journal(self.session, self.vault)
-
-    @cached_property
-    def rooms(self) -> Rooms:
-        return Rooms(self.session, self.vault)
-
-    @cached_property
-    def keys(self) -> Keys:
-        return Keys(self.session, self.vault)
-
-    @cached_property
-    def pins(self) -> Pins:
-        return Pins(self.session)
-
-    @cached_property
-    def templates(self) -> Templates:
-        return Templates(self.session)
-
-    @cached_property
-    def problems(self) -> Problems:
-        return Problems(self.session)
-
-    @cached_property
-    def facts(self) -> Facts:
-        return Facts(self.session)
+        await self._session.flush()
 
 
 class Units:
@@ -120,7 +102,7 @@ class Units:
     def __init__(self, engine: AsyncEngine, vault: Vault) -> None:
         self.engine = engine
         self.vault = vault
-        self.bells = WakeUps()
+        self.wake_ups = WakeUps()
         self._sessions = async_sessionmaker(engine, expire_on_commit=False, info={"vault": vault})
 
     @contextlib.asynccontextmanager
@@ -141,15 +123,12 @@ class Units:
             raise StorageTrouble(trouble_of(error)) from error
         except ConnectionError as error:
             raise StorageTrouble("The database does not answer: nobody listens there.") from error
-        self._ring(unit)
+        self._wake(unit.woken)
 
-    def _ring(self, unit: Unit) -> None:
-        for noun in ("letters", "outbox", "journal"):
-            queries = unit.__dict__.get(noun)
-            if queries is not None and queries.added:
-                getattr(self.bells, noun).set()
-        for bell in unit.rung:
-            getattr(self.bells, bell).set()
+    def _wake(self, woken: Collection[WakeUp]) -> None:
+        """The one place where work that was committed is told of."""
+        for whom in woken:
+            getattr(self.wake_ups, whom).set()
 
     async def close(self) -> None:
         """Close all connections."""

@@ -84,7 +84,7 @@ class DisposableRooms:
             if room is None or room.state is not RoomState.WANTED:
                 return room is not None and room.room_id == room_id
             room.room_id, room.state = room_id, RoomState.OPEN
-            unit.ring("rooms")
+            unit.wake("rooms")
             until = f"{room.ends_at:%Y-%m-%d %H:%M} UTC" if room.ends_at else "it is closed"
             await say_in(self._place.work(unit), room, Say(_WELCOME.format(until=until)))
             if ticket is not None:

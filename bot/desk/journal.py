@@ -207,7 +207,7 @@ class EventJournal:
         row = self._row(closed, EventState.UNDECRYPTABLE)
         content = json.dumps([closed.session_id, closed.place])
         await unit.journal.add(row, content, sender=closed.sender)
-        unit.ring("unreadable")
+        unit.wake("unreadable")
 
     def _row(self, of: RoomEvent | Undecryptable, state: EventState) -> Event:
         return Event(

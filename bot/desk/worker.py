@@ -46,7 +46,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work for ever, at once when the bell rings."""
-        bell = self._place.units.bells.journal
+        bell = self._place.units.wake_ups.journal
         while True:
             bell.clear()
             try:

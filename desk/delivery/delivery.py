@@ -137,7 +137,7 @@ class Delivery:
         A lane that hangs holds up nobody but itself.
         """
         await retry_storage(self.settle_interrupted)
-        bell = self._place.units.bells.outbox
+        bell = self._place.units.wake_ups.outbox
         async with asyncio.TaskGroup() as together:
             while True:
                 bell.clear()
@@ -159,7 +159,7 @@ class Delivery:
         finally:
             self._busy.discard(lane)
             # A row may have come to the lane after its last look and before this line.
-            self._place.units.bells.outbox.set()
+            self._place.units.wake_ups.outbox.set()
 
     async def _until_next(self, looked_at: dt.datetime, otherwise: float) -> float:
         async with self._place.units() as unit:
@@ -184,8 +184,8 @@ class Delivery:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 while self._busy:
-                    self._place.units.bells.outbox.clear()
-                    await self._place.units.bells.outbox.wait()
+                    self._place.units.wake_ups.outbox.clear()
+                    await self._place.units.wake_ups.outbox.wait()
 
     async def _drain_lane(self, lane: str) -> None:
         while not self._closing:
@@ -283,7 +283,7 @@ class Delivery:
     async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome) -> None:
         if row.kind == "announce":
             # What agents say below it may wait for its id.
-            unit.ring("journal")
+            unit.wake("journal")
         match self._weigh(row, outcome):
             case Delivered(event_id):
                 finish(self._place.world, row, OutboxState.SENT)

@@ -55,4 +55,4 @@ async def _try_again(work: Work, row: Outbox) -> None:
     if message is not None:
         message.state = ReplyState.LEAVING
         await previews.show_state(work, message)
-    work.unit.outbox.added = True
+    work.unit.wake("outbox")

@@ -12,7 +12,7 @@ from desk.quarantine.letters import hint_of
 from desk.replies import previews
 from desk.replies.drafts import locked
 from storage.models import LetterState, Message, MessageKind, ReplyState, Side, Ticket
-from storage.sealing.vault import address_tag
+from storage.sealing.vault import TagKind, address_tag
 
 _MOST_TOLD = 5
 _FAILED, _DELAYED = "failed", "delayed"
@@ -113,7 +113,7 @@ def _ids(opened: Opened) -> list[str]:
 
 async def _by_token(work: Work, arrival: Arrival) -> Ticket | None:
     returned = arrival.opened.bounce.tokens if arrival.opened.bounce is not None else ()
-    tags = [arrival.letter.reply_tag, *(work.unit.vault.tag("reply token", each) for each in returned)]
+    tags = [arrival.letter.reply_tag, *(work.unit.vault.tag(TagKind.REPLY_TOKEN, each) for each in returned)]
     for tag in tags:
         ticket = await work.unit.tickets.by_reply_tag(tag) if tag else None
         if ticket is not None:

@@ -9,7 +9,7 @@ from desk.context import Work
 from desk.intake.context import Arrival
 from desk.replies.subjects import MOST_TAGS, numbers_in
 from storage.models import MessageKind, Ticket
-from storage.sealing.vault import address_tag
+from storage.sealing.vault import TagKind, address_tag
 from storage.unit import Unit
 
 
@@ -93,7 +93,7 @@ def partner_tags(work: Work, arrival: Arrival) -> tuple[str, ...]:
     """Return the tags of other desks' ticket numbers in the subject."""
     subject = arrival.opened.headers.subject
     found = (
-        work.unit.vault.tag("partner", f"{pattern.pattern}\0{match[1]}")
+        work.unit.vault.tag(TagKind.PARTNER, f"{pattern.pattern}\0{match[1]}")
         for pattern in work.config.partners
         for match in _first_of(pattern, subject)
     )

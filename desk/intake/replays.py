@@ -9,7 +9,7 @@ from desk.outbox.posts import say_in_thread
 from desk.replies.drafts import locked
 from desk.tickets.details import add_details, read_details
 from storage.models import Ciphertext, Letter
-from storage.sealing.vault import address_tag
+from storage.sealing.vault import TagKind, address_tag
 
 _AGAIN = (
     "The same ciphertext came from somebody else, too; the first time on {date}. Who sent this letter may "
@@ -31,7 +31,7 @@ async def with_warning(work: Work, letter: Letter, opened: Opened, contact: str 
     warnings, is_again = [], False
     contact_tag = address_tag(work.unit.vault, contact) if contact else None
     for digest in opened.sessions:
-        tag = work.unit.vault.tag("session key", digest)
+        tag = work.unit.vault.tag(TagKind.SESSION_KEY, digest)
         seen = Ciphertext(tag=tag, letter_id=letter.id, contact_tag=contact_tag, seen_at=work.world.now())
         first = await work.unit.letters.first_with(seen)
         is_again = is_again or first.letter_id != letter.id

@@ -17,7 +17,7 @@ from desk.outbox.posts import announce, say_in_thread, show_state
 from desk.quarantine import askers, letters
 from storage.models import Letter, LetterState, Message, MessageKind, Side, Ticket
 from storage.queries.tickets import NewTicket
-from storage.sealing.vault import address_tag
+from storage.sealing.vault import TagKind, address_tag
 
 SURE_ENOUGH = 0.6
 """From this confidence on, a detected language chooses the room."""
@@ -28,7 +28,7 @@ async def take_in(work: Work, letter: Letter, opened: Opened) -> None:
     opened = await with_warning(work, letter, opened, contact_of(work.config, opened))
     message_id = opened.headers.message_id
     same_id = await work.unit.messages.by_message_id([message_id]) if message_id else []
-    same_tag = work.unit.vault.tag("letter", opened.identity) if opened.identity else None
+    same_tag = work.unit.vault.tag(TagKind.LETTER, opened.identity) if opened.identity else None
     arrival = Arrival(letter, opened, work.config.queue(letter.queue), same_id, same_tag)
     for step in STEPS:
         verdict = await step(work, arrival)

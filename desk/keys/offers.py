@@ -69,7 +69,7 @@ async def _first_sight(
     state = KeyState.SEEN if is_used else KeyState.CHANGED
     row = await keep(work, ticket.contact_tag or "", key, state, ticket=ticket)
     for old in [each for each in known if each.state is KeyState.CHANGED][: 1 - MOST_WAITING]:
-        await work.unit.session.delete(old)
+        await work.unit.keys.drop(old)
     flaw = flaw_of(row, work.world.now())
     if is_used and flaw is None:
         if is_known_again:

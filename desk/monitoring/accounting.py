@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from desk.context import Work
 from desk.outbox.posts import tell_operators
 from storage.models import LetterState
-from storage.queries.accounting import Census, census, waiting_since_before
+from storage.queries.accounting import Census
 
 CHECKED_UP_TO = "conservation.checked-up-to"
 _DAY = dt.timedelta(days=1)
@@ -35,8 +35,8 @@ async def check_yesterday(work: Work) -> Census | None:
     if since > today:
         # The clock was set back: the days from here on are checked as they end.
         return None
-    found = await census(work.unit, since, today)
-    waiting = await waiting_since_before(work.unit, now - _DAY)
+    found = await work.unit.accounting.census(since, today)
+    waiting = await work.unit.accounting.waiting_since_before(now - _DAY)
     text = " ".join((*_sums(found, since, today), *_patience(waiting)))
     if text:
         await tell_operators(work, text)

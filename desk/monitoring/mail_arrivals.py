@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from desk.context import Work
 from desk.outbox.posts import ago, tell_operators
-from storage.queries.accounting import newest_arrival
 from storage.unit import Unit
 
 _TOLD = "told"
@@ -64,7 +63,7 @@ async def _begin(unit: Unit, now: dt.datetime) -> dt.datetime:
 async def watch_arrivals(work: Work, limit: dt.timedelta) -> None:
     """Tell when no letter came in for longer than `limit`, by whichever way, or none since it is watched."""
     now, told = work.world.now(), "letters.told"
-    newest = await newest_arrival(work.unit, now) or await _begin(work.unit, now)
+    newest = await work.unit.accounting.newest_arrival(now) or await _begin(work.unit, now)
     silent = now - newest > limit
     if silent == (await work.unit.facts.get(told) == _TOLD):
         return

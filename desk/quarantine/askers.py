@@ -10,7 +10,7 @@ from storage.unit import Unit
 
 async def note(unit: Unit, letter: Letter, room: Room, thread: str | None) -> None:
     """Remember where somebody waits; who asked last is told."""
-    await unit.session.merge(Asker(letter_id=letter.id, room=room.id, thread=thread))
+    await unit.outside.ask(Asker(letter_id=letter.id, room=room.id, thread=thread))
 
 
 async def answer(work: Work, letter: Letter) -> bool:
@@ -25,7 +25,7 @@ async def say_to_asker(work: Work, letter: Letter, words: str) -> bool:
     if asked is None or room is None:
         return False
     await say_in(work, room, Say(words, thread=asked.thread), rank=Rank.ANSWER)
-    await work.unit.session.delete(asked)
+    await work.unit.outside.forget_asker(asked)
     return True
 
 

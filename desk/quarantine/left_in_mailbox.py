@@ -104,4 +104,4 @@ async def forget(unit: Unit, lying: LeftLetter) -> None:
     """Note that a letter is gone from where it lay: dropped or moved, by our doing or anybody's."""
     lies = await unit.outside.place_of(lying.letter_id)
     if lies is not None and lies.wish in {MailboxAction.DROP, MailboxAction.PUT_AWAY}:
-        await unit.session.delete(lies)
+        await unit.outside.forget(lies)

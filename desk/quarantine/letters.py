@@ -204,7 +204,7 @@ async def recheck(work: Work, letter: Letter, room: Room, thread: str | None) ->
 
 def _begin_anew(work: Work, letter: Letter) -> None:
     letter.state, letter.tries, letter.due_at = LetterState.NEW, 0, work.world.now()
-    work.unit.letters.added = True
+    work.unit.wake("letters")
 
 
 async def claimed(unit: Unit, letter: Letter) -> Ticket | None:

@@ -239,7 +239,7 @@ def begin_hold(work: Work, draft: Message) -> None:
     waits = enclosures.is_fetching(draft) or previews.waits_for_word(draft)
     if draft.state is ReplyState.HELD and draft.hold_until is None and not waits:
         draft.hold_until = work.world.now() + _hold_of(draft)
-        work.unit.ring("holds")
+        work.unit.wake("holds")
 
 
 def _hold_of(draft: Message) -> dt.timedelta:

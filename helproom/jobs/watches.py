@@ -69,11 +69,11 @@ def waiting_jobs(
     watches: Watches, worker: Worker, mailboxes: Mailboxes, keys: KeyWatch, units: Units
 ) -> Sequence[Job]:
     """Return the jobs that sleep by the monotonic clock."""
-    bells = units.bells
+    wake_ups = units.wake_ups
     return (
-        Job("end holds", watches.end_holds, _LOOK_ANYHOW, bells.holds),
-        Job("end disposable rooms", watches.end_rooms, _LOOK_ANYHOW, bells.rooms),
-        Job("hint at unreadable messages", worker.hint_undecryptable, _LOOK_ANYHOW, bells.unreadable),
+        Job("end holds", watches.end_holds, _LOOK_ANYHOW, wake_ups.holds),
+        Job("end disposable rooms", watches.end_rooms, _LOOK_ANYHOW, wake_ups.rooms),
+        Job("hint at unreadable messages", worker.hint_undecryptable, _LOOK_ANYHOW, wake_ups.unreadable),
         Job("watch mailboxes", mailboxes.watch, WATCH_SECONDS),
         Job("watch keys", keys.look, KEY_CHECK_SECONDS),
     )

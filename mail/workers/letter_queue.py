@@ -55,7 +55,7 @@ class LetterQueue:
 
         It comes at once when the bell rings, and by looking, as other processes ring none here.
         """
-        bell = self._place.units.bells.letters
+        bell = self._place.units.wake_ups.letters
         async with self._choosing:
             while not self._waiting:
                 bell.clear()

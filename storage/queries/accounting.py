@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Named queries on what became of letters: whether each one left the trace that its state speaks of."""
+"""Named queries on what became of letters."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from storage.models import Letter, LetterState, Message, MessageKind
-from storage.unit import Unit
+from storage.queries.base import Queries
 
 _MOST_NAMED = 50
 
@@ -26,21 +26,41 @@ class Census:
     """Messages of users that came with a letter which is not there any more."""
 
 
-async def census(unit: Unit, since: dt.datetime, until: dt.datetime) -> Census:
-    """Count the letters that came from `since` up to `until`."""
-    in_span = and_(Letter.received_at >= since, Letter.received_at < until)
-    rows = await unit.session.execute(
-        select(Letter.state, func.count()).where(in_span, _traced()).group_by(Letter.state)
-    )
-    lost = select(Letter.id).where(in_span, ~_traced()).order_by(Letter.id).limit(_MOST_NAMED)
-    incoming = and_(Message.kind == MessageKind.IN, Message.at >= since, Message.at < until)
-    orphans = select(func.count()).select_from(Message).where(incoming, Message.letter_id.is_(None))
-    return Census(
-        received=await unit.session.scalar(select(func.count()).select_from(Letter).where(in_span)) or 0,
-        counts={row[0]: row[1] for row in rows},
-        lost=tuple((await unit.session.scalars(lost)).all()),
-        orphans=await unit.session.scalar(orphans) or 0,
-    )
+class Accounting(Queries):
+    """Whether each letter left the trace that its state speaks of."""
+
+    async def census(self, since: dt.datetime, until: dt.datetime) -> Census:
+        """Count the letters that came from `since` up to `until`."""
+        in_span = and_(Letter.received_at >= since, Letter.received_at < until)
+        rows = await self._session.execute(
+            select(Letter.state, func.count()).where(in_span, _traced()).group_by(Letter.state)
+        )
+        lost = select(Letter.id).where(in_span, ~_traced()).order_by(Letter.id).limit(_MOST_NAMED)
+        incoming = and_(Message.kind == MessageKind.IN, Message.at >= since, Message.at < until)
+        orphans = select(func.count()).select_from(Message).where(incoming, Message.letter_id.is_(None))
+        return Census(
+            received=await self._session.scalar(select(func.count()).select_from(Letter).where(in_span)) or 0,
+            counts={row[0]: row[1] for row in rows},
+            lost=tuple((await self._session.scalars(lost)).all()),
+            orphans=await self._session.scalar(orphans) or 0,
+        )
+
+    async def waiting_since_before(self, moment: dt.datetime) -> Sequence[int]:
+        """Return up to 50 letters that came before a moment and still wait, oldest first."""
+        query = (
+            select(Letter.id)
+            .where(Letter.state == LetterState.NEW, Letter.received_at < moment)
+            .order_by(Letter.id)
+            .limit(_MOST_NAMED)
+        )
+        return (await self._session.scalars(query)).all()
+
+    async def newest_arrival(self, until: dt.datetime) -> dt.datetime | None:
+        """Return when the newest letter came, by whichever way; None when there is none by then."""
+        newest: dt.datetime | None = await self._session.scalar(
+            select(func.max(Letter.received_at)).where(Letter.received_at <= until)
+        )
+        return newest
 
 
 def _traced() -> ColumnElement[bool]:
@@ -57,22 +77,3 @@ def _traced() -> ColumnElement[bool]:
             func.coalesce(Letter.reason, "") != "",
         ),
     )
-
-
-async def waiting_since_before(unit: Unit, moment: dt.datetime) -> Sequence[int]:
-    """Return up to 50 letters that came before a moment and still wait, oldest first."""
-    query = (
-        select(Letter.id)
-        .where(Letter.state == LetterState.NEW, Letter.received_at < moment)
-        .order_by(Letter.id)
-        .limit(_MOST_NAMED)
-    )
-    return (await unit.session.scalars(query)).all()
-
-
-async def newest_arrival(unit: Unit, until: dt.datetime) -> dt.datetime | None:
-    """Return when the newest letter came, by whichever way; None when there is none by then."""
-    newest: dt.datetime | None = await unit.session.scalar(
-        select(func.max(Letter.received_at)).where(Letter.received_at <= until)
-    )
-    return newest

@@ -4,23 +4,19 @@
 import datetime as dt
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Select, select
 
 from storage.models import ContactKey, KnownOnce, Pin
-from storage.sealing.vault import Vault
+from storage.queries.base import Queries
+from storage.sealing.vault import TagKind
 
 
-class Keys:
+class Keys(Queries):
     """OpenPGP public keys of contacts."""
-
-    def __init__(self, session: AsyncSession, vault: Vault) -> None:
-        self._session = session
-        self._vault = vault
 
     async def add(self, key: ContactKey, *, fingerprint: str, armor: bytes) -> ContactKey:
         """Add a key, sealed with a data key of its own."""
-        key.fingerprint_tag = self._vault.tag("fingerprint", fingerprint)
+        key.fingerprint_tag = self._vault.tag(TagKind.FINGERPRINT, fingerprint)
         key.take_new_key(self._vault)
         key.fingerprint = fingerprint
         key.armor = armor
@@ -30,10 +26,7 @@ class Keys:
 
     async def held(self, contact_tag: str) -> Sequence[ContactKey]:
         """Return a contact's keys as `of`; until this unit ends, no other adds or decides on one of them."""
-        if self._session.get_bind().dialect.name == "postgresql":
-            # There may be no row yet that could be locked. SQLite has one writer at a time anyway.
-            number = int.from_bytes(bytes.fromhex(contact_tag)[:8], signed=True)
-            await self._session.execute(select(func.pg_advisory_xact_lock(number)))
+        await self._lock(contact_tag)
         query = _oldest_first(contact_tag).execution_options(populate_existing=True)
         return (await self._session.scalars(query)).all()
 
@@ -47,6 +40,10 @@ class Keys:
             return []
         query = select(ContactKey).where(ContactKey.contact_tag.in_(contact_tags)).order_by(ContactKey.id)
         return (await self._session.scalars(query)).all()
+
+    async def drop(self, key: ContactKey) -> None:
+        """Delete a key that was never used."""
+        await self._session.delete(key)
 
     async def forget(self, keys: Sequence[ContactKey], mark: KnownOnce) -> None:
         """Delete keys with all that is sealed in them; `mark` stays."""
@@ -71,12 +68,8 @@ def _oldest_first(contact_tag: str) -> Select[ContactKey]:
     return select(ContactKey).where(ContactKey.contact_tag == contact_tag).order_by(ContactKey.id)
 
 
-class Pins:
+class Pins(Queries):
     """Which cross-signing identity each Matrix user was first seen with, found by a tag of the user id."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-        self._vault: Vault = session.info["vault"]
 
     async def every(self) -> Sequence[Pin]:
         """Return all pins, oldest first."""
@@ -102,4 +95,4 @@ class Pins:
             await self._session.delete(pin)
 
     def _tag(self, user_id: str) -> str:
-        return self._vault.tag("pin", user_id)
+        return self._vault.tag(TagKind.PIN, user_id)

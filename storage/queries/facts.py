@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Named queries on single values."""
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from storage.models import Fact
+from storage.queries.base import Queries
 
 
-class Facts:
+class Facts(Queries):
     """Values by name, such as the sync token."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
 
     async def get(self, name: str) -> str | None:
         """Return a value, or None when it was never set."""

@@ -4,17 +4,14 @@
 from collections.abc import Sequence
 
 from sqlalchemy import or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, undefer
 
 from storage.models import Message, OutgoingFile, ReplyState, Ticket
+from storage.queries.base import Queries
 
 
-class OutgoingFiles:
+class OutgoingFiles(Queries):
     """Files, each with its ticket, whose key it is sealed with; their content only where it is asked for."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
 
     async def add(self, enclosure: OutgoingFile) -> OutgoingFile:
         """Add a file whose sealed attributes are set afterwards; return it with its id."""

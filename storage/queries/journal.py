@@ -4,19 +4,14 @@
 from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Event, EventState
-from storage.sealing.vault import Vault
+from storage.queries.base import Queries
+from storage.sealing.vault import TagKind
 
 
-class Journal:
+class Journal(Queries):
     """Events that were heard; the unique event id makes each count once."""
-
-    def __init__(self, session: AsyncSession, vault: Vault) -> None:
-        self._session = session
-        self._vault = vault
-        self.added = False
 
     async def add(self, event: Event, content: str, *, sender: str, place: str = "") -> bool:
         """Journal an event, content and sender sealed; False when it was journalled and readable before.
@@ -30,7 +25,7 @@ class Journal:
             select(Event).where(Event.event_id == event.event_id).with_for_update()
         )
         if known is None:
-            event.ref = self._vault.tag("event", event.event_id)
+            event.ref = self._vault.tag(TagKind.EVENT, event.event_id)
             event.sender_tag = self._sender_tag(sender)
             event.take_new_key(self._vault)
             event.sender, event.content = sender, content
@@ -44,7 +39,7 @@ class Journal:
             known.place_tag = known.place_tag or self._tag(place)
             return False
         (known or event).place_tag = self._tag(place)
-        self.added = True
+        self._woken.add("journal")
         return True
 
     async def note(self, event: Event, *, sender: str, place: str = "") -> None:
@@ -53,7 +48,7 @@ class Journal:
             select(Event).where(Event.event_id == event.event_id).with_for_update()
         )
         if known is None:
-            event.ref = self._vault.tag("event", event.event_id)
+            event.ref = self._vault.tag(TagKind.EVENT, event.event_id)
             event.sender_tag = self._sender_tag(sender)
             event.place_tag = self._tag(place)
             event.finish(EventState.DONE)
@@ -81,10 +76,10 @@ class Journal:
             event.place_tag = self._tag(place)
 
     def _sender_tag(self, sender: str) -> str:
-        return self._vault.tag("sender", sender)
+        return self._vault.tag(TagKind.SENDER, sender)
 
     def _tag(self, place: str) -> str | None:
-        return self._vault.tag("place", place) if place else None
+        return self._vault.tag(TagKind.PLACE, place) if place else None
 
     async def known(self, event_ids: Collection[str]) -> frozenset[str]:
         """Return which of these events are journalled."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Asker, LeftInMailbox, Letter, MailboxAction
+from storage.queries.base import Queries
 from storage.sealing.vault import Vault
 
 
@@ -33,12 +33,8 @@ def lies_outside() -> ColumnElement[bool]:
     return or_(LeftInMailbox.wish.is_(None), LeftInMailbox.wish != MailboxAction.PUT_AWAY)
 
 
-class LeftLetters:
+class LeftLetters(Queries):
     """Named queries on what lies outside."""
-
-    def __init__(self, session: AsyncSession, vault: Vault) -> None:
-        self._session = session
-        self._vault = vault
 
     def place(self, mailbox: str, key: str) -> str:
         """Return what stands for a letter's digest as long as its bytes are not here."""
@@ -66,6 +62,18 @@ class LeftLetters:
             .order_by(Letter.id)
         )
         return [LeftLetter(*row) for row in await self._session.execute(query)]
+
+    async def forget(self, lies: LeftInMailbox) -> None:
+        """Forget where a letter lay that is not there any more."""
+        await self._session.delete(lies)
+
+    async def ask(self, asker: Asker) -> None:
+        """Remember where somebody waits to hear of a letter; who asked last is told."""
+        await self._session.merge(asker)
+
+    async def forget_asker(self, asker: Asker) -> None:
+        """Forget who was told."""
+        await self._session.delete(asker)
 
     async def asked(self, letter_id: int) -> Asker | None:
         """Return where somebody waits to hear of a letter."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from storage.models import Ciphertext, LeftInMailbox, Letter, LetterState
+from storage.queries.base import Queries
 from storage.queries.left_in_mailbox import lies_outside
-from storage.sealing.vault import Vault, address_tag
+from storage.sealing.vault import TagKind, address_tag
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,8 @@ def _is_due(now: dt.datetime) -> ColumnElement[bool]:
     return and_(Letter.state == LetterState.NEW, waited)
 
 
-class Letters:
+class Letters(Queries):
     """Letters, each sealed with a key of its own."""
-
-    def __init__(self, session: AsyncSession, vault: Vault) -> None:
-        self._session = session
-        self._vault = vault
-        self.added = False
 
     async def keep(self, new: NewLetter) -> int | None:
         """Keep a letter and return its id; None when this queue and token have the same bytes already."""
@@ -107,7 +102,7 @@ class Letters:
                 self._session.add(letter)
         except IntegrityError:
             return None
-        self.added = True
+        self._woken.add("letters")
         return letter.id
 
     async def note_outside(self, new: NewLetter, lies: LeftInMailbox, *, place: str, reason: str) -> Letter:
@@ -138,7 +133,7 @@ class Letters:
             return known
         self._fill(letter, new, digest)
         letter.state, letter.tries = LetterState.NEW, 0
-        self.added = True
+        self._woken.add("letters")
         return None
 
     def _digest(self, new: NewLetter) -> str:
@@ -147,7 +142,7 @@ class Letters:
 
     def _fill(self, letter: Letter, new: NewLetter, digest: str) -> None:
         letter.queue, letter.digest, letter.due_at = new.queue, digest, new.received_at
-        letter.reply_tag = self._vault.tag("reply token", new.token) if new.token else None
+        letter.reply_tag = self._vault.tag(TagKind.REPLY_TOKEN, new.token) if new.token else None
         letter.sender_tag = address_tag(self._vault, new.mail_from)
         letter.raw, letter.mail_from = new.raw, new.mail_from
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, bindparam, case, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import joinedload, selectinload
 
 from storage.models import OPEN_REPLY, Letter, Link, Message, MessageKind, ReplyState, Ticket
-from storage.sealing.vault import Vault
+from storage.queries.base import Queries
+from storage.sealing.vault import TagKind
 
 _MOST_WITH_ONE_ID = 20
 # Built once, as every letter asks so: to build it takes longer than to run it.
@@ -22,12 +22,8 @@ _WITH_ONE_OF = (
 )
 
 
-class Messages:
+class Messages(Queries):
     """Messages of tickets; each comes with its ticket, whose key it is sealed with."""
-
-    def __init__(self, session: AsyncSession, vault: Vault) -> None:
-        self._session = session
-        self._vault = vault
 
     async def add(self, message: Message) -> Message:
         """Add a message whose sealed attributes are set afterwards; return it with its id."""
@@ -98,7 +94,7 @@ class Messages:
 
     def message_id_tag(self, message_id: str) -> str:
         """Return the tag under which a Message-ID is found again."""
-        return self._vault.tag("message-id", message_id.strip())
+        return self._vault.tag(TagKind.MESSAGE_ID, message_id.strip())
 
     async def open_reply(self, ticket: Ticket, *, lock: bool = False) -> Message | None:
         """Return the answer in this ticket that is still held, if there is one; `lock` as in `get`."""

@@ -5,10 +5,9 @@ import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Outbox, OutboxState
-from storage.sealing.vault import Vault
+from storage.queries.base import Queries
 
 _UNFINISHED = (OutboxState.PENDING, OutboxState.SENDING)
 PING = "ping"
@@ -30,20 +29,15 @@ def _is_due(now: dt.datetime) -> ColumnElement[bool]:
     return and_(Outbox.state == OutboxState.PENDING, waited)
 
 
-class OutboxRows:
+class OutboxRows(Queries):
     """What must leave the house, in lanes that keep their order."""
-
-    def __init__(self, session: AsyncSession, vault: Vault) -> None:
-        self._session = session
-        self._vault = vault
-        self.added = False
 
     def add(self, row: Outbox, payload: str | None) -> Outbox:
         """Add a row, its payload sealed with a key of its own; it has its id after the next flush."""
         row.take_new_key(self._vault)
         row.payload = payload
         self._session.add(row)
-        self.added = True
+        self._woken.add("outbox")
         return row
 
     async def heads(self, now: dt.datetime) -> Sequence[Outbox]:

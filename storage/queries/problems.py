@@ -5,16 +5,13 @@ import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Link, Problem, Ticket
+from storage.queries.base import Queries
 
 
-class Problems:
+class Problems(Queries):
     """Known bugs, by the number of their issue."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
 
     async def by_issue(self, issue: int) -> Problem | None:
         """Return the problem of an issue."""

@@ -5,21 +5,19 @@ import datetime as dt
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models import Room, RoomPurpose, RoomState
-from storage.sealing.vault import Vault
+from storage.queries.base import Queries, Transaction
 
 # Built once, as every letter asks so.
 _OF_QUEUE = select(Room).where(Room.purpose == RoomPurpose.QUEUE, Room.queue == bindparam("queue"))
 
 
-class Rooms:
+class Rooms(Queries):
     """Rooms of queues and operators, and disposable ones."""
 
-    def __init__(self, session: AsyncSession, vault: Vault) -> None:
-        self._session = session
-        self._vault = vault
+    def __init__(self, transaction: Transaction) -> None:
+        super().__init__(transaction)
         self._of_queue: dict[str, Room] = {}
 
     async def add(self, room: Room, invited: str | None = None) -> Room:

@@ -4,17 +4,14 @@
 from collections.abc import Sequence
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from storage.models import Template, TemplateVariant
+from storage.queries.base import Queries
 
 
-class Templates:
+class Templates(Queries):
     """Templates with their language variants."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
 
     async def every(self) -> Sequence[Template]:
         """Return all templates by name."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from storage.models import Link, Side, Tag, Ticket, TicketReference
-from storage.sealing.vault import Vault, address_tag
+from storage.queries.base import Queries
+from storage.sealing.vault import TagKind, address_tag
 
 REPORT_DIGITS = 8
 """So many digits of a report's id find it."""
@@ -37,12 +37,8 @@ class NewTicket:
     whisperback_id: str | None = None
 
 
-class Tickets:
+class Tickets(Queries):
     """Tickets with their tags and links."""
-
-    def __init__(self, session: AsyncSession, vault: Vault) -> None:
-        self._session = session
-        self._vault = vault
 
     async def add(self, new: NewTicket) -> Ticket:
         """Add a ticket with a data key of its own and return it with its number."""
@@ -63,7 +59,7 @@ class Tickets:
             tails_version=new.tails_version,
             whisperback_tag=self._report_tag(new.whisperback_id) if new.whisperback_id else None,
             contact_tag=address_tag(self._vault, new.contact) if new.contact else None,
-            reply_tag=self._vault.tag("reply token", self._vault.reply_token(new.ref)),
+            reply_tag=self._vault.tag(TagKind.REPLY_TOKEN, self._vault.reply_token(new.ref)),
             tags=[],
             links=[],
         )
@@ -130,7 +126,7 @@ class Tickets:
         return [ticket for ticket in found if (ticket.whisperback_id or "").startswith(begin)]
 
     def _report_tag(self, report_id: str) -> str:
-        return self._vault.tag("whisperback", report_id[:REPORT_DIGITS])
+        return self._vault.tag(TagKind.WHISPERBACK, report_id[:REPORT_DIGITS])
 
     async def open_in(self, queue: str | None) -> Sequence[Ticket]:
         """Return the tickets that are not closed, oldest first; of all queues when `queue` is None."""

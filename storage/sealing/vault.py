@@ -6,6 +6,7 @@ import hmac
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,6 +21,23 @@ _FORMAT = b"\x01"
 
 class SealBroken(Exception):
     """A sealed value does not open: wrong key, wrong place, or changed bytes."""
+
+
+class TagKind(StrEnum):
+    """What a tag stands for; the same value has another tag in each kind."""
+
+    ADDRESS = "address"
+    MESSAGE_ID = "message-id"
+    REPLY_TOKEN = "reply token"  # noqa: S105 - a name
+    LETTER = "letter"
+    SESSION_KEY = "session key"
+    FINGERPRINT = "fingerprint"
+    PARTNER = "partner"
+    WHISPERBACK = "whisperback"
+    PIN = "pin"
+    EVENT = "event"
+    SENDER = "sender"
+    PLACE = "place"
 
 
 def new_master_key() -> bytes:
@@ -80,10 +98,10 @@ class Vault:
             raise SealBroken("a data key was wrapped by a master key that is not here")
         return DataKey(wrapping.unseal(wrapped[1 + _KEY_ID_BYTES :], where=f"key|{ref}"))
 
-    def tag(self, kind: str, value: str) -> str:
+    def tag(self, kind: TagKind, value: str) -> str:
         """Return a keyed HMAC-SHA256 tag (32 hexadecimal digits) to find `value` by, without storing it.
 
-        `kind` keeps tags of different things apart ("address", "message-id", ...).
+        `kind` keeps tags of different things apart.
         """
         return hmac.digest(self._tagging, f"{kind}\0{value}".encode(), "sha256")[:16].hex()
 
@@ -103,4 +121,4 @@ def _key_id(master: bytes) -> bytes:
 
 def address_tag(vault: Vault, address: str) -> str:
     """Return the tag of a mail address, whatever the case of its letters."""
-    return vault.tag("address", address.strip().casefold())
+    return vault.tag(TagKind.ADDRESS, address.strip().casefold())

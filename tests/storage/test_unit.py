@@ -87,7 +87,7 @@ async def test_a_disk_that_takes_nothing_is_a_sentence(tmp_path: Path, pragma: s
     await migrate(engine)
     units = Units(engine, Vault(new_master_key()))
     async with units() as unit:
-        await unit.session.execute(text(f"PRAGMA {pragma}"))
+        await unit._session.execute(text(f"PRAGMA {pragma}"))
     with pytest.raises(StorageTrouble, match=sentence):
         async with units() as unit:
             await unit.facts.set("a", "b" * 1_000_000)
@@ -95,7 +95,7 @@ async def test_a_disk_that_takes_nothing_is_a_sentence(tmp_path: Path, pragma: s
 
 
 async def test_what_a_failed_unit_did_is_gone_and_rings_no_bell(desk: Desk):
-    desk.units.bells.journal.clear()
+    desk.units.wake_ups.journal.clear()
     event = Event(event_id="$1", room_id="!en", state=EventState.NEW, heard_at=MONDAY_NOON)
     with contextlib.suppress(ZeroDivisionError):
         async with desk.units() as unit:
@@ -103,7 +103,7 @@ async def test_what_a_failed_unit_did_is_gone_and_rings_no_bell(desk: Desk):
             await unit.journal.add(event, "content", sender="@a:b")
             await unit.flush()
             _ = 1 / 0
-    assert not desk.units.bells.journal.is_set()
+    assert not desk.units.wake_ups.journal.is_set()
     async with desk.units() as unit:
         assert await unit.facts.get("token") is None
         assert await unit.journal.next_new() is None
@@ -114,7 +114,7 @@ async def test_an_event_is_journalled_once_and_the_bell_rings_after_the_commit(d
         async with desk.units() as unit:
             event = Event(event_id="$1", room_id="!en", state=EventState.NEW, heard_at=MONDAY_NOON)
             assert await unit.journal.add(event, "content", sender="@a:b") is expected
-            assert desk.units.bells.journal.is_set() is not expected
+            assert desk.units.wake_ups.journal.is_set() is not expected
     async with desk.units() as unit:
         assert (await unit.journal.next_new()).content == "content"
 
@@ -159,7 +159,7 @@ async def test_a_fact_is_replaced(desk: Desk):
             await unit.facts.set("token", value)
     async with desk.units() as unit:
         assert await unit.facts.get("token") == "s2"
-        assert (await unit.session.get(Fact, "token")).value == "s2"
+        assert (await unit._session.get(Fact, "token")).value == "s2"
 
 
 async def test_a_value_that_no_database_can_hold_is_no_trouble_of_the_database(desk: Desk):

@@ -80,7 +80,7 @@ async def test_after_a_lost_sync_token_each_command_is_answered_once(
         await desk.stop()
         typed = [await desk.ana.say(room, f"!note word {number}", thread=thread) for number in range(50)]
         async with contextlib.aclosing(_Database(desk)) as database, database.units() as unit:
-            await unit.session.delete(await unit.session.get(Fact, SYNC_TOKEN))
+            await unit._session.delete(await unit._session.get(Fact, SYNC_TOKEN))
         for _ in range(2):
             await desk.start()
             said = await said_by_the_desk(desk, room, thread)

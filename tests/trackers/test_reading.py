@@ -59,7 +59,7 @@ async def units(database: str) -> AsyncIterator[Units]:
             reply_tag="tag", tags=[], links=[],
         )  # fmt: skip
         ticket.take_new_key(units.vault)
-        unit.session.add(ticket)
+        unit._session.add(ticket)
         await unit.flush()
         await unit.problems.link(ticket, 12, by="@ana:example.org", at=NOW)
     yield units

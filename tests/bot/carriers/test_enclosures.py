@@ -92,7 +92,7 @@ async def make_scene(bot: Bot, enter: Enter, gather: Gather, tmp_path: Path) -> 
 async def kept(scene: Scene) -> list[bytes]:
     async with scene.desk.units() as unit:
         query = "SELECT id FROM enclosure"
-        numbers = (await (await unit.session.connection()).exec_driver_sql(query)).scalars().all()
+        numbers = (await (await unit._session.connection()).exec_driver_sql(query)).scalars().all()
         found = [await unit.enclosures.get(number) for number in numbers]
         return [(each.name or "").encode() for each in found if each is not None]
 

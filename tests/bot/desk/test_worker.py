@@ -13,6 +13,7 @@ from bot.events.events import Batch, EventKind, RoomEvent, Undecryptable
 from desk.delivery.receipts import CANCEL_KEY
 from desk.outbox.posts import Say, announce, finish, say_from_json, say_in
 from storage.models import Event, EventState, OutboxState, OutgoingFile
+from storage.sealing.vault import TagKind
 from tests.desks import ANA, BEN, Desk
 
 BOT = "@bot:helproom.test"
@@ -331,4 +332,4 @@ async def test_the_place_of_words_is_kept_as_a_tag_after_the_words_are_gone(desk
         event = await unit.journal.get(1)
         assert event is not None
         assert (event.content, event.sender) == (None, None)
-        assert event.place_tag == desk.units.vault.tag("place", "room key session 7")
+        assert event.place_tag == desk.units.vault.tag(TagKind.PLACE, "room key session 7")

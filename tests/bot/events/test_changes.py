@@ -15,6 +15,7 @@ from desk.delivery.receipts import reaction_of
 from desk.outbox.posts import DONE_KEY, Say, say_from_json
 from desk.replies import drafts as replies
 from storage.models import EventState, OutboxState, OutgoingFile, ReplyState
+from storage.sealing.vault import TagKind
 from tests.desks import ANA, BEN, Desk
 
 BOT = "@bot:helproom.test"
@@ -195,7 +196,7 @@ async def test_no_word_is_kept_of_what_is_edited_or_of_talk(room: Room) -> None:
         event = await unit.journal.by_event(said)
         assert event is not None
         assert (event.content, event.sender, event.state) == (None, None, EventState.DONE)
-        assert event.sender_tag == room.desk.units.vault.tag("sender", ANA)
+        assert event.sender_tag == room.desk.units.vault.tag(TagKind.SENDER, ANA)
 
 
 async def test_words_that_could_not_be_read_do_nothing_after_their_edit(room: Room) -> None:

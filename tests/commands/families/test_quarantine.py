@@ -10,7 +10,6 @@ from desk.letters.opened import Automatic, Encryption, EncryptionState, Headers,
 from desk.outbox.posts import say_from_json
 from desk.quarantine.letters import SHOW, show
 from storage.models import Letter, LetterState
-from storage.queries.accounting import census
 from storage.queries.letters import NewLetter
 from tests.desks import ANA, BEN, USER, Desk
 
@@ -47,7 +46,7 @@ async def adds_up(desk: Desk) -> dict[LetterState, int]:
     """Return the census, after making sure that no letter is lost."""
     async with desk.units() as unit:
         day = desk.clock.now.replace(hour=0)
-        found = await census(unit, day, desk.clock.now.replace(hour=23))
+        found = await unit.accounting.census(day, desk.clock.now.replace(hour=23))
     assert (found.lost, sum(found.counts.values())) == ((), found.received)
     return found.counts
 

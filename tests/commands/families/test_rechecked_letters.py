@@ -8,6 +8,7 @@ from desk.letters.opened import Automatic, Opened
 from desk.outbox.posts import say_from_json
 from desk.quarantine.letters import put_aside
 from storage.models import LetterState
+from storage.sealing.vault import TagKind
 from tests.commands.families.test_quarantine import AWAY, adds_up, comes, look, take_in
 from tests.desks import ANA, Desk
 
@@ -119,6 +120,6 @@ async def test_a_bounce_finds_its_mail_when_it_is_judged_again(desk: Desk):
     token = desk.units.vault.reply_token((await desk.look(1)).ref)
     async with desk.units() as unit:
         letter = await unit.letters.get(1)
-        letter.reply_tag = unit.vault.tag("reply token", token)
+        letter.reply_tag = unit.vault.tag(TagKind.REPLY_TOKEN, token)
         await steps.take_in(desk.work(unit), letter, bounce)
     assert ("Letter 1 went to ticket 1.", None) in await told(desk)

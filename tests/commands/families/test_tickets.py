@@ -84,7 +84,7 @@ async def test_all_that_was_said_is_shown_with_notes(desk: Desk):
 async def test_a_ticket_without_any_letter_is_shown_with_a_sentence(desk: Desk):
     await desk.ticket()
     async with desk.units() as unit:
-        await unit.session.delete(await unit.session.get(Message, 1))
+        await unit._session.delete(await unit._session.get(Message, 1))
     assert "nothing" in (await desk.say("!show", ticket=1)).casefold()
 
 

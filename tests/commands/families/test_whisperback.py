@@ -6,6 +6,7 @@ import pytest
 from desk.intake import same_report
 from desk.outbox.posts import say_from_json
 from storage.models import Ticket
+from storage.sealing.vault import TagKind
 from tests.desks import BEN, Desk
 
 REPORT_ID = "40cd8f2ebf1326ba950bb700fcf4e633"
@@ -46,7 +47,7 @@ async def test_the_id_stands_nowhere_in_clear(desk: Desk):
     number = await desk.ticket(whisperback_id=REPORT_ID)
     ticket = await desk.look(number)
     clear = {name: value for name, value in vars(ticket).items() if isinstance(value, str | bytes)}
-    assert clear["whisperback_tag"] == desk.units.vault.tag("whisperback", REPORT_ID[:8])
+    assert clear["whisperback_tag"] == desk.units.vault.tag(TagKind.WHISPERBACK, REPORT_ID[:8])
     assert not [name for name, value in clear.items() if REPORT_ID[:8] in str(value)]
 
 

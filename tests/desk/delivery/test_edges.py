@@ -151,7 +151,7 @@ async def test_a_queue_without_a_room_is_our_own_fault(desk: Desk):
 
 async def test_without_an_operators_room_nobody_is_told(desk: Desk):
     async with desk.units() as unit:
-        await unit.session.delete(await unit.rooms.of_operators())
+        await unit._session.delete(await unit.rooms.of_operators())
     async with desk.units() as unit:
         await posts.tell_operators(desk.work(unit), "Trouble.")
     assert not await desk.rows()

@@ -8,6 +8,7 @@ import pytest
 from desk.intake.matching import partner_pattern
 from desk.letters.opened import Encryption, EncryptionState, Headers, Opened, WhisperBack
 from storage.models import Letter, LetterState, MessageKind
+from storage.sealing.vault import TagKind
 from tests.desk.intake.test_intake import PLAIN, answer, take_in, token_of, told, wrote
 from tests.desks import USER, Desk
 
@@ -155,7 +156,7 @@ async def test_no_partner_s_number_stands_in_the_database(desk: Desk):
     desk.house = replace(desk.house, partners=(PARTNER,))
     await take_in(desk, replace(PLAIN, headers=replace(PLAIN.headers, subject="[rt.example.org #98765]")))
     async with desk.units() as unit:
-        tag = unit.vault.tag("partner", f"{PARTNER.pattern}\x0098765")
+        tag = unit.vault.tag(TagKind.PARTNER, f"{PARTNER.pattern}\x0098765")
         assert await unit.tickets.marked([tag]) == [1]
 
 

@@ -113,8 +113,8 @@ async def test_letters_of_which_nothing_came_are_named(day: Desk) -> None:
 
 async def test_a_letter_that_was_deleted_under_its_message_is_missed(day: Desk) -> None:
     async with day.units() as unit:
-        letter = await unit.session.get(Letter, 1)
-        await unit.session.delete(letter)
+        letter = await unit._session.get(Letter, 1)
+        await unit._session.delete(letter)
     found = await check(day)
     assert found is not None
     assert found.orphans == 1

@@ -95,13 +95,13 @@ async def test_a_job_sleeps_until_the_bell_and_then_until_the_next_hold_ends(des
     async def rung() -> bool:
         return desk.house.hold in looks
 
-    async with running(Job("end holds", look, 3600, desk.units.bells.holds)):
+    async with running(Job("end holds", look, 3600, desk.units.wake_ups.holds)):
         await until(looked)
         assert looks == [None]
         await _held(desk)
         await until(rung)
         desk.clock.now += desk.house.hold
-        desk.units.bells.holds.set()
+        desk.units.wake_ups.holds.set()
 
         async def left() -> bool:
             return await _state(desk) is ReplyState.LEAVING

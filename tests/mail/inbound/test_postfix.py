@@ -18,6 +18,7 @@ from mail.limits import LETTER_BYTES
 from mail.openpgp.keyring import Keyring
 from storage.engine.troubles import StorageTrouble
 from storage.models import LetterState
+from storage.sealing.vault import TagKind
 from tests.mail.office import open_office
 from tests.services.mailhost import Postfix
 
@@ -110,7 +111,7 @@ async def test_a_mail_becomes_a_ticket(postfix: Postfix, port: int, shaped: str,
             await office.worker().work(1)
             letter = await office.letter(1)
             assert (letter.state, letter.source) == (LetterState.TICKET, "lmtp")
-            assert letter.reply_tag == office.units.vault.tag("reply token", "t0ken")
+            assert letter.reply_tag == office.units.vault.tag(TagKind.REPLY_TOKEN, "t0ken")
     finally:
         keyring.close()
 

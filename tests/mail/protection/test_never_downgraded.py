@@ -208,7 +208,7 @@ class Wire:
             for key in await unit.keys.of(ticket.contact_tag or ""):
                 key.state = case.then or key.state
                 if case.all_keys_go:
-                    await unit.session.delete(key)
+                    await unit._session.delete(key)
             if case.forgets and case.key is not None and not case.all_keys_go:
                 await decisions.forget(self.office.work(unit), ticket, Decision(AGENT, ""))
             if case.moves:

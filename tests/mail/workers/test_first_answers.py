@@ -39,7 +39,7 @@ async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
             texts = [
                 TemplateVariant(language="en", text="We have it, as ticket {{ticket}.".replace("{{", "{"))
             ]
-            unit.session.add(Template(name="received", variants=texts))
+            unit._session.add(Template(name="received", variants=texts))
         yield office
 
 

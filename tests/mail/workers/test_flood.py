@@ -12,7 +12,6 @@ from desk.outbox.posts import say_from_json
 from desk.quarantine import letters as quarantine
 from desk.quarantine.letters import TakeInRequest
 from storage.models import LetterState, OutboxState
-from storage.queries.accounting import census
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, desk, entity
 
@@ -84,7 +83,7 @@ async def test_a_sender_s_letters_beyond_the_rate_wait_and_all_are_taken_in(offi
     assert await work(office, bomb) == []
     assert await told(office) == ["The flood of letters is over: none waits for its turn any more."]
     async with office.units() as unit:
-        found = await census(unit, office.world.now() - 5 * HOUR, office.world.now() + HOUR)
+        found = await unit.accounting.census(office.world.now() - 5 * HOUR, office.world.now() + HOUR)
         assert (found.received, found.lost, found.counts) == (6, (), {LetterState.TICKET: 6})
 
 

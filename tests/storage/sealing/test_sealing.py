@@ -10,7 +10,15 @@ from sqlalchemy import text
 from desk.outbox.posts import Slot, put
 from storage.models import ContactKey, Event, EventState, KeyState
 from storage.queries.letters import NewLetter
-from storage.sealing.vault import MASTER_KEY_BYTES, DataKey, SealBroken, Vault, address_tag, new_master_key
+from storage.sealing.vault import (
+    MASTER_KEY_BYTES,
+    DataKey,
+    SealBroken,
+    TagKind,
+    Vault,
+    address_tag,
+    new_master_key,
+)
 from storage.unit import Units
 from tests.desks import Desk, desk_at
 
@@ -72,8 +80,8 @@ def test_tags_find_what_is_alike_and_tell_nothing_without_the_key():
     assert address_tag(vault, " USER@Example.org ") == address_tag(vault, "user@example.org")
     # Upper and lower case are not the same everywhere: ß is written SS in capitals.
     assert address_tag(vault, "STRASSE@example.org") == address_tag(vault, "straße@example.org")
-    assert vault.tag("address", "a") != vault.tag("message-id", "a")
-    assert vault.tag("address", "a") != Vault(new_master_key()).tag("address", "a")
+    assert vault.tag(TagKind.ADDRESS, "a") != vault.tag(TagKind.MESSAGE_ID, "a")
+    assert vault.tag(TagKind.ADDRESS, "a") != Vault(new_master_key()).tag(TagKind.ADDRESS, "a")
     assert len(vault.reply_token("r")) == 16
     assert vault.reply_token("r") != vault.reply_token("s")
 
@@ -82,7 +90,7 @@ async def test_moved_to_another_row_a_sealed_column_does_not_open(desk: Desk):
     await desk.ticket()
     await desk.ticket(contact="other@example.org")
     async with desk.units() as unit:
-        await unit.session.execute(
+        await unit._session.execute(
             text(
                 "UPDATE ticket SET contact_sealed = (SELECT contact_sealed FROM ticket WHERE id = 1),"
                 " wrapped_key = (SELECT wrapped_key FROM ticket WHERE id = 1) WHERE id = 2"
@@ -107,7 +115,7 @@ async def test_within_a_ticket_no_text_can_take_the_place_of_another(desk: Desk,
     await desk.user_writes(1, "No.")
     assert [each.text for each in await desk.messages(1)] == ["Yes.", "No."]
     async with desk.units() as unit:
-        await unit.session.execute(text(moved))
+        await unit._session.execute(text(moved))
     found = await desk.messages(1)
     assert found[0].text == "Yes."
     with pytest.raises(SealBroken):
@@ -152,7 +160,7 @@ async def _fill(desk: Desk) -> None:
         (await unit.pins.every())[0].shown_key = CANARY
         new = NewLetter("letter", now, "en", "lmtp", raw, f"{CANARY}@example.org", f"{CANARY}token")
         await unit.letters.keep(new)
-        tag = unit.vault.tag("address", CANARY)
+        tag = unit.vault.tag(TagKind.ADDRESS, CANARY)
         key = ContactKey(
             ref="key",
             contact_tag=tag,
@@ -190,6 +198,6 @@ async def test_no_personal_word_is_in_any_column(desk: Desk):
     await _fill(desk)
     async with desk.units() as unit:
         for table in ("ticket", "message", "letter", "outbox", "event", "room", "contact_key", "pin", "fact"):
-            rows = (await unit.session.execute(text(f"SELECT * FROM {table}"))).all()
+            rows = (await unit._session.execute(text(f"SELECT * FROM {table}"))).all()
             assert rows or table == "fact"
             assert CANARY.lower() not in repr(rows).lower()

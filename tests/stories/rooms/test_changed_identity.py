@@ -51,7 +51,7 @@ async def test_who_runs_the_desk_accepts_it_on_the_command_line(tmp_path: Path, 
         assert "CHANGED: now" in listed
         assert "is being accepted" in await helproom(plan, "accept", bob.user_id)
         # The bell of another process is not heard here: the poll comes within half a minute.
-        desk.running.desk.units.bells.outbox.set()
+        desk.running.desk.units.wake_ups.outbox.set()
         await desk.hears("is accepted")
         await desk.obeys("!claim", announcement.room_id, announcement.event_id, by=bob)
         assert "CHANGED" not in await helproom(plan, "list")

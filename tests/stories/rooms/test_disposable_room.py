@@ -105,7 +105,7 @@ async def test_a_room_ends_by_itself(tmp_path: Path, synapse: Homeserver) -> Non
                 assert row is not None
                 row.ends_at = dt.datetime.now(dt.UTC)
                 # The watch sleeps until the end that it knows of.
-                unit.ring("rooms")
+                unit.wake("rooms")
             await desk.hears("The disposable room is closed", thread=thread)
             await guest.wait_until_gone(room)
         finally:

@@ -96,7 +96,7 @@ async def test_what_a_file_holds_is_sealed(desk: Desk):
     await attach(desk)
     await arrives(desk)
     async with desk.units() as unit:
-        values = (await unit.session.connection()).exec_driver_sql("SELECT * FROM enclosure")
+        values = (await unit._session.connection()).exec_driver_sql("SELECT * FROM enclosure")
         [found] = (await values).mappings()
     assert b"PNG" not in b"".join(value for value in found.values() if isinstance(value, bytes))
     assert not any("shot" in value for value in found.values() if isinstance(value, str))
@@ -114,7 +114,7 @@ async def test_a_file_goes_with_its_ticket(desk: Desk):
     await attach(desk)
     await arrives(desk)
     async with desk.units() as unit:
-        await unit.session.delete(await unit.tickets.get(1))
+        await unit._session.delete(await unit.tickets.get(1))
     assert await files(desk) == []
 
 

@@ -117,7 +117,7 @@ async def test_a_quote_does_not_leave_in_clear_because_the_key_is_gone(desk: Des
     assert (await desk.say("!send", ticket=1)).startswith("Not sent: of the public keys")
     async with desk.units() as unit:
         [key] = await unit.keys.of((await unit.tickets.get(1)).contact_tag)
-        await unit.session.delete(key)
+        await unit._session.delete(key)
     assert "the preview said that it leaves encrypted" in await desk.say("!send", ticket=1)
     assert json.loads((await desk.messages(1))[-1].details)["quote"] is True
     assert not await desk.rows("mail")
