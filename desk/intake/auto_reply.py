@@ -12,9 +12,9 @@ from desk.replies.drafts import MAIL
 from desk.replies.protection import Path, protection_of
 from desk.replies.subjects import tagged
 from desk.replies.templates import chain, existing, fill, values_for, variant
+from desk.tickets.details import DraftDetails
 from desk.world import Refusal
 from storage.models import Message, MessageKind, ReplyState, Ticket
-from storage.sealing.columns import to_json
 
 _DAY, _HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 _BROKEN, _NO_TEXT = "first-answer.breaker", "first-answer.text"
@@ -95,5 +95,5 @@ async def _keep(work: Work, ticket: Ticket, text: str) -> Message:
     )
     message.text = text
     message.subject = tagged(ticket.id, work.config.queue(ticket.mailbox).role_name)
-    message.details = to_json({"path": Path.AUTOMATIC, "to": ticket.contact_tag})
+    DraftDetails(path=Path.AUTOMATIC.value, to=ticket.contact_tag).store(message)
     return await work.unit.messages.add(message)

@@ -10,10 +10,10 @@ from desk.intake.replays import with_warning
 from desk.keys.offers import offer
 from desk.letters.facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
 from desk.letters.opened import EncryptionState, Opened
-from desk.letters.verdicts import details_of, encryption_words
+from desk.letters.verdicts import encryption_words
 from desk.outbox.posts import Slot, finish, put, say_in_thread, show_state, tell_operators
 from desk.replies.drafts import locked
-from desk.tickets.details import read_details
+from desk.tickets.details import LetterDetails, details_of
 from desk.world import Refusal
 from storage.models import Message, MessageKind, OutboxState, Ticket
 from storage.sealing.vault import address_tag
@@ -97,12 +97,13 @@ async def _taken_over(work: Work, message: Message, opened: Opened) -> str:
     is_first = message.id == _first(await work.unit.messages.of(ticket))
     by_user = is_first or is_contact(work.unit, ticket, opened.headers.sender)
     opened = await _with_warning(work, message, opened)
-    was_replayed = bool(read_details(message).get("replayed"))
-    opened = replace(opened, is_replayed=opened.is_replayed or was_replayed)
+    known = LetterDetails.load(message)
+    opened = replace(opened, is_replayed=opened.is_replayed or known.replayed)
     details = details_of(opened, from_contact=by_user)
-    is_news = (message.text, message.details) != (opened.text, details)
+    is_news = (message.text, known) != (opened.text, details)
     if is_news:
-        message.text, message.details, message.subject = opened.text, details, subject_of(opened)
+        message.text, message.subject = opened.text, subject_of(opened)
+        details.store(message)
         message.encryption = opened.encryption.state.value
         ticket.read_up_to = min(ticket.read_up_to, message.id - 1)
         await _tell_ticket(work, ticket, opened, is_first=is_first)

@@ -7,7 +7,7 @@ from desk.context import Work
 from desk.letters.opened import Opened
 from desk.outbox.posts import say_in_thread
 from desk.replies.drafts import locked
-from desk.tickets.details import add_details, read_details
+from desk.tickets.details import LetterDetails
 from storage.models import Ciphertext, Letter
 from storage.sealing.vault import TagKind, address_tag
 
@@ -51,10 +51,12 @@ async def _mark_first(work: Work, first: Ciphertext) -> None:
     letter_id, first.letter_id, first.contact_tag = first.letter_id, None, None
     number = await work.unit.messages.of_letter(letter_id) if letter_id is not None else None
     message = await locked(work.unit, number) if number is not None else None
-    if message is None or read_details(message).get("replayed"):
+    if message is None:
         return
-    known = read_details(message).get("problems", [])
+    known = LetterDetails.load(message)
+    if known.replayed:
+        return
     warning = _AGAIN.format(date=f"{first.seen_at:%Y-%m-%d}")
-    add_details(message, replayed=True, problems=list(dict.fromkeys((*known, warning))))
+    LetterDetails.change(message, replayed=True, problems=tuple(dict.fromkeys((*known.problems, warning))))
     told = _AGAIN_LATER.format(date=f"{message.at:%Y-%m-%d %H:%M} UTC")
     await say_in_thread(work, message.ticket, told)

@@ -12,9 +12,10 @@ from desk.intake.same_report import tell_same
 from desk.keys.offers import offer
 from desk.letters.facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
 from desk.letters.opened import Automatic, Bounce, Opened
-from desk.letters.verdicts import details_of, encryption_words
+from desk.letters.verdicts import encryption_words
 from desk.outbox.posts import announce, say_in_thread, show_state
 from desk.quarantine import askers, letters
+from desk.tickets.details import details_of
 from storage.models import Letter, LetterState, Message, MessageKind, Side, Ticket
 from storage.queries.tickets import NewTicket
 from storage.sealing.vault import TagKind, address_tag
@@ -212,7 +213,7 @@ async def _keep_message(work: Work, arrival: Arrival, ticket: Ticket, *, by_user
     message.text = opened.text
     message.subject = subject_of(opened)
     message.message_id = opened.headers.message_id or None
-    message.details = details_of(opened, from_contact=by_user)
+    details_of(opened, from_contact=by_user).store(message)
     work.unit.messages.keep(message)
     arrival.letter.ticket_id = ticket.id
     if ticket.contact_tag:

@@ -5,10 +5,8 @@ Somebody who has caught a ciphertext sends it on and hopes for an answer that te
 ("Re: What's Up Johnny?", Müller and others, 2019).
 """
 
-from typing import Any
-
 from desk.letters.opened import EncryptionState
-from desk.tickets.details import read_details
+from desk.tickets.details import DraftDetails, LetterDetails
 from desk.world import Refusal
 from storage.models import Message, MessageKind
 from storage.unit import Unit
@@ -27,51 +25,53 @@ def refuse_quoting(message: Message) -> None:
 
 def hides_subject(message: Message) -> bool:
     """Tell whether the subject of a user's letter must not stand in an answer to it."""
-    details = read_details(message)
-    is_inner = details.get("inner_subject", details.get("encryption_state") == EncryptionState.OK)
+    details = LetterDetails.load(message)
+    is_inner = details.inner_subject
+    if is_inner is None:
+        is_inner = details.encryption_state == EncryptionState.OK
     is_theirs = not _is_diverted(details) and _is_theirs(message, details)
-    return bool(details.get("replayed")) or (bool(is_inner) and not is_theirs)
+    return details.replayed or (is_inner and not is_theirs)
 
 
 async def refuse_what_became_bait(unit: Unit, draft: Message) -> None:
     """Raise Refusal when an answer tells of a letter what has turned out meanwhile not to be told."""
-    known = read_details(draft)
+    known = DraftDetails.load(draft)
     letters = [each for each in await unit.messages.of(draft.ticket) if each.kind is MessageKind.IN]
-    quoted = [each for each in letters if known.get("quote") and each.id == draft.base_id]
+    quoted = [each for each in letters if known.quote and each.id == draft.base_id]
     for each in quoted:
         why = _why_not(each)
         if why:
             raise Refusal(f"Not sent: it quotes what must not be quoted. {_sentence(why)} {_ANEW}")
-    if letters and known.get("tells_subject") and hides_subject(letters[0]):
+    if letters and known.tells_subject and hides_subject(letters[0]):
         raise Refusal(
             f"Not sent: its subject is that of a letter that this address may not be able to read. {_ANEW}"
         )
 
 
 def _why_not(message: Message) -> str:
-    details = read_details(message)
-    if details.get("encryption_state") not in _WHOLE or details.get("unprotected_text"):
+    details = LetterDetails.load(message)
+    if details.encryption_state not in _WHOLE or details.unprotected_text:
         return _BESIDE
-    if details.get("replayed"):
+    if details.replayed:
         return _REPLAYED
-    if details.get("relayed"):
+    if details.relayed:
         return _RELAYED
     if _is_diverted(details):
         return _DIVERTED
-    if not details.get("from_contact"):
+    if not details.from_contact:
         return _FROM_OTHERS
     return "" if _is_theirs(message, details) else _NOT_THEIRS
 
 
-def _is_diverted(details: dict[str, Any]) -> bool:
-    return bool(_ADDRESSES & set(details.get("mismatch", [])))
+def _is_diverted(details: LetterDetails) -> bool:
+    return bool(_ADDRESSES & set(details.mismatch))
 
 
-def _is_theirs(message: Message, details: dict[str, Any]) -> bool:
+def _is_theirs(message: Message, details: LetterDetails) -> bool:
     """Whether what was encrypted is known to be of the one who gets the answer; clear text hides nothing."""
-    if details.get("encryption_state") == EncryptionState.NONE:
+    if details.encryption_state == EncryptionState.NONE:
         return True
-    writer, contact = details.get("writer") or "", message.ticket.contact or ""
+    writer, contact = details.writer or "", message.ticket.contact or ""
     return bool(writer) and writer.casefold() == contact.casefold()
 
 

@@ -20,7 +20,7 @@ from desk.replies.protection import IN_CLEAR, MailContent, Path, Protection, pro
 from desk.replies.recipients import recipient_of
 from desk.replies.signature import with_signature
 from desk.replies.subjects import answer_subject, tagged
-from desk.tickets.details import add_details, read_details
+from desk.tickets.details import DraftDetails
 from desk.tickets.excerpts import head_of
 from desk.world import Refusal
 from storage.models import OPEN_REPLY, Message, MessageKind, ReplyState, Ticket
@@ -67,8 +67,13 @@ async def begin(work: Work, ticket: Ticket, answer: Answer) -> Message:
         await _tell_override(work, ticket, answer)
     draft = await _draft(work, ticket, answer)
     draft.base_id = newest
-    add_details(draft, quote=answer.quotes, encrypted=protection.key is not None, to=ticket.contact_tag)
-    add_details(draft, waits_for_word=_is_anothers(draft))
+    DraftDetails.change(
+        draft,
+        quote=answer.quotes,
+        encrypted=protection.key is not None,
+        to=ticket.contact_tag,
+        waits_for_word=_is_anothers(draft),
+    )
     for file in files:
         file.message_id = draft.id
     await enclosures.list_on(work.unit, draft)
@@ -96,9 +101,9 @@ async def _draft(work: Work, ticket: Ticket, answer: Answer) -> Message:
     )
     above = await quotes.of_newest(work, ticket) if answer.quotes else ""
     draft.text = await with_signature(work, ticket, f"{above}{answer.text}")
-    add_details(draft, hold_seconds=work.config.hold.total_seconds(), path=answer.path)
     tells_subject = answer.path not in IN_CLEAR and not await _hides_subject(work.unit, ticket)
-    add_details(draft, tells_subject=tells_subject)
+    hold = work.config.hold.total_seconds()
+    DraftDetails(path=answer.path.value, hold_seconds=hold, tells_subject=tells_subject).store(draft)
     draft.subject = _subject(ticket, work.config, tells=tells_subject)
     return await work.unit.messages.add(draft)
 
@@ -140,14 +145,14 @@ async def _tell_override(work: Work, ticket: Ticket, answer: Answer) -> None:
 
 def path_of(draft: Message) -> Path:
     """Return what a message leaves as; raises ValueError when that is not known."""
-    return Path(read_details(draft).get("path", Path.ANSWER))
+    return Path(DraftDetails.load(draft).path)
 
 
 async def load_of(unit: Unit, draft: Message) -> MailContent:
     """Return what a message carries beside words, and what its preview said of it."""
-    known = read_details(draft)
+    known = DraftDetails.load(draft)
     files = await unit.enclosures.of(draft)
-    return MailContent(bool(known.get("quote")), bool(files), bool(known.get("encrypted")))
+    return MailContent(known.quote, bool(files), known.encrypted)
 
 
 async def protection_now(unit: Unit, draft: Message, now: dt.datetime) -> Protection:
@@ -165,7 +170,7 @@ async def protection_now(unit: Unit, draft: Message, now: dt.datetime) -> Protec
 def _refuse_other_contact(draft: Message) -> None:
     """A letter that is opened again may tell whose it is: what was written to somebody else is not theirs."""
     tag = draft.ticket.contact_tag
-    if read_details(draft).get("to", tag) != tag:
+    if DraftDetails.load(draft).to not in {"", tag}:
         raise Refusal(
             "Not sent: the ticket's address is another by now than when this was written. `!cancel` it, and "
             "write it again."
@@ -243,7 +248,7 @@ def begin_hold(work: Work, draft: Message) -> None:
 
 
 def _hold_of(draft: Message) -> dt.timedelta:
-    return dt.timedelta(seconds=read_details(draft).get("hold_seconds", 0))
+    return dt.timedelta(seconds=DraftDetails.load(draft).hold_seconds)
 
 
 async def mend_holds(work: Work) -> None:

@@ -5,7 +5,7 @@ import re
 import unicodedata
 
 from desk.sizes import size_words
-from desk.tickets.details import add_details, read_details
+from desk.tickets.details import DraftDetails
 from desk.world import Refusal
 from storage.models import Message, OutgoingFile
 from storage.unit import Unit
@@ -46,7 +46,7 @@ async def list_on(unit: Unit, draft: Message) -> None:
     """Let an answer know its files, for its preview and for its hold."""
     files = await unit.enclosures.of(draft)
     fetching = sum(each.size is None for each in files)
-    add_details(draft, files=[line_of(each) for each in files], fetching=fetching)
+    DraftDetails.change(draft, files=tuple(line_of(each) for each in files), fetching=fetching)
 
 
 async def forget(unit: Unit, draft: Message) -> None:
@@ -56,10 +56,10 @@ async def forget(unit: Unit, draft: Message) -> None:
 
 async def refuse_incomplete(unit: Unit, draft: Message) -> None:
     """Raise Refusal when a file of an answer was forgotten after the answer was sent on its way."""
-    if len(await unit.enclosures.of(draft)) < len(read_details(draft).get("files", [])):
+    if len(await unit.enclosures.of(draft)) < len(DraftDetails.load(draft).files):
         raise Refusal("Not sent: a file of this answer was taken away meanwhile. Write the answer again.")
 
 
 def is_fetching(draft: Message) -> bool:
     """Tell whether an answer waits for a file that is not here yet."""
-    return bool(read_details(draft).get("fetching"))
+    return DraftDetails.load(draft).fetching > 0

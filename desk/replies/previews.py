@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The preview of an answer: one message in the thread, edited as the answer goes its way."""
 
-from typing import Any
-
 from desk.context import Work
 from desk.outbox.posts import (
     IN_TICKET_THREAD,
@@ -18,7 +16,7 @@ from desk.outbox.posts import (
 )
 from desk.outbox.ranks import Rank
 from desk.replies.files import is_fetching
-from desk.tickets.details import add_details, read_details
+from desk.tickets.details import DraftDetails
 from desk.tickets.excerpts import head_of
 from storage.models import OPEN_REPLY, Message, Outbox, OutboxState, ReplyState, Room
 
@@ -31,7 +29,7 @@ UNREACT = "unreact"
 async def show(work: Work, draft: Message, facts: str) -> None:
     """Show what is going to leave; `facts` say to whom, from whom and how protected, a line each."""
     room = await home_of(work.unit, draft.ticket)
-    add_details(draft, facts=facts, room=room.id)
+    DraftDetails.change(draft, facts=facts, room=room.id)
     lane = lane_of(room, Rank.ANSWER)
     slot = Slot(PREVIEW, lane, room=room.id, ticket=draft.ticket_id, message=draft.id)
     await put(work, slot, say_to_json(say_of(draft)))
@@ -39,7 +37,7 @@ async def show(work: Work, draft: Message, facts: str) -> None:
 
 def was_shown(draft: Message, event_id: str) -> None:
     """Remember the event that shows the preview, to be edited from now on."""
-    add_details(draft, event=event_id)
+    DraftDetails.change(draft, event=event_id)
 
 
 async def offer_button(work: Work, row: Outbox, key: str) -> None:
@@ -52,11 +50,10 @@ async def offer_button(work: Work, row: Outbox, key: str) -> None:
 
 async def show_state(work: Work, draft: Message, *, why: str = "") -> None:
     """Edit the preview, so that it shows how the answer stands; `why` says who or what made it so."""
-    known = read_details(draft)
-    room = await work.unit.rooms.get(known.get("room", 0))
+    room = await work.unit.rooms.get(DraftDetails.load(draft).room)
     if room is None:
         return
-    add_details(draft, why=why)
+    DraftDetails.change(draft, why=why)
     # One edit that waits is enough.
     for row in await work.unit.outbox.pending(EDIT, message=draft.id):
         finish(work.world, row, OutboxState.DROPPED)
@@ -79,18 +76,18 @@ async def _take_buttons_away(work: Work, draft: Message, room: Room) -> None:
 
 def event_of(draft: Message) -> str | None:
     """Return the event that shows the preview; None when it has not arrived."""
-    return read_details(draft).get("event") or None
+    return DraftDetails.load(draft).event or None
 
 
 def waits_for_word(draft: Message) -> bool:
     """Tell whether the hold alone does not send it, as the ticket was another agent's."""
-    return bool(read_details(draft).get("waits_for_word"))
+    return DraftDetails.load(draft).waits_for_word
 
 
 def say_of(draft: Message) -> Say:
     """Return the preview as it has to look now: its state in the first line, then facts and text."""
-    known = read_details(draft)
-    text = "\n".join((state_of(draft), known.get("facts", ""), *_files(known)))
+    details = DraftDetails.load(draft)
+    text = "\n".join((state_of(draft), details.facts, *_files(details)))
     head = head_of(draft.text or "", "", lines=None)
     return Say(text, quote=head.words, thread=IN_TICKET_THREAD)
 
@@ -103,23 +100,23 @@ def state_of(draft: Message) -> str:
         return "Waits for your word: `!send` or ✅ sends it, ❌ or `!cancel` takes it back."
     if draft.state is ReplyState.HELD:
         return f"{_held(draft)} ✅ or `!send` sends it now, ❌ or `!cancel` takes it back."
-    why = read_details(draft).get("why", "")
+    why = DraftDetails.load(draft).why
     if draft.state is ReplyState.SENT:
         return f"Left at {draft.at:%Y-%m-%d %H:%M:%S} UTC."
     return f"{_WORDS.get(draft.state, '')}{f': {why}' if why else ''}".rstrip(".") + "."
 
 
-def _files(known: dict[str, Any]) -> list[str]:
-    if not known.get("files"):
+def _files(details: DraftDetails) -> list[str]:
+    if not details.files:
         return []
-    how = "encrypted with the mail" if known.get("encrypted") else "in clear, as the mail does"
-    return [f"Files: they leave {how}, as they are", *(f"- {line}" for line in known["files"])]
+    how = "encrypted with the mail" if details.encrypted else "in clear, as the mail does"
+    return [f"Files: they leave {how}, as they are", *(f"- {line}" for line in details.files)]
 
 
 def _held(draft: Message) -> str:
     if draft.hold_until is not None:
         return f"Waiting: this leaves at {draft.hold_until:%Y-%m-%d %H:%M:%S} UTC."
-    return f"This is going to leave in {int(read_details(draft).get('hold_seconds', 0))} s."
+    return f"This is going to leave in {int(DraftDetails.load(draft).hold_seconds)} s."
 
 
 _WORDS: dict[ReplyState | None, str] = {

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What an agent is shown of a ticket: the user's words, and what they are worth."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from desk.letters.opened import Opened
 from desk.letters.quoted_text import fold
-from desk.letters.verdicts import details_of
 from desk.outbox.posts import File
-from desk.tickets.details import read_details
+from desk.tickets.details import FileDetails, LetterDetails, details_of
 from desk.tickets.excerpts import head_of, in_file
 from desk.world import Refusal
 from storage.models import Message, MessageKind, ReplyState, Ticket
@@ -51,12 +48,12 @@ async def show(unit: Unit, ticket: Ticket, *, whole: bool) -> Shown:
     wanted = said if whole else [each for each in incoming if each.id > ticket.read_up_to] or [newest]
     ticket.read_up_to = max(ticket.read_up_to, newest.id)
     if whole:
-        alone = [_words(newest.text, read_details(newest), folded=False)]
+        alone = [_words(newest.text, LetterDetails.load(newest), folded=False)]
         entries = alone if list(said) == [newest] else [_entry(message, folded=False) for message in said]
         return _newest_of(entries, _head(ticket, newest), ticket)
     words = "\n\n".join(_entry(message, folded=True) for message in wanted)
     if wanted == [newest]:
-        words = _words(newest.text, read_details(newest), folded=True)
+        words = _words(newest.text, LetterDetails.load(newest), folded=True)
     is_folded = any(fold(message.text or "").text != message.text for message in wanted)
     return _shown(_head(ticket, newest) + (_FOLDED if is_folded else ""), words, ticket)
 
@@ -77,7 +74,7 @@ def _newest_of(entries: Sequence[str], text: str, ticket: Ticket) -> Shown:
 
 def show_letter(opened: Opened, file_name: str, heading: str) -> Shown:
     """Return what a letter holds that belongs to no ticket, below a line of ours."""
-    headers, details = opened.headers, json.loads(details_of(opened))
+    headers, details = opened.headers, details_of(opened)
     lines = [
         heading,
         f"From: {_field(headers.sender or '(nobody)')}",
@@ -96,13 +93,13 @@ def _shown(text: str, words: str, ticket: Ticket) -> Shown:
 
 
 def _head(ticket: Ticket, message: Message) -> str:
-    details = read_details(message)
-    sender = details.get("sender", "")
+    details = LetterDetails.load(message)
+    sender = details.sender
     lines = [
         f"From: {_field(ticket.contact or 'nobody: the user left no address')}",
         *([f"Sent by: {_field(sender)}"] if sender and sender != ticket.contact else []),
         f"Date: {message.at:%Y-%m-%d %H:%M} UTC",
-        *_named("To", details.get("to", [])),
+        *_named("To", details.to),
         f"Subject: {_field(message.subject or '(none)')}",
         *_worth(details),
     ]
@@ -115,18 +112,18 @@ def _field(value: str, longest: int = _LONGEST_FIELD) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def _worth(details: dict[str, Any]) -> list[str]:
+def _worth(details: LetterDetails) -> list[str]:
     """What is known of a message's protection and parts, line by line."""
-    warnings = [] if details.get("from_contact", True) else ["this did not come from the ticket's address."]
-    warnings += details.get("problems", [])
-    warnings += [f"the outer {name} differs from the protected one." for name in details.get("mismatch", [])]
+    warnings = ["this did not come from the ticket's address."] if details.from_contact is False else []
+    warnings += details.problems
+    warnings += [f"the outer {name} differs from the protected one." for name in details.mismatch]
     return [
-        f"Protection: {_field(details.get('protection', ''))}",
-        *(_field(words) for words in (details.get("encryption"), *details.get("signatures", [])) if words),
-        *(_field(words) for words in details.get("relayed", [])),
+        f"Protection: {_field(details.protection)}",
+        *(_field(words) for words in (details.encryption, *details.signatures) if words),
+        *(_field(words) for words in details.relayed),
         *(f"Attention: {_field(warning)}" for warning in warnings),
-        *_copies(details.get("copies", [])),
-        *_files(details.get("attachments", [])),
+        *_copies(details.copies),
+        *_files(details.attachments),
     ]
 
 
@@ -142,7 +139,7 @@ def _copies(addresses: Sequence[str]) -> list[str]:
     return [f"{line} (an answer goes to the user alone)" for line in _named("Cc", addresses)]
 
 
-def _files(attachments: Sequence[dict[str, Any]]) -> list[str]:
+def _files(attachments: Sequence[FileDetails]) -> list[str]:
     if not attachments:
         return []
     names = [_file(each) for each in attachments[:_MOST_FILES]]
@@ -150,19 +147,19 @@ def _files(attachments: Sequence[dict[str, Any]]) -> list[str]:
     return [f"Attachments: {', '.join(names)}{more}"]
 
 
-def _file(attachment: dict[str, Any]) -> str:
-    said = [_field(attachment["type"], _LONGEST_NAME)]
-    said += [f"looks like {attachment['looks_like']}"] if "looks_like" in attachment else []
-    said += [f"{attachment['size']} bytes"]
-    said += [attachment["about"]] if "about" in attachment else []
-    said += [f"DO NOT OPEN: {attachment['danger']}"] if "danger" in attachment else []
+def _file(attachment: FileDetails) -> str:
+    said = [_field(attachment.type, _LONGEST_NAME)]
+    said += [f"looks like {attachment.looks_like}"] if attachment.looks_like else []
+    said += [f"{attachment.size} bytes"]
+    said += [attachment.about] if attachment.about else []
+    said += [f"DO NOT OPEN: {attachment.danger}"] if attachment.danger else []
     kind = ", ".join(_field(words) for words in said)
-    return f"{_field(attachment['name'], _LONGEST_NAME)} ({kind})"
+    return f"{_field(attachment.name, _LONGEST_NAME)} ({kind})"
 
 
-def _words(text: str | None, details: dict[str, Any], *, folded: bool) -> str:
-    unprotected = details.get("unprotected_text", "")
-    said, own = text or "(no text)", details.get("user_text", "")
+def _words(text: str | None, details: LetterDetails, *, folded: bool) -> str:
+    unprotected = details.unprotected_text
+    said, own = text or "(no text)", details.user_text
     shown = without_keys(fold(said).text if folded else said)
     if own.strip():
         shown = f"{without_keys(own.strip())}\n\n{_SYSTEMS_LINES}\n{shown}"
@@ -180,13 +177,12 @@ def _entry(message: Message, *, folded: bool) -> str:
         MessageKind.OUT: f"Answer by {author} ({message.state.value if message.state else ''})",
         MessageKind.NOTE: f"Note by {message.author}",
     }[message.kind]
-    worth = _worth(read_details(message)) if message.kind is MessageKind.IN else []
+    details = LetterDetails.load(message) if message.kind is MessageKind.IN else LetterDetails()
+    worth = _worth(details) if message.kind is MessageKind.IN else []
     heading = f"=== {who}, {message.at:%Y-%m-%d %H:%M} UTC ==="
     if message.state is ReplyState.CANCELLED:
         return f"{heading}\n  (folded: it never left)"
-    return "\n".join(
-        (heading, *worth, _marked("  ", _words(message.text, read_details(message), folded=folded)))
-    )
+    return "\n".join((heading, *worth, _marked("  ", _words(message.text, details, folded=folded))))
 
 
 def _marked(mark: str, words: str) -> str:

@@ -9,7 +9,7 @@ from desk.context import Work
 from desk.outbox.posts import Slot, answer_in_thread, finish, home_of, lane_of, put
 from desk.outbox.ranks import Rank
 from desk.sizes import size_words
-from desk.tickets.details import read_details
+from desk.tickets.details import LetterDetails
 from desk.world import Refusal
 from storage.models import MessageKind, Outbox, OutboxState, Ticket
 from storage.sealing.columns import to_json
@@ -64,13 +64,10 @@ async def files_of(unit: Unit, ticket: Ticket) -> Sequence[ReceivedFile]:
     for message in await unit.messages.of(ticket):
         if message.kind is not MessageKind.IN:
             continue
-        for index, file in enumerate(read_details(message).get("attachments", [])):
-            danger = file.get("danger", "")
+        for index, file in enumerate(LetterDetails.load(message).attachments):
             number = len(found) + 1
             found.append(
-                ReceivedFile(
-                    number, message.letter_id, index, file["name"], file["type"], file["size"], danger
-                )
+                ReceivedFile(number, message.letter_id, index, file.name, file.type, file.size, file.danger)
             )
     return found
 

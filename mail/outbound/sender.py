@@ -13,7 +13,7 @@ from desk.house import Queue
 from desk.replies.drafts import locked, overtaken, path_of, protection_now
 from desk.replies.protection import IN_CLEAR, Path, Protection
 from desk.replies.recipients import note_server, recipient_of
-from desk.tickets.details import read_details
+from desk.tickets.details import LetterDetails
 from desk.world import Refusal
 from mail.openpgp.keyring import GpgExecutor, KeyRefused, Keyring, KeyringUnusable, SealRefused
 from mail.outbound import submission
@@ -163,12 +163,12 @@ class MailSender:
 
 def _ids_of(message: Message) -> tuple[str | None, ...]:
     """Return the Message-IDs of a letter: last the protected one, which its writer's program looks for."""
-    return (message.message_id, read_details(message).get("inner_message_id"))
+    return (message.message_id, LetterDetails.load(message).inner_message_id)
 
 
 def _is_of_contact(message: Message) -> bool:
     """Which letters others sent into the ticket is not told: their Message-IDs say where they write from."""
-    return message.kind is MessageKind.IN and bool(read_details(message).get("from_contact"))
+    return message.kind is MessageKind.IN and bool(LetterDetails.load(message).from_contact)
 
 
 async def learn_server(units: Units, settings: SubmissionSettings) -> None:

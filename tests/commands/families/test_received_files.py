@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from desk.tickets.details import add_details
+from desk.tickets.details import FileDetails, LetterDetails
 from desk.tickets.received_files import LARGEST, SHOW_FILE
 from storage.queries.letters import NewLetter
 from tests.desks import Desk
@@ -29,7 +29,7 @@ async def with_files(desk: Desk, *letters: list[dict]) -> int:
                 )
             )
             message.letter_id = letter
-            add_details(message, attachments=files)
+            LetterDetails.change(message, attachments=tuple(FileDetails(**file) for file in files))
     return number
 
 

@@ -19,7 +19,7 @@ from desk.letters.opened import (
     WhisperBack,
 )
 from desk.outbox.posts import say_from_json
-from desk.tickets.details import read_details
+from desk.tickets.details import LetterDetails
 from storage.models import Ciphertext, Letter, LetterState
 from storage.queries.letters import NewLetter
 from tests.desks import ANA, USER, Desk
@@ -54,8 +54,8 @@ async def came(desk: Desk, opened: Opened, *, released: bool = False) -> Letter:
 
 async def warnings(desk: Desk, number: int) -> tuple[bool, list[str]]:
     """Return whether a ticket's letter is marked, and what its reader is warned of."""
-    details = read_details((await desk.messages(number))[0])
-    return bool(details["replayed"]), [each[:36] for each in details["problems"]]
+    details = LetterDetails.load((await desk.messages(number))[0])
+    return bool(details.replayed), [each[:36] for each in details.problems]
 
 
 MARKED = (True, ["The same ciphertext came from somebo"])

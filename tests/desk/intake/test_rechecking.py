@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What `!recheck` changes in a ticket, and what it leaves alone."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -11,7 +10,7 @@ from desk.intake.recheck import RECHECK, conclude, named, tell_of_new_key
 from desk.keys.offers import keep
 from desk.letters.opened import Encryption, EncryptionState, Headers, OfferedKey, Opened, WhisperBack
 from desk.outbox.posts import say_from_json
-from desk.tickets.details import read_details
+from desk.tickets.details import LetterDetails
 from storage.models import KeyState, OutboxState
 from storage.queries.letters import NewLetter
 from storage.sealing.vault import address_tag
@@ -101,9 +100,9 @@ async def test_a_ciphertext_that_only_a_recheck_opens_is_known_from_somebody_els
     others = Headers(subject="...", sender="else@example.org", message_id="<2@example.org>")
     await came(desk, replace(opened, headers=others))
     await recheck(desk, opened)
-    details = json.loads((await desk.messages(1))[0].details or "")
-    assert details["replayed"]
-    assert [each[:40] for each in details["problems"]] == ["The same ciphertext came from somebody else"[:40]]
+    details = LetterDetails.load((await desk.messages(1))[0])
+    assert details.replayed
+    assert [each[:40] for each in details.problems] == ["The same ciphertext came from somebody else"[:40]]
 
 
 @pytest.mark.parametrize("address", ["kim@example.net", None])
@@ -159,7 +158,7 @@ async def test_a_follow_up_whose_list_is_known_only_now_is_the_user_s_word(desk:
     inner = replace(OPEN, headers=replace(OPEN.headers, message_id="<2@example.org>"), relayed=("Relayed.",))
     await recheck(desk, OPEN, inner)
     async with desk.units() as unit:
-        assert [read_details(await unit.messages.get(number))["from_contact"] for number in (1, 2)] == [
+        assert [LetterDetails.load(await unit.messages.get(number)).from_contact for number in (1, 2)] == [
             True,
             True,
         ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from desk.tickets.details import add_details
+from desk.tickets.details import LetterDetails
 from storage.models import Side
 from storage.sealing.columns import to_json
 from tests.desks import ANA, Desk, desk_at
@@ -168,7 +168,9 @@ async def test_a_report_begins_with_what_the_user_wrote(desk: Desk):
     await desk.ticket(report)
     async with desk.units() as unit:
         [message] = await unit.messages.of(await unit.tickets.get(1))
-        add_details(message, user_text="The wifi is gone.", to=["help@helproom.test"], sender="x@y.example")
+        LetterDetails.change(
+            message, user_text="The wifi is gone.", to=("help@helproom.test",), sender="x@y.example"
+        )
     shown = await desk.said("!show", ticket=1)
     assert shown.quote.startswith("The wifi is gone.\n\n--- The whole report")
     assert shown.quote.endswith(report)

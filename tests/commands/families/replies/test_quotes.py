@@ -8,7 +8,7 @@ import pytest
 
 from desk.outbox.posts import say_from_json
 from desk.replies.quotes import MOST_LINES
-from desk.tickets.details import add_details
+from desk.tickets.details import LetterDetails
 from storage.models import KeyState
 from storage.sealing.columns import to_json
 from tests.desks import USER, Desk
@@ -125,7 +125,7 @@ async def test_a_quote_does_not_leave_in_clear_because_the_key_is_gone(desk: Des
 
 async def _turns_out(desk: Desk, **facts: Any) -> None:
     async with desk.units() as unit:
-        add_details((await unit.messages.of(await unit.tickets.get(1)))[0], **facts)
+        LetterDetails.change((await unit.messages.of(await unit.tickets.get(1)))[0], **facts)
 
 
 async def test_a_quote_that_turns_out_to_be_bait_does_not_leave(desk: Desk):
