@@ -16,13 +16,13 @@ from desk.context import Workplace
 from desk.house import House, Queue
 from helproom.jobs.keeping import keeper
 from helproom.world import real_world
-from mail.inbound.incoming import IncomingMail
 from mail.openpgp.keyring import GpgExecutor
 from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
 from storage.engine.connect import open_engine
 from storage.migrating import migrate
 from storage.models import LetterState, Room, RoomPurpose, RoomState
+from storage.queries.letters import IncomingMail
 from storage.sealing.vault import Vault
 from storage.unit import Units
 
@@ -70,7 +70,7 @@ async def _take_in(office: Post, database: Path, raws: Sequence[bytes]) -> float
     async with _desk(database, office) as (units, worker):
         keep = keeper(units, real_world(), "lmtp")
         for number, raw in enumerate(raws):
-            await keep(IncomingMail(f"user{number}@user.example", ADDRESS, "help", None, raw))
+            await keep(IncomingMail("help", f"user{number}@user.example", None, raw))
         start = time.perf_counter()
         running = asyncio.create_task(worker.run())
         while await _in_state(units, LetterState.TICKET) < len(raws):  # noqa: ASYNC110 - nothing rings at the end

@@ -9,7 +9,7 @@ from desk.outbox.posts import ago, tell_operators
 from desk.quarantine import askers
 from storage.models import LeftInMailbox, Letter, LetterState, MailboxAction
 from storage.queries.left_in_mailbox import LeftLetter, likeness
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from storage.unit import Unit
 
 
@@ -35,14 +35,25 @@ async def note_refused(work: Work, refused: RefusedLetter) -> None:
     place = work.unit.outside.place(refused.mailbox, refused.key)
     if await work.unit.outside.is_known(place):
         return
-    new = NewLetter(work.world.token(), work.world.now(), refused.queue, refused.source, b"", "", None)
+    now = work.world.now()
+    letter = Letter(
+        ref=work.world.token(),
+        received_at=now,
+        queue=refused.queue,
+        source=refused.source,
+        digest=place,
+        state=LetterState.QUARANTINED,
+        reason=refused.reason,
+        tries=0,
+        due_at=now,
+    )
     lies = LeftInMailbox(
         mailbox=refused.mailbox,
         likeness=likeness(work.unit.vault, refused.head),
         size=refused.size,
         wish=None,
     )
-    letter = await work.unit.letters.note_outside(new, lies, place=place, reason=refused.reason)
+    await work.unit.letters.note_outside(letter, lies)
     text = (
         f"A letter in mailbox {refused.mailbox} was not taken in: {refused.reason}. It is moved to the "
         f"folder for such letters there, and is letter {letter.id} in quarantine: "
@@ -71,7 +82,7 @@ def fetch(letter: Letter, lies: LeftInMailbox) -> str:
     return f"Letter {letter.id} is fetched from mailbox {lies.mailbox} at the next look into it."
 
 
-async def bring_in(work: Work, lying: LeftLetter, new: NewLetter) -> bool:
+async def bring_in(work: Work, lying: LeftLetter, mail: IncomingMail) -> bool:
     """Take in the bytes of a letter from outside; False when nobody wants that any more.
 
     It is noted that the letter has to be moved there, until `forget`.
@@ -81,7 +92,7 @@ async def bring_in(work: Work, lying: LeftLetter, new: NewLetter) -> bool:
     if letter is None or lies is None or lies.wish is not MailboxAction.TAKE:
         return False
     lies.wish = MailboxAction.PUT_AWAY
-    known = await work.unit.letters.bring_in(letter, new)
+    known = await work.unit.letters.bring_in(letter, mail, work.world.now())
     if known is not None:
         letter.state, letter.reason = LetterState.DROPPED, f"the same mail came before, as letter {known}"
         await askers.answer(work, letter)

@@ -5,8 +5,8 @@ import structlog
 
 from desk.stopwatch import Stopwatch
 from desk.world import World
-from mail.inbound.lmtp import IncomingMail, Keep
-from storage.queries.letters import NewLetter
+from mail.inbound.incoming import Keep
+from storage.queries.letters import IncomingMail
 from storage.unit import Units
 
 log = structlog.get_logger()
@@ -15,32 +15,18 @@ log = structlog.get_logger()
 def keeper(units: Units, world: World, source: str) -> Keep:
     """Return what a door calls for each letter; `source` is the door's name in the database."""
 
-    async def keep(arrival: IncomingMail) -> None:
+    async def keep(mail: IncomingMail) -> None:
         stopwatch = Stopwatch()
-        letter = new_letter(world, source, arrival)
         async with units() as unit:
-            number = await unit.letters.keep(letter)
+            number = await unit.letters.keep(mail, ref=world.token(), at=world.now(), source=source)
         log.info(
             "letter.kept",
             letter=number,
             came_again=number is None,
             door=source,
-            queue=arrival.queue,
-            bytes=len(arrival.raw),
+            queue=mail.queue,
+            bytes=len(mail.raw),
             ms=stopwatch.ms,
         )
 
     return keep
-
-
-def new_letter(world: World, source: str, arrival: IncomingMail) -> NewLetter:
-    """Return a letter as the database wants it."""
-    return NewLetter(
-        ref=world.token(),
-        received_at=world.now(),
-        queue=arrival.queue,
-        source=source,
-        raw=arrival.raw,
-        mail_from=arrival.mail_from,
-        token=arrival.token,
-    )

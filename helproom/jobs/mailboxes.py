@@ -13,14 +13,14 @@ from helproom.config import for_desk
 from helproom.config.for_edges import imap_account
 from helproom.config.sections import MaildirSection
 from helproom.config.settings import Settings
-from helproom.jobs.keeping import keeper, new_letter
+from helproom.jobs.keeping import keeper
 from mail.addresses import queues_by_address
 from mail.inbound.envelope import Addressing
 from mail.inbound.fetcher import Fetcher, FetcherParts
-from mail.inbound.incoming import IncomingMail
 from mail.inbound.mailbox import Mailbox
 from mail.inbound.maildir import Maildir, MaildirPlace
 from storage.queries.left_in_mailbox import LeftLetter, likeness
+from storage.queries.letters import IncomingMail
 
 WATCH_SECONDS = 60
 
@@ -98,11 +98,10 @@ class LeftLetterBook:
         """Tell by a letter's first bytes whether it is the one that was noted."""
         return likeness(self.place.units.vault, head) == lying.likeness
 
-    async def bring_in(self, lying: LeftLetter, arrival: IncomingMail) -> bool:
+    async def bring_in(self, lying: LeftLetter, mail: IncomingMail) -> bool:
         """Take a letter in; False when nobody wants it any more."""
         async with self.place.units() as unit:
-            new = new_letter(self.place.world, self.source, arrival)
-            return await left_in_mailbox.bring_in(self.place.work(unit), lying, new)
+            return await left_in_mailbox.bring_in(self.place.work(unit), lying, mail)
 
     async def give_up(self, lying: LeftLetter, reason: str) -> None:
         """Note why a letter cannot be had."""

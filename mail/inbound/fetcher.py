@@ -15,10 +15,11 @@ from desk.monitoring.mail_arrivals import MailboxHealth
 from desk.quarantine.left_in_mailbox import RefusedLetter
 from desk.world import World
 from mail.inbound.envelope import Addressing, read_envelope
-from mail.inbound.incoming import IncomingMail, Keep
+from mail.inbound.incoming import Keep
 from mail.inbound.mailbox import LoginRefused, Mailbox, MailboxTrouble, NotPutAway, Outcome, Waiting
 from mail.inbound.retrieval import MailboxActions, MailboxErrand, read_whole
 from storage.engine.troubles import StorageTrouble
+from storage.queries.letters import IncomingMail
 
 log = structlog.get_logger()
 T = TypeVar("T")

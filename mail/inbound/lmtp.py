@@ -9,12 +9,10 @@ from pathlib import Path
 
 import structlog
 
-from mail.inbound.incoming import IncomingMail, Keep
+from mail.inbound.incoming import Keep
 from mail.inbound.listening import Listener, tcp_sockets, unix_socket
 from mail.inbound.lmtp_session import Guard, Speaker
 from mail.limits import LETTER_BYTES
-
-__all__ = ["IncomingMail", "Keep", "LmtpDoor"]
 
 log = structlog.get_logger()
 

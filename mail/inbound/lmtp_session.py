@@ -12,8 +12,9 @@ from aiosmtpd.smtp import Envelope, Session
 
 from desk.stopwatch import Stopwatch
 from mail.addresses import is_legible, split_token
-from mail.inbound.incoming import IncomingMail, Keep, is_empty
+from mail.inbound.incoming import Keep, is_empty
 from storage.engine.troubles import StorageTrouble
+from storage.queries.letters import IncomingMail
 
 # aiosmtpd logs peers, addresses and whole lines of letters.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)
@@ -77,7 +78,7 @@ class Guard:
             queue = self._queue_of(recipient)
             if queue is None:
                 return _UNKNOWN
-            await self._keep(IncomingMail(sender, recipient, queue, split_token(recipient)[1], raw))
+            await self._keep(IncomingMail(queue, sender, split_token(recipient)[1], raw))
         except StorageTrouble as trouble:
             log.error("letter not kept", trouble=str(trouble))  # noqa: TRY400 - a sentence for the sysadmin
             return _LATER

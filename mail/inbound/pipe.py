@@ -8,9 +8,10 @@ from typing import BinaryIO
 import structlog
 
 from mail.addresses import is_legible, split_token
-from mail.inbound.incoming import IncomingMail, Keep, is_empty
+from mail.inbound.incoming import Keep, is_empty
 from mail.limits import LETTER_BYTES
 from storage.engine.troubles import StorageTrouble
+from storage.queries.letters import IncomingMail
 
 log = structlog.get_logger()
 
@@ -30,7 +31,7 @@ async def deliver(
         if is_empty(raw) or len(raw) > LETTER_BYTES:
             return os.EX_DATAERR
         sender = "" if mail_from == "<>" else mail_from
-        await keep(IncomingMail(sender, recipient, queue, split_token(recipient)[1], raw))
+        await keep(IncomingMail(queue, sender, split_token(recipient)[1], raw))
     except StorageTrouble as trouble:
         log.error("letter not kept", trouble=str(trouble))  # noqa: TRY400 - a sentence for the sysadmin
         return os.EX_TEMPFAIL

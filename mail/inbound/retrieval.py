@@ -9,12 +9,12 @@ from typing import Any, Protocol
 import structlog
 
 from mail.inbound.envelope import Addressing, read_envelope
-from mail.inbound.incoming import IncomingMail
 from mail.inbound.mailbox import Mailbox, MailboxTrouble, Outcome, Waiting
 from mail.limits import LETTER_BYTES
 from storage.engine.troubles import StorageTrouble
 from storage.models import MailboxAction
 from storage.queries.left_in_mailbox import LeftLetter
+from storage.queries.letters import IncomingMail
 
 log = structlog.get_logger()
 
@@ -34,7 +34,7 @@ class MailboxActions(Protocol):
     def are_alike(self, lying: LeftLetter, head: bytes) -> bool:
         """Tell by a letter's first bytes whether it is the one that was noted."""
 
-    async def bring_in(self, lying: LeftLetter, arrival: IncomingMail) -> bool:
+    async def bring_in(self, lying: LeftLetter, mail: IncomingMail) -> bool:
         """Take a letter in, to be moved then; False when nobody wants it any more."""
 
     async def give_up(self, lying: LeftLetter, reason: str) -> None:
@@ -60,7 +60,7 @@ async def read_whole(
     envelope = read_envelope(raw, addressing)
     if envelope is None:
         return "it is for none of the queues' addresses"
-    return IncomingMail(envelope.mail_from, envelope.recipient, envelope.queue, envelope.token, raw)
+    return IncomingMail(envelope.queue, envelope.mail_from, envelope.token, raw)
 
 
 def _too_large(size: int) -> str:

@@ -3,7 +3,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -16,16 +16,15 @@ from storage.sealing.vault import TagKind, address_tag
 
 
 @dataclass(frozen=True)
-class NewLetter:
-    """A mail as it was handed over, for one recipient."""
+class IncomingMail:
+    """A mail as it was handed over for one recipient, byte for byte; by LMTP with CRLF line ends."""
 
-    ref: str
-    received_at: dt.datetime
     queue: str
-    source: str
-    raw: bytes
     mail_from: str
+    """Envelope sender; empty for the null sender."""
     token: str | None
+    """What stands after the plus in the recipient."""
+    raw: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -87,16 +86,17 @@ def _is_due(now: dt.datetime) -> ColumnElement[bool]:
 class Letters(Queries):
     """Letters, each sealed with a key of its own."""
 
-    async def keep(self, new: NewLetter) -> int | None:
-        """Keep a letter and return its id; None when this queue and token have the same bytes already."""
-        letter = Letter(
-            ref=new.ref, received_at=new.received_at, source=new.source, state=LetterState.NEW, tries=0
-        )
-        digest = self._digest(new)
+    async def keep(self, mail: IncomingMail, *, ref: str, at: dt.datetime, source: str) -> int | None:
+        """Keep a mail as a letter that came through the door `source`, and return its id.
+
+        None when this queue and token have the same bytes already.
+        """
+        letter = Letter(ref=ref, received_at=at, due_at=at, source=source, state=LetterState.NEW, tries=0)
+        digest = self._digest(mail)
         if await self._session.scalar(select(Letter.id).where(Letter.digest == digest)):
             return None
         letter.take_new_key(self._vault)
-        self._fill(letter, new, digest)
+        self._fill(letter, mail, digest)
         try:
             async with self._session.begin_nested():
                 self._session.add(letter)
@@ -105,46 +105,34 @@ class Letters(Queries):
         self._woken.add("letters")
         return letter.id
 
-    async def note_outside(self, new: NewLetter, lies: LeftInMailbox, *, place: str, reason: str) -> Letter:
-        """Put a letter aside that stays in its mailbox; `place` stands for its bytes."""
-        letter = Letter(
-            ref=new.ref,
-            received_at=new.received_at,
-            queue=new.queue,
-            source=new.source,
-            digest=place,
-            state=LetterState.QUARANTINED,
-            reason=reason,
-            tries=0,
-            due_at=new.received_at,
-        )
+    async def note_outside(self, letter: Letter, lies: LeftInMailbox) -> None:
+        """Keep a letter whose bytes stay in its mailbox; its digest stands for the place there."""
         letter.take_new_key(self._vault)
         self._session.add(letter)
         await self._session.flush()
         lies.letter_id = letter.id
         self._session.add(lies)
-        return letter
 
-    async def bring_in(self, letter: Letter, new: NewLetter) -> int | None:
+    async def bring_in(self, letter: Letter, mail: IncomingMail, at: dt.datetime) -> int | None:
         """Give a letter from outside its bytes, to be opened; return which one has them already."""
-        digest = self._digest(new)
+        digest = self._digest(mail)
         known = await self._session.scalar(select(Letter.id).where(Letter.digest == digest))
         if known is not None:
             return known
-        self._fill(letter, new, digest)
-        letter.state, letter.tries = LetterState.NEW, 0
+        self._fill(letter, mail, digest)
+        letter.state, letter.tries, letter.due_at = LetterState.NEW, 0, at
         self._woken.add("letters")
         return None
 
-    def _digest(self, new: NewLetter) -> str:
-        place = f"{new.queue}\0{new.token or ''}\0{new.mail_from}\0".encode("utf-8", "surrogateescape")
-        return self._vault.digest(place + new.raw)
+    def _digest(self, mail: IncomingMail) -> str:
+        place = f"{mail.queue}\0{mail.token or ''}\0{mail.mail_from}\0".encode("utf-8", "surrogateescape")
+        return self._vault.digest(place + mail.raw)
 
-    def _fill(self, letter: Letter, new: NewLetter, digest: str) -> None:
-        letter.queue, letter.digest, letter.due_at = new.queue, digest, new.received_at
-        letter.reply_tag = self._vault.tag(TagKind.REPLY_TOKEN, new.token) if new.token else None
-        letter.sender_tag = address_tag(self._vault, new.mail_from)
-        letter.raw, letter.mail_from = new.raw, new.mail_from
+    def _fill(self, letter: Letter, mail: IncomingMail, digest: str) -> None:
+        letter.queue, letter.digest = mail.queue, digest
+        letter.reply_tag = self._vault.tag(TagKind.REPLY_TOKEN, mail.token) if mail.token else None
+        letter.sender_tag = address_tag(self._vault, mail.mail_from)
+        letter.raw, letter.mail_from = mail.raw, mail.mail_from
 
     async def waiting(
         self, now: dt.datetime, limit: int, *, besides: Collection[int]

@@ -29,8 +29,9 @@ from helproom.__main__ import main
 from helproom.jobs import schedule
 from helproom.jobs.keeping import keeper
 from helproom.world import real_world
-from mail.inbound.lmtp import IncomingMail, Keep
+from mail.inbound.incoming import Keep
 from mail.workers.letters import LetterWorker
+from storage.queries.letters import IncomingMail
 
 HASTE = 60
 """So many seconds pass in the desk while one passes outside: pauses of minutes are over soon."""
@@ -111,10 +112,10 @@ def _forgetful(carriers: Mapping[str, Sender], world: World) -> Mapping[str, Sen
 def _hasty(keep: Keep) -> Keep:
     tasks: set[asyncio.Task[None]] = set()
 
-    async def promise(arrival: IncomingMail) -> None:
+    async def promise(mail: IncomingMail) -> None:
         async def later() -> None:
             await asyncio.sleep(0.01)
-            await keep(arrival)
+            await keep(mail)
 
         tasks.add(asyncio.create_task(later()))
 

@@ -18,8 +18,8 @@ from mail.addresses import queues_by_address
 from mail.inbound.envelope import Addressing
 from mail.inbound.fetcher import Fetcher, FetcherParts
 from mail.inbound.imap import ImapAccount
-from mail.inbound.incoming import IncomingMail
 from mail.inbound.mailbox import Mailbox
+from storage.queries.letters import IncomingMail
 from tests.services.mailhost import PASSWORD, USER, Dovecot
 
 NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)

@@ -14,7 +14,7 @@ from mail.openpgp.keyring import GpgExecutor, Keyring
 from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
 from storage.models import Letter, Room, RoomPurpose, RoomState
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from storage.sealing.vault import Vault
 from storage.unit import Unit, Units
 from tests.engines import engine_at
@@ -67,8 +67,10 @@ class Office:
     ) -> int:
         """Keep a letter and return its id."""
         async with self.units() as unit:
-            new = NewLetter(self.world.token(), self.world.now(), "help", "lmtp", raw, mail_from, token)
-            letter_id = await unit.letters.keep(new)
+            new = IncomingMail("help", mail_from, token, raw)
+            letter_id = await unit.letters.keep(
+                new, ref=self.world.token(), at=self.world.now(), source="lmtp"
+            )
         assert letter_id is not None
         return letter_id
 

@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from mail.addresses import queues_by_address
-from mail.inbound.incoming import IncomingMail
+from storage.queries.letters import IncomingMail
 
 QUEUES = queues_by_address({"help-en@desk.example": "en", "Help-FR@desk.example": "fr"})
 
@@ -16,7 +16,7 @@ class Shelf:
 
     kept: list[IncomingMail] = field(default_factory=list)
     fault: BaseException | None = None
-    fault_for: str = "help-en@desk.example"
+    fault_for: str = "en"
     began: asyncio.Event = field(default_factory=asyncio.Event)
     may_end: asyncio.Event | None = None
 
@@ -24,7 +24,7 @@ class Shelf:
         self.began.set()
         if self.may_end:
             await self.may_end.wait()
-        if self.fault and arrival.recipient == self.fault_for:
+        if self.fault and arrival.queue == self.fault_for:
             raise self.fault
         self.kept.append(arrival)
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from desk.intake.recheck import RECHECK
 from desk.outbox.posts import Slot, put
 from storage.migrating import revisions
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from storage.upgrading import FOLDER
 from tests.desks import USER, desk_at
 
@@ -37,8 +37,10 @@ async def test_a_step_back_takes_no_row_along_that_hangs_on_another(database: st
     async with desk_at(database) as desk:
         ticket = await desk.ticket()
         async with desk.units() as unit:
-            new = NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", b"Hello", USER, None)
-            (await unit.messages.get(1)).letter_id = await unit.letters.keep(new)
+            new = IncomingMail("en", USER, None, b"Hello")
+            (await unit.messages.get(1)).letter_id = await unit.letters.keep(
+                new, ref=desk.world.token(), at=desk.clock.now, source="lmtp"
+            )
             await put(desk.work(unit), Slot(RECHECK, "lane", ticket=ticket, message=1))
         engine = desk.units.engine
         before = await _counts(engine)

@@ -9,7 +9,7 @@ from desk.quarantine import left_in_mailbox
 from desk.quarantine.left_in_mailbox import RefusedLetter
 from storage.models import LetterState, MailboxAction
 from storage.queries.left_in_mailbox import LeftLetter
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from tests.commands.families.test_quarantine import adds_up, comes, look
 from tests.desks import ANA, USER, Desk
 
@@ -33,7 +33,7 @@ async def wishes(desk: Desk, mailbox: str = "main") -> list[LeftLetter]:
 async def is_fetched(desk: Desk, raw: bytes = b"raw", queue: str = "en") -> bool:
     """Let the mailbox's fetcher bring in the one letter that is wanted."""
     [lying] = await wishes(desk)
-    new = NewLetter(desk.world.token(), desk.clock.now, queue, "imap", raw, USER, None)
+    new = IncomingMail(queue, USER, None, raw)
     async with desk.units() as unit:
         return await left_in_mailbox.bring_in(desk.work(unit), lying, new)
 

@@ -10,7 +10,7 @@ from desk.letters.opened import Automatic, Encryption, EncryptionState, Headers,
 from desk.outbox.posts import say_from_json
 from desk.quarantine.letters import SHOW, show
 from storage.models import Letter, LetterState
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from tests.desks import ANA, BEN, USER, Desk
 
 AWAY = Opened(
@@ -25,8 +25,8 @@ AWAY = Opened(
 async def comes(desk: Desk, *, queue: str = "en", raw: bytes = b"raw") -> int:
     """A letter comes that ends in quarantine; return its number."""
     async with desk.units() as unit:
-        new = NewLetter(desk.world.token(), desk.clock.now, queue, "lmtp", raw, USER, None)
-        number = await unit.letters.keep(new)
+        new = IncomingMail(queue, USER, None, raw)
+        number = await unit.letters.keep(new, ref=desk.world.token(), at=desk.clock.now, source="lmtp")
     await take_in(desk, number)
     return number
 

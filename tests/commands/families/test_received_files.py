@@ -7,7 +7,7 @@ import pytest
 
 from desk.tickets.details import FileDetails, LetterDetails
 from desk.tickets.received_files import LARGEST, SHOW_FILE
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from tests.desks import Desk
 
 SHOT = {"name": "shot.png", "type": "image/png", "size": 2_000}
@@ -24,9 +24,10 @@ async def with_files(desk: Desk, *letters: list[dict]) -> int:
         for at, (message_id, files) in enumerate(zip(ids, letters, strict=True)):
             message = await unit.messages.get(message_id)
             letter = await unit.letters.keep(
-                NewLetter(
-                    f"d{at}", desk.clock.now, "en", "lmtp", f"raw {at}".encode(), "user@example.org", None
-                )
+                IncomingMail("en", "user@example.org", None, f"raw {at}".encode()),
+                ref=f"d{at}",
+                at=desk.clock.now,
+                source="lmtp",
             )
             message.letter_id = letter
             LetterDetails.change(message, attachments=tuple(FileDetails(**file) for file in files))

@@ -13,7 +13,7 @@ from commands.grammar.declare import Command, Commands, join
 from commands.grammar.running import Runner
 from commands.grammar.words import Remaining
 from storage.models import LetterState, Ticket
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from tests.desks import ANA, Desk, desk_at
 
 COMMANDS = {command.name: command for command in TABLE.values()}
@@ -30,7 +30,7 @@ async def make_small_desk(tmp_path: Path) -> AsyncIterator[Desk]:
             for number in range(7):
                 raw, now = b"%d" % number, desk.clock.now
                 kept = await unit.letters.keep(
-                    NewLetter(desk.world.token(), now, "en", "lmtp", raw, "", None)
+                    IncomingMail("en", "", None, raw), ref=desk.world.token(), at=now, source="lmtp"
                 )
             letter = await unit.letters.get(kept)
             letter.state, letter.reason = LetterState.QUARANTINED, "odd"

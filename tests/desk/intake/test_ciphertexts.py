@@ -21,7 +21,7 @@ from desk.letters.opened import (
 from desk.outbox.posts import say_from_json
 from desk.tickets.details import LetterDetails
 from storage.models import Ciphertext, Letter, LetterState
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from tests.desks import ANA, USER, Desk
 
 OPEN = Opened(
@@ -44,8 +44,10 @@ async def came(desk: Desk, opened: Opened, *, released: bool = False) -> Letter:
     """Take a letter in."""
     async with desk.units() as unit:
         raw = opened.headers.message_id.encode()
-        new = NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", raw, USER, None)
-        letter = await unit.letters.get(await unit.letters.keep(new) or 0)
+        new = IncomingMail("en", USER, None, raw)
+        letter = await unit.letters.get(
+            await unit.letters.keep(new, ref=desk.world.token(), at=desk.clock.now, source="lmtp") or 0
+        )
         assert letter is not None
         letter.released_by = ANA if released else None
         await steps.take_in(desk.work(unit), letter, opened)

@@ -25,7 +25,7 @@ from desk.letters.opened import (
 )
 from desk.outbox.posts import say_from_json
 from storage.models import KeyState, Letter, LetterState, MessageKind
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from storage.sealing.vault import address_tag
 from tests.desks import ANA, BEN, FINGERPRINT, USER, Desk
 
@@ -49,8 +49,8 @@ async def take_in(desk: Desk, opened: Opened, *, queue: str = "en", token: str |
     """Hand a letter over and take it in."""
     async with desk.units() as unit:
         raw = repr((opened.headers.message_id, opened.text)).encode()
-        new = NewLetter(desk.world.token(), desk.clock.now, queue, "lmtp", raw, USER, token)
-        number = await unit.letters.keep(new)
+        new = IncomingMail(queue, USER, token, raw)
+        number = await unit.letters.keep(new, ref=desk.world.token(), at=desk.clock.now, source="lmtp")
         assert number is not None
         letter = await unit.letters.get(number)
         assert letter is not None
@@ -198,14 +198,11 @@ async def test_automatic_mail_that_answers_nothing_is_quarantined(desk: Desk, au
 
 
 async def test_the_same_letter_is_kept_once(desk: Desk):
-    new = NewLetter("a", desk.clock.now, "en", "lmtp", b"raw", USER, None)
-    for letter, kept in (
-        (new, True),
-        (replace(new, ref="b"), False),
-        (replace(new, ref="c", queue="fr"), True),
-    ):
+    new = IncomingMail("en", USER, None, b"raw")
+    for mail, kept in ((new, True), (new, False), (replace(new, queue="fr"), True)):
         async with desk.units() as unit:
-            assert (await unit.letters.keep(letter) is not None) is kept
+            number = await unit.letters.keep(mail, ref=desk.world.token(), at=desk.clock.now, source="lmtp")
+            assert (number is not None) is kept
 
 
 async def test_a_message_id_of_somebody_else_does_not_make_a_letter_vanish(desk: Desk):

@@ -12,7 +12,7 @@ from desk.letters.opened import Encryption, EncryptionState, Headers, OfferedKey
 from desk.outbox.posts import say_from_json
 from desk.tickets.details import LetterDetails
 from storage.models import KeyState, OutboxState
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from storage.sealing.vault import address_tag
 from tests.desks import BEN, HOUSE, USER, Desk
 
@@ -30,7 +30,7 @@ async def came(desk: Desk, opened: Opened = SHUT, *, token: str | None = None) -
     async with desk.units() as unit:
         raw = opened.headers.message_id.encode()
         number = await unit.letters.keep(
-            NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", raw, USER, token)
+            IncomingMail("en", USER, token, raw), ref=desk.world.token(), at=desk.clock.now, source="lmtp"
         )
         letter = await unit.letters.get(number)
         await steps.take_in(desk.work(unit), letter, opened)

@@ -6,7 +6,7 @@ import pytest
 from desk.monitoring.accounting import check_yesterday
 from storage.models import Letter, LetterState, Message, MessageKind
 from storage.queries.accounting import Census
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from tests.desks import Desk
 
 
@@ -14,7 +14,9 @@ async def comes(desk: Desk, state: LetterState, **facts: object) -> int:
     """A letter comes and ends in a state; return its number."""
     async with desk.units() as unit:
         raw, now = desk.world.token().encode(), desk.clock.now
-        number = await unit.letters.keep(NewLetter(desk.world.token(), now, "en", "lmtp", raw, "", None))
+        number = await unit.letters.keep(
+            IncomingMail("en", "", None, raw), ref=desk.world.token(), at=now, source="lmtp"
+        )
         kept = await unit.letters.get(number or 0)
         assert kept is not None
         kept.state = state

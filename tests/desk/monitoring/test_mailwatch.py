@@ -6,7 +6,7 @@ import datetime as dt
 import pytest
 
 from desk.monitoring.mail_arrivals import MailboxHealth, watch_arrivals, watch_mailbox
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from tests.desks import Desk
 
 LIMIT = dt.timedelta(minutes=15)
@@ -74,7 +74,9 @@ async def test_a_desk_that_never_got_a_letter_is_told_counted_from_the_first_loo
     assert [await looks(), await looks()] == [1, 1]
     assert "No letter came in for 24 h." in (await said(desk))[0]
     async with desk.units() as unit:
-        await unit.letters.keep(NewLetter(desk.world.token(), desk.clock.now, "en", "lmtp", b"one", "", None))
+        await unit.letters.keep(
+            IncomingMail("en", "", None, b"one"), ref=desk.world.token(), at=desk.clock.now, source="lmtp"
+        )
     assert await looks() == 2
 
 
@@ -87,8 +89,8 @@ async def test_a_day_without_letters_is_told_once(desk: Desk, source: str) -> No
 
     async def comes(raw: bytes) -> None:
         async with desk.units() as unit:
-            new = NewLetter(desk.world.token(), desk.clock.now, "en", source, raw, "", None)
-            await unit.letters.keep(new)
+            new = IncomingMail("en", "", None, raw)
+            await unit.letters.keep(new, ref=desk.world.token(), at=desk.clock.now, source=source)
 
     assert await looks() == 0
     await comes(b"one")

@@ -12,12 +12,12 @@ import pytest
 from helproom.demo.homeserver import free_port
 from helproom.jobs.keeping import keeper
 from mail.addresses import queues_by_address
-from mail.inbound.incoming import IncomingMail
 from mail.inbound.lmtp import LmtpDoor
 from mail.limits import LETTER_BYTES
 from mail.openpgp.keyring import Keyring
 from storage.engine.troubles import StorageTrouble
 from storage.models import LetterState
+from storage.queries.letters import IncomingMail
 from storage.sealing.vault import TagKind
 from tests.mail.office import open_office
 from tests.services.mailhost import Postfix
@@ -148,7 +148,7 @@ async def test_unknown_recipients_are_told_to_the_sender(
     await inject(postfix, "help@desk.example", "gone@desk.example")
     await until(postfix.outside)
     await settled(postfix)
-    assert [(one.mail_from, one.recipient) for one in shelf.kept] == [(SENDER, "help@desk.example")]
+    assert [(one.mail_from, one.queue) for one in shelf.kept] == [(SENDER, "help")]
     [bounce] = postfix.outside()
     assert b"Return-Path: <>" in bounce
     assert b"Final-Recipient: rfc822; gone@desk.example" in bounce

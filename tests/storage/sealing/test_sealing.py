@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from desk.outbox.posts import Slot, put
 from storage.models import ContactKey, Event, EventState, KeyState
-from storage.queries.letters import NewLetter
+from storage.queries.letters import IncomingMail
 from storage.sealing.vault import (
     MASTER_KEY_BYTES,
     DataKey,
@@ -158,8 +158,8 @@ async def _fill(desk: Desk) -> None:
         await unit.journal.add(event, f"{CANARY} content", sender=f"@{CANARY}:b.test")
         await unit.pins.put(f"@{CANARY}:b.test", CANARY, now)
         (await unit.pins.every())[0].shown_key = CANARY
-        new = NewLetter("letter", now, "en", "lmtp", raw, f"{CANARY}@example.org", f"{CANARY}token")
-        await unit.letters.keep(new)
+        new = IncomingMail("en", f"{CANARY}@example.org", f"{CANARY}token", raw)
+        await unit.letters.keep(new, ref="letter", at=now, source="lmtp")
         tag = unit.vault.tag(TagKind.ADDRESS, CANARY)
         key = ContactKey(
             ref="key",
