@@ -2,10 +2,11 @@
 """Reactions that are buttons: each does what a command does."""
 
 from commands.context import Context, Reply
-from desk.delivery.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
+from desk.outbox.posts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.outbox.ranks import Rank
 from desk.replies import drafts
 from desk.tickets import actions, threads
+from desk.tickets.locks import locked
 from desk.world import Refusal
 from storage.models import Message
 
@@ -49,4 +50,4 @@ async def _draft(context: Context, event_id: str) -> Message | None:
     row = await context.unit.outbox.by_event(event_id)
     if row is None or row.kind != "preview" or row.message_id is None:
         return None
-    return await drafts.locked(context.unit, row.message_id)
+    return await locked(context.unit, row.message_id)

@@ -36,8 +36,11 @@ from desk.context import Workplace
 from desk.delivery.delivery import Delivery, retry_storage
 from desk.delivery.delivery import Sender as Carrier
 from desk.intake.recheck import RECHECK
+from desk.kinds import KINDS
+from desk.outbox.kinds import Kind
+from desk.problems.links import READ
 from desk.quarantine.letters import SHOW
-from desk.replies import drafts
+from desk.replies.mail import MAIL
 from helproom.config import for_desk, for_edges
 from helproom.config.settings import Settings
 from helproom.jobs.keeping import keeper
@@ -61,7 +64,6 @@ from mail.workers.recheck import Rechecker
 from storage.engine.single_use import SoleUse, take_sole_use, watch
 from storage.migrating import migrate
 from storage.unit import Units
-from trackers.reading import KIND as READ_PROBLEM
 from trackers.reading import IssueReader
 
 if TYPE_CHECKING:
@@ -208,7 +210,7 @@ async def _open_matrix(desk: RunningDesk, session: Session) -> Matrix:
         **_carriers(desk, session, rooms, sender),
         **PinSenders(desk.place, trust).table(),
     }
-    delivery = Delivery(desk.place, carriers)
+    delivery = Delivery(desk.place, KINDS, carriers)
     only_verified = for_edges.key_policy(desk.settings) is TrustPolicy.SIGNED
     worker = Worker(desk.place, only_verified=only_verified)
     homes = for_edges.homes(desk.settings)
@@ -242,7 +244,7 @@ async def _since(desk: RunningDesk, journal: EventJournal) -> SyncPosition:
     return SyncPosition(journal.memory(), token, waiting)
 
 
-def _carriers(desk: RunningDesk, session: Session, rooms: Rooms, sender: Sender) -> Mapping[str, Carrier]:
+def _carriers(desk: RunningDesk, session: Session, rooms: Rooms, sender: Sender) -> Mapping[Kind, Carrier]:
     version = desk.settings.matrix.room_version
     only_verified = for_edges.key_policy(desk.settings) is TrustPolicy.SIGNED
     mail = MailSender(
@@ -261,8 +263,8 @@ def _carriers(desk: RunningDesk, session: Session, rooms: Rooms, sender: Sender)
             desk.place, rooms, sender, version=version, agents=desk.place.config.agents
         ).table(),
         **EnclosureFetcher(desk.place, session.client, only_verified=only_verified).table(),
-        drafts.MAIL: mail,
-        READ_PROBLEM: reader.read,
+        MAIL: mail,
+        READ: reader.read,
         RECHECK: Rechecker(desk.place, _opener(desk)),
         SHOW: QuarantineReader(desk.place, _opener(desk)),
     }

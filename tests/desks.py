@@ -5,7 +5,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -13,9 +13,12 @@ from typing import Any
 import commands
 from commands.context import Context, Reply
 from desk.context import Work, Workplace
+from desk.delivery.delivery import Delivery, OutboxItem, Outcome, Sender
 from desk.house import House, Queue
 from desk.keys.offers import keep
+from desk.kinds import KINDS
 from desk.letters.opened import OfferedKey
+from desk.outbox.kinds import Kind
 from desk.world import Refusal, World
 from storage.models import (
     KeyState,
@@ -64,6 +67,36 @@ class Clock:
     def pass_by(self, **time: float) -> None:
         """Let some time pass: `seconds=`, `hours=` and what else `timedelta` knows."""
         self.now += dt.timedelta(**time)
+
+
+def delivery_of(place: Workplace, carriers: Mapping[Kind, Sender] | Mapping[str, Sender]) -> Delivery:
+    """Return a delivery with these carriers, by kinds or their names; it expects no other kind."""
+
+    async def unexpected(parcel: OutboxItem) -> Outcome:
+        raise AssertionError(f"nobody expected a row of the kind {parcel.kind}")
+
+    named = {kind if isinstance(kind, str) else kind.name: carry for kind, carry in carriers.items()}
+    return Delivery(place, KINDS, {kind: named.get(name, unexpected) for name, kind in KINDS.items()})
+
+
+async def delivered(work: Work, row: Outbox) -> None:
+    """Let follow what follows when a row has left."""
+    then = KINDS[row.kind].sent
+    if then is not None:
+        await then(work, row)
+
+
+async def refused(work: Work, row: Outbox) -> bool:
+    """Let follow what follows when a row cannot leave; tell whether somebody was told."""
+    then = KINDS[row.kind].failed
+    return then is not None and await then(work, row)
+
+
+async def unclear(work: Work, row: Outbox) -> None:
+    """Let follow what follows when nobody knows whether a row has left."""
+    then = KINDS[row.kind].unclear
+    if then is not None:
+        await then(work, row)
 
 
 @dataclass
@@ -168,13 +201,14 @@ class Desk:
         except Refusal as why:
             return str(why)
 
-    async def rows(self, *kinds: str) -> list[Outbox]:
+    async def rows(self, *kinds: str | Kind) -> list[Outbox]:
         """Return what waits in the outbox, of some kinds or of all, with its payload opened."""
         async with self.units() as unit:
             waiting = await unit.outbox.in_state(OutboxState.PENDING)
             for row in waiting:
                 row.data_key()
-            return [row for row in waiting if not kinds or row.kind in kinds]
+            wanted = {kind if isinstance(kind, str) else kind.name for kind in kinds}
+            return [row for row in waiting if not kinds or row.kind in wanted]
 
     async def look(self, number: int) -> Ticket:
         """Return a ticket, its key unwrapped."""

@@ -15,11 +15,9 @@ from trackers.tracker import Issue, NoSuchIssue, Tracker, TrackerTrouble
 
 log = structlog.get_logger()
 
-KIND = "problem.read"
-
 
 class IssueReader:
-    """Carries the rows of this kind: `senders[KIND] = IssueReader(place, tracker).read`."""
+    """Carries the rows of this kind: `senders[READ] = IssueReader(place, tracker).read`."""
 
     def __init__(self, place: Workplace, tracker: Tracker | None) -> None:
         """Without a tracker, links are kept and this is said."""

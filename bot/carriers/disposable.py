@@ -13,7 +13,9 @@ from bot.sending.sender import Sender
 from desk.agents.identities import forget_guests
 from desk.context import Workplace
 from desk.delivery.delivery import Delivered, OutboxItem, Outcome
+from desk.outbox.kinds import Kind
 from desk.outbox.posts import Say, answer_in_thread, say_in
+from desk.rooms.disposable import CLOSE, OPEN
 from storage.models import Room, RoomState
 from storage.unit import Unit
 
@@ -42,9 +44,9 @@ class DisposableRooms:
         self._sender = sender
         self._version = version
 
-    def table(self) -> Mapping[str, Carrier]:
+    def table(self) -> Mapping[Kind, Carrier]:
         """Return which kind of row is carried how."""
-        return {"room.open": guarded(self._open), "room.close": guarded(self._close)}
+        return {OPEN: guarded(self._open), CLOSE: guarded(self._close)}
 
     async def _open(self, parcel: OutboxItem) -> Outcome:
         async with self._place.units() as unit:

@@ -20,6 +20,7 @@ from bot.events.events import FILES, is_event, is_heeded, read_event
 from bot.http.wire import Json, TooLarge, fetch, path, request
 from desk.context import Workplace
 from desk.delivery.delivery import Delivered, OutboxItem, Outcome
+from desk.outbox.kinds import Kind
 from desk.replies.attaching import FETCH, AttachRequest, Fetched, choose, fetched, wish_of
 from desk.sizes import size_words
 
@@ -47,7 +48,7 @@ class EnclosureFetcher:
         self._client = client
         self._only_verified = only_verified
 
-    def table(self) -> Mapping[str, Carrier]:
+    def table(self) -> Mapping[Kind, Carrier]:
         """Return which kind of row is carried how."""
         return {FETCH: guarded(self._carry)}
 

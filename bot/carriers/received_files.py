@@ -13,6 +13,7 @@ from bot.sending.sender import Sender
 from desk.context import Workplace
 from desk.delivery.delivery import Delivered, Later, OutboxItem, Outcome
 from desk.letters.opened import Attachment
+from desk.outbox.kinds import Kind
 from desk.tickets.received_files import SHOW_FILE, FileRequest, cannot_show, file_request_of
 
 Open = Callable[[FileRequest], Awaitable[Attachment | Later | str]]
@@ -34,7 +35,7 @@ class FileShower:
         self._senders = senders
         self._take = take
 
-    def table(self) -> Mapping[str, Carrier]:
+    def table(self) -> Mapping[Kind, Carrier]:
         """Return which kind of row is carried how."""
         return {SHOW_FILE: guarded(paced(self._carry))}
 

@@ -21,16 +21,16 @@ from desk.delivery.delivery import (
     Refused,
     StopDelivery,
 )
-from desk.delivery.receipts import reaction_of
-from desk.duty.pings import responsible
+from desk.duty.pings import PING, responsible
 from desk.letters.verdicts import ENCRYPTION_WORDS
-from desk.outbox.posts import IN_TICKET_THREAD, REACT, Say, home_of, is_aside, say_from_json
+from desk.outbox import posts
+from desk.outbox.kinds import Kind
+from desk.outbox.posts import IN_TICKET_THREAD, Say, home_of, is_aside, reaction_of, say_from_json
 from desk.replies import previews
 from desk.rooms.names import link_to
 from desk.tickets import threads
 from desk.tickets.announcement import Announcement
 from storage.models import Outbox, OutboxState, ReplyState, RoomState, Ticket
-from storage.queries.outbox import PING
 from storage.unit import Unit
 
 FORGOTTEN_AFTER = dt.timedelta(hours=12)
@@ -86,17 +86,17 @@ class RoomSenders:
         self._place = place
         self._sender = sender
 
-    def table(self) -> Mapping[str, Carrier]:
+    def table(self) -> Mapping[Kind, Carrier]:
         """Return which kind of row is carried how."""
-        kinds: dict[str, Carrier] = {
-            "say": self._say,
+        kinds: dict[Kind, Carrier] = {
+            posts.SAY: self._say,
             PING: self._say,
-            "preview": self._say,
-            "file": self._file,
-            "announce": self._announce,
-            "announce.edit": self._edit,
+            previews.PREVIEW: self._say,
+            posts.FILE: self._file,
+            posts.ANNOUNCE: self._announce,
+            posts.ANNOUNCE_EDIT: self._edit,
             previews.EDIT: self._edit_preview,
-            REACT: self._react,
+            posts.REACT: self._react,
             previews.UNREACT: self._unreact,
         }
         return {kind: guarded(paced(carry)) for kind, carry in kinds.items()}
@@ -170,7 +170,7 @@ class RoomSenders:
     async def _unreact(self, parcel: OutboxItem) -> Outcome:
         """Remove our reactions to a preview; they stood before this in the same lane."""
         async with self._place.units() as unit:
-            offered = await unit.outbox.of_message(REACT, parcel.message or 0)
+            offered = await unit.outbox.of_message(posts.REACT.name, parcel.message or 0)
             event_ids = [row.event_id for row in offered if row.event_id]
         place = await self._place_of(parcel, None)
         for number, event_id in enumerate(event_ids):

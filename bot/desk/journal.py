@@ -14,8 +14,7 @@ from bot.events.events import Batch, EventKind, Membership, RoomEvent, Tombstone
 from bot.sync.paging import Backfill, Known
 from commands.grammar.spelling import is_command
 from desk.context import Workplace
-from desk.delivery.receipts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
-from desk.outbox.posts import Say, say_in, tell_operators
+from desk.outbox.posts import CANCEL_KEY, CLAIM_KEY, SEND_KEY, Say, say_in, tell_operators
 from desk.rooms.names import name_of
 from storage.models import Came, Event, EventState, Room, RoomPurpose
 from storage.sealing.columns import to_json

@@ -8,6 +8,7 @@ from bot.identity.trust import IdentityTrust, Judgement, PinnedIdentity, Trust
 from desk.agents import identities
 from desk.context import Workplace
 from desk.delivery.delivery import Delivered, OutboxItem, Outcome
+from desk.outbox.kinds import Kind
 from desk.outbox.posts import tell_operators
 
 
@@ -41,7 +42,7 @@ class PinSenders:
         self._place = place
         self._trust = trust
 
-    def table(self) -> Mapping[str, Carrier]:
+    def table(self) -> Mapping[Kind, Carrier]:
         """Return which kind of row is carried how."""
         return {identities.ACCEPT: guarded(self._accept), identities.DROP: guarded(self._drop)}
 

@@ -14,14 +14,13 @@ from bot.events.events import EventKind
 from commands.context import Context, Reply
 from commands.grammar.spelling import is_command
 from desk.context import Workplace
-from desk.delivery.receipts import CLAIM_KEY
-from desk.outbox.posts import Say, confirm, is_aside, say_in
+from desk.outbox.posts import CLAIM_KEY, Say, confirm, is_aside, say_in
 from desk.outbox.ranks import Rank
 from desk.replies import attaching, edits
 from desk.tickets import threads
 from desk.world import Refusal
 from storage.engine.troubles import StorageTrouble
-from storage.models import Came, Event, EventState, OutboxState, Room, Ticket
+from storage.models import ANNOUNCEMENT, Came, Event, EventState, OutboxState, Room, Ticket
 from storage.unit import Unit
 
 log = structlog.get_logger()
@@ -104,7 +103,7 @@ class Worker:
         waiting = await unit.outbox.in_state(OutboxState.PENDING)
         # One that stands aside was refused: it is not in the room.
         return room is not None and any(
-            row.kind == "announce" and row.room == room.id and not is_aside(row) for row in waiting
+            row.kind == ANNOUNCEMENT and row.room == room.id and not is_aside(row) for row in waiting
         )
 
     async def _act(self, unit: Unit, event: Event) -> Came:

@@ -9,6 +9,7 @@ import structlog
 from bot.errors import Rejected
 from bot.rooms.rooms import AGENT, RoomPlan, Rooms
 from desk.context import Workplace
+from desk.kinds import KINDS
 from desk.outbox.posts import tell_operators
 from desk.rooms import replacement
 from storage.models import Room, RoomPurpose, RoomState
@@ -53,7 +54,7 @@ async def note_homes(place: Workplace, homes: tuple[Home, ...]) -> None:
             if row.room_id == newest:
                 continue
             if row.state is RoomState.REPLACED:
-                await replacement.move_room(place.work(unit), row, newest)
+                await replacement.move_room(place.work(unit), KINDS, row, newest)
             row.room_id, row.state = newest, RoomState.OPEN
 
 

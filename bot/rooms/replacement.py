@@ -8,6 +8,7 @@ from bot.rooms.homes import Home, invite_people
 from bot.rooms.members import Members
 from bot.rooms.rooms import Rooms
 from desk.context import Workplace
+from desk.kinds import KINDS
 from desk.outbox.posts import tell_operators
 from desk.rooms import replacement
 from desk.rooms.names import link_to, name_of
@@ -79,7 +80,7 @@ class Successors:
             room = await unit.rooms.by_room_id(old)
             if room is None:
                 return
-            await replacement.move_room(self._place.work(unit), room, new)
+            await replacement.move_room(self._place.work(unit), KINDS, room, new)
             words = f"{_capital(name_of(room))} was replaced, and I went on into {link_to(room)} "
             words += f"({new}). {self._line(room, new)}"
             if lacks:

@@ -5,6 +5,7 @@ from commands.context import Context, Reply
 from commands.grammar.declare import Commands, Who
 from commands.grammar.words import Unfit, brief, number_in
 from desk.delivery import parked as parking
+from desk.kinds import KINDS
 
 family = Commands()
 
@@ -26,8 +27,8 @@ async def unpark(context: Context, row: str) -> Reply:
     !unpark all
     """
     if row.casefold() == "all":
-        return Reply(await parking.unpark_all(context.work))
+        return Reply(await parking.unpark_all(context.work, KINDS))
     number = number_in(row)
     if number is None:
         raise Unfit(f"“{brief(row)}” is neither a number nor `all`.")
-    return Reply(await parking.unpark(context.work, number))
+    return Reply(await parking.unpark(context.work, KINDS, number))

@@ -9,14 +9,15 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 from desk.context import Work
-from desk.outbox.posts import Slot, put, tell_operators
+from desk.outbox.kinds import Kind
+from desk.outbox.posts import put, tell_operators
 from desk.world import Refusal
 from storage.models import Pin
 from storage.sealing.columns import to_json
 from storage.unit import Unit
 
-ACCEPT = "pin.accept"
-DROP = "pin.drop"
+ACCEPT = Kind("pin.accept")
+DROP = Kind("pin.drop")
 _LANE = "pins"
 
 
@@ -91,8 +92,8 @@ async def _pin(unit: Unit, user_id: str) -> Pin:
     return pin
 
 
-async def _ask(work: Work, kind: str, wish: PinRequest) -> None:
-    await put(work, Slot(kind, _LANE), to_json(asdict(wish)))
+async def _ask(work: Work, kind: Kind, wish: PinRequest) -> None:
+    await put(work, kind, _LANE, to_json(asdict(wish)))
 
 
 _CHANGED = (

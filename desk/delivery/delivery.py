@@ -13,14 +13,13 @@ from typing import TypeVar
 import structlog
 
 from desk.context import Work, Workplace
-from desk.delivery.receipts import delivered, overtaken, postponed, refused, unclear
+from desk.outbox.kinds import Kind, Kinds, Then
 from desk.outbox.posts import aside_of, finish, rank_of, tell_operators
 from desk.outbox.ranks import Turns
-from desk.replies.attaching import FETCH
 from desk.stopwatch import Stopwatch
 from storage.engine.troubles import StorageTrouble
 from storage.models import Outbox, OutboxState
-from storage.queries.outbox import longest_pause
+from storage.queries.outbox import Patience
 from storage.unit import Unit
 
 log = structlog.get_logger()
@@ -38,7 +37,6 @@ USUAL_LIMIT_SECONDS = 5.0
 """The pause after a limit where the homeserver names none."""
 REFUSALS_BEFORE_PARKING = 12
 """How often the other side may refuse a row that people can mend: with the usual pauses half an hour."""
-_LIFETIME = {"mail": dt.timedelta(days=3), FETCH: dt.timedelta(minutes=15)}
 
 
 @dataclass(frozen=True)
@@ -119,9 +117,17 @@ Sender = Callable[[OutboxItem], Awaitable[Outcome]]
 class Delivery:
     """The outbox and who carries what."""
 
-    def __init__(self, place: Workplace, senders: Mapping[str, Sender]) -> None:
+    def __init__(self, place: Workplace, kinds: Kinds, senders: Mapping[Kind, Sender]) -> None:
+        """Raises TypeError when a kind has no sender, or a sender no kind."""
+        if odd := {kind.name for kind in {*kinds.values()} ^ {*senders}}:
+            raise TypeError(f"Outbox rows without a sender, or senders without rows: {sorted(odd)}")
         self._place = place
+        self._kinds = kinds
         self._senders = senders
+        self._patience = Patience(
+            {kind.name: kind.longest_pause for kind in senders},
+            [kind.name for kind in senders if kind.may_wait],
+        )
         self._busy: set[str] = set()
         self._turns = Turns()
         self._surprises: Counter[int] = Counter()
@@ -168,7 +174,7 @@ class Delivery:
 
     async def _due_lanes(self, now: dt.datetime) -> list[str]:
         async with self._place.units() as unit:
-            return [row.lane for row in await unit.outbox.heads(now)]
+            return [row.lane for row in await unit.outbox.heads(now, self._patience)]
 
     async def drain(self) -> None:
         """Deliver all that is due now, lanes side by side."""
@@ -203,7 +209,7 @@ class Delivery:
         if self._closing:
             return None
         async with self._place.units() as unit:
-            row = await unit.outbox.head_of(lane, self._place.world.now())
+            row = await unit.outbox.head_of(lane, self._place.world.now(), self._patience)
             return None if row is None else self._wrap(row)
 
     def _wrap(self, row: Outbox) -> OutboxItem:
@@ -269,7 +275,7 @@ class Delivery:
 
     async def _outcome(self, parcel: OutboxItem) -> Outcome:
         try:
-            return await self._senders[parcel.kind](parcel)
+            return await self._senders[self._kinds[parcel.kind]](parcel)
         except StopDelivery:
             raise
         except StorageTrouble as trouble:
@@ -281,51 +287,51 @@ class Delivery:
             return Later(why) if self._surprises[parcel.id] < SURPRISES_BEFORE_PARKING else Impossible(why)
 
     async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome) -> None:
-        if row.kind == "announce":
-            # What agents say below it may wait for its id.
-            unit.wake("journal")
+        kind, work = self._kinds[row.kind], self._place.work(unit)
+        if kind.wakes is not None:
+            unit.wake(kind.wakes)
         match self._weigh(row, outcome):
             case Delivered(event_id):
-                finish(self._place.world, row, OutboxState.SENT)
+                finish(work.world, row, OutboxState.SENT)
                 row.event_id = event_id
-                await delivered(self._place.work(unit), row)
+                await _follow(kind.sent, work, row)
             case Later(why, after):
-                row.state = OutboxState.PENDING
-                row.error = why
-                row.due_at = self._place.world.now() + min(after or _pause(row), longest_pause(row.kind))
-                await postponed(self._place.work(unit), row)
+                row.state, row.error = OutboxState.PENDING, why
+                row.due_at = work.world.now() + min(after or _pause(kind, row), kind.longest_pause)
+                await _follow(kind.postponed, work, row)
             case Deferred(why):
                 row.lane, row.error = aside_of(row), why
-                row.due_at = self._place.world.now() + _pause(row)
+                row.due_at = work.world.now() + _pause(kind, row)
             case Impossible(why):
                 row.error = why
-                await self._park(unit, row)
+                await self._park(work, row)
             case Overtaken():
-                finish(self._place.world, row, OutboxState.DROPPED)
-                await overtaken(self._place.work(unit), row)
+                finish(work.world, row, OutboxState.DROPPED)
+                await _follow(kind.overtaken, work, row)
             case Unclear(why):
                 row.error = why
-                finish(self._place.world, row, OutboxState.DROPPED)
-                await unclear(self._place.work(unit), row)
+                finish(work.world, row, OutboxState.DROPPED)
+                await _follow(kind.unclear, work, row)
 
     def _weigh(self, row: Outbox, outcome: Outcome) -> Outcome:
         """Lose patience after a while; a refusal too may pass, as when the bot is put back into a room."""
         if isinstance(outcome, Later) and self._too_old(row):
-            return Impossible(f"{outcome.why}; given up after {_words(_LIFETIME[row.kind])}")
+            return Impossible(f"{outcome.why}; given up after {_words(self._kinds[row.kind].lifetime)}")
         if isinstance(outcome, Refused):
             self._refusals[row.id] += 1
             enough = self._refusals[row.id] >= REFUSALS_BEFORE_PARKING
             return Impossible(outcome.why) if enough else Deferred(outcome.why)
         return outcome
 
-    async def _park(self, unit: Unit, row: Outbox) -> None:
+    async def _park(self, work: Work, row: Outbox) -> None:
         row.state = OutboxState.PARKED
         log.warning("delivery.parked", row=row.id, kind=row.kind)
-        if not await refused(self._place.work(unit), row):
-            await _tell_parked(self._place.work(unit), row)
+        failed = self._kinds[row.kind].failed
+        if failed is None or not await failed(work, row):
+            await _tell_parked(work, row)
 
     def _too_old(self, row: Outbox) -> bool:
-        life = _LIFETIME.get(row.kind)
+        life = self._kinds[row.kind].lifetime
         return life is not None and self._place.world.now() - row.created_at > life
 
     async def settle_interrupted(self) -> None:
@@ -349,15 +355,21 @@ class StopDelivery(Exception):
     """Delivering cannot go on at all (the access token is gone, for one); stops the process."""
 
 
-def _words(life: dt.timedelta) -> str:
+def _words(life: dt.timedelta | None) -> str:
+    if life is None:
+        return "a while"
     return f"{life.days} days" if life.days else f"{life // dt.timedelta(minutes=1)} minutes"
 
 
-def _pause(row: Outbox) -> dt.timedelta:
-    """1, 2, 4, 8 ... seconds for rooms, minutes for mail, up to a longest pause."""
-    first = dt.timedelta(minutes=1) if row.kind == "mail" else dt.timedelta(seconds=1)
+def _pause(kind: Kind, row: Outbox) -> dt.timedelta:
+    """Return the first pause, doubled with each try, up to the longest."""
     doublings = min(row.tries - 1, 12)
-    return min(longest_pause(row.kind), first * (1 << doublings))
+    return min(kind.longest_pause, kind.first_pause * (1 << doublings))
+
+
+async def _follow(then: Then | None, work: Work, row: Outbox) -> None:
+    if then is not None:
+        await then(work, row)
 
 
 async def _tell_parked(work: Work, row: Outbox) -> None:

@@ -2,11 +2,10 @@
 """What could not leave the house: listed, and tried again when a person says so."""
 
 from desk.context import Work
+from desk.outbox.kinds import Kinds
 from desk.outbox.posts import is_aside
-from desk.replies import files, previews
-from desk.replies.drafts import locked
 from desk.world import Refusal
-from storage.models import Outbox, OutboxState, ReplyState
+from storage.models import Outbox, OutboxState
 from storage.unit import Unit
 
 
@@ -21,16 +20,16 @@ async def listed(unit: Unit) -> str:
     )
 
 
-async def unpark(work: Work, row_id: int) -> str:
+async def unpark(work: Work, kinds: Kinds, row_id: int) -> str:
     """Let a parked row be tried again at once; raises Refusal when it is not parked."""
     row = await work.unit.outbox.get(row_id)
     if row is None or row.state is not OutboxState.PARKED:
         raise Refusal(f"Row {row_id} is not parked.")
-    await _try_again(work, row)
+    await _try_again(work, kinds, row)
     return f"Row {row_id} is tried again."
 
 
-async def unpark_all(work: Work) -> str:
+async def unpark_all(work: Work, kinds: Kinds) -> str:
     """Let all parked rows of rooms be tried again; raises Refusal when there are none.
 
     Mails stay: each was refused for a reason of its own, which an agent was told.
@@ -39,20 +38,17 @@ async def unpark_all(work: Work) -> str:
     if not rows:
         raise Refusal("Nothing is parked that was to go to a room.")
     for row in rows:
-        await _try_again(work, row)
+        await _try_again(work, kinds, row)
     return f"{len(rows)} rows are tried again." if len(rows) > 1 else "One row is tried again."
 
 
-async def _try_again(work: Work, row: Outbox) -> None:
-    message = await locked(work.unit, row.message_id) if row.message_id and row.kind == "mail" else None
-    if message is not None:
-        await files.refuse_incomplete(work.unit, message)
+async def _try_again(work: Work, kinds: Kinds, row: Outbox) -> None:
+    tried_again = kinds[row.kind].tried_again
+    if tried_again is not None:
+        await tried_again(work, row)
     row.state, row.tries, row.due_at = OutboxState.PENDING, 0, work.world.now()
     if is_aside(row):
         for waiting in await work.unit.outbox.in_state(OutboxState.PENDING):
             if waiting.lane == row.lane:
                 waiting.due_at = work.world.now()
-    if message is not None:
-        message.state = ReplyState.LEAVING
-        await previews.show_state(work, message)
     work.unit.wake("outbox")

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from desk.context import Work
 from desk.duty.rota import on_duty
 from desk.house import House
+from desk.outbox.kinds import Kind
 from desk.outbox.posts import (
     IN_TICKET_THREAD,
     Say,
-    Slot,
     home_of,
     lane_of,
     put,
@@ -20,8 +20,9 @@ from desk.outbox.posts import (
 )
 from desk.outbox.ranks import Rank
 from storage.models import Outbox, OutboxState, Ticket
-from storage.queries.outbox import PING
 
+PING = Kind("ping", is_said=True, may_wait=True)
+"""What calls somebody to new tickets."""
 BETWEEN_PINGS = dt.timedelta(minutes=2)
 """New tickets that come in this time after a ping of their room are told together."""
 _LAST_MOMENT = dt.timedelta(seconds=5)
@@ -68,7 +69,7 @@ async def tell_new(work: Work, ticket: Ticket) -> None:
     # Of two letters that come at once, one would else take the other's ticket out of the ping.
     await work.unit.rooms.lock(room)
     now = work.world.now()
-    last = await work.unit.outbox.newest(PING, room.id)
+    last = await work.unit.outbox.newest(PING.name, room.id)
     if last is not None and _can_grow(last, now):
         numbers = (*say_from_json(last.payload or "").tickets, ticket.id)
         last.payload = say_to_json(_ping(work.config, ticket.queue, numbers, now))
@@ -77,7 +78,7 @@ async def tell_new(work: Work, ticket: Ticket) -> None:
     # One that waits stands in a lane of its own, to keep nothing else from leaving.
     lane = lane_of(room) if due <= now else f"{lane_of(room)}/pings"
     payload = say_to_json(_ping(work.config, ticket.queue, (ticket.id,), now))
-    row = await put(work, Slot(PING, lane, room=room.id, ticket=ticket.id), payload)
+    row = await put(work, PING, lane, payload, room=room.id, ticket=ticket.id)
     row.due_at = max(due, now)
 
 

@@ -7,8 +7,8 @@ from desk.context import Work
 from desk.intake import rate_limit
 from desk.intake.context import Arrival
 from desk.letters.no_reply import is_unread
-from desk.outbox.posts import Slot, put, tell_operators
-from desk.replies.drafts import MAIL
+from desk.outbox.posts import put, tell_operators
+from desk.replies.mail import MAIL
 from desk.replies.protection import Path, protection_of
 from desk.replies.subjects import tagged
 from desk.replies.templates import chain, existing, fill, values_for, variant
@@ -39,8 +39,7 @@ async def give(work: Work, arrival: Arrival, ticket: Ticket) -> None:
     except Refusal:
         return
     message = await _keep(work, ticket, text)
-    slot = Slot(MAIL, f"{MAIL}:{message.id}", ticket=ticket.id, message=message.id)
-    await put(work, slot)
+    await put(work, MAIL, f"{MAIL.name}:{message.id}", ticket=ticket.id, message=message.id)
 
 
 async def _may(work: Work, arrival: Arrival, ticket: Ticket) -> bool:

@@ -10,7 +10,7 @@ from desk.letters.opened import Bounce, Opened, RecipientStatus
 from desk.outbox.posts import say_in_thread, show_state
 from desk.quarantine.letters import hint_of
 from desk.replies import previews
-from desk.replies.drafts import locked
+from desk.tickets.locks import locked
 from storage.models import LetterState, Message, MessageKind, ReplyState, Side, Ticket
 from storage.sealing.vault import TagKind, address_tag
 

@@ -11,14 +11,15 @@ from desk.keys.offers import offer
 from desk.letters.facts import contact_of, is_confidential, kind_of, subject_of, worst_signature
 from desk.letters.opened import EncryptionState, Opened
 from desk.letters.verdicts import encryption_words
-from desk.outbox.posts import Slot, finish, put, say_in_thread, show_state, tell_operators
-from desk.replies.drafts import locked
+from desk.outbox.kinds import Kind
+from desk.outbox.posts import finish, put, say_in_thread, show_state, tell_operators
 from desk.tickets.details import LetterDetails, details_of
+from desk.tickets.locks import locked
 from desk.world import Refusal
 from storage.models import Message, MessageKind, OutboxState, Ticket
 from storage.sealing.vault import address_tag
 
-RECHECK = "recheck"
+RECHECK = Kind("recheck")
 """The kind of outbox row that has one letter opened again."""
 MOST_LETTERS = 20
 """Letters of one ticket that are opened again at once, the newest."""
@@ -38,8 +39,8 @@ async def ask(work: Work, ticket: Ticket) -> int:
             f"No letter of ticket {ticket.id} is kept (any more), so there is nothing to open again."
         )
     for message in kept[-MOST_LETTERS:]:
-        slot = Slot(RECHECK, f"{RECHECK}:{ticket.id}", ticket=ticket.id, message=message.id)
-        await put(work, slot)
+        lane = f"{RECHECK.name}:{ticket.id}"
+        await put(work, RECHECK, lane, ticket=ticket.id, message=message.id)
     return len(kept[-MOST_LETTERS:])
 
 
@@ -47,7 +48,7 @@ async def ask_for_all(work: Work) -> Sequence[int]:
     """Have all kept letters opened again that could not be; return their tickets' numbers, oldest first."""
     shut = await work.unit.messages.shut(EncryptionState.UNDECRYPTABLE.value)
     for ticket, message in shut:
-        await put(work, Slot(RECHECK, f"{RECHECK}:{ticket}", ticket=ticket, message=message))
+        await put(work, RECHECK, f"{RECHECK.name}:{ticket}", ticket=ticket, message=message)
     return _tickets_of(shut)
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from desk.context import Work
 from desk.letters.opened import Opened
 from desk.outbox.posts import say_in_thread
-from desk.replies.drafts import locked
 from desk.tickets.details import LetterDetails
+from desk.tickets.locks import locked
 from storage.models import Ciphertext, Letter
 from storage.sealing.vault import TagKind, address_tag
 

@@ -4,15 +4,19 @@
 import datetime as dt
 import json
 from dataclasses import asdict, dataclass, replace
+from typing import TypedDict, Unpack
 
 from desk.context import Work
+from desk.outbox.kinds import Kind
 from desk.outbox.ranks import Rank
 from desk.world import World
-from storage.models import Outbox, OutboxState, Room, Ticket
+from storage.models import ANNOUNCEMENT, Outbox, OutboxState, Room, Ticket
 from storage.sealing.columns import to_json
 from storage.unit import Unit
 
-REACT = "react"
+SEND_KEY = "✅"
+CANCEL_KEY = "❌"
+CLAIM_KEY = "👀"
 DONE_KEY = "👍"
 """The bot's reaction to a command where nothing else is to be said."""
 IN_TICKET_THREAD = "ticket"
@@ -43,17 +47,6 @@ class Say:
     tickets: tuple[int, ...] = ()
     """The new tickets that a ping tells of; others are added while it waits."""
     file: File | None = None
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Where and for what an outbox row stands."""
-
-    kind: str
-    lane: str
-    room: int | None = None
-    ticket: int | None = None
-    message: int | None = None
 
 
 _LANES = {Rank.ANSWER: "/answers", Rank.EDIT: "/edits", Rank.USUAL: ""}
@@ -95,31 +88,41 @@ def say_from_json(payload: str) -> Say:
     return Say(**fields, mentions=mentions, tickets=tickets, file=File(**file) if file else None)
 
 
-async def put(work: Work, slot: Slot, payload: str | None = None) -> Outbox:
+class About(TypedDict, total=False):
+    """Numbers of the rows that an outbox row is about."""
+
+    room: int | None
+    ticket: int | None
+    message: int | None
+
+
+async def put(
+    work: Work, kind: Kind, lane: str, payload: str | None = None, **about: Unpack[About]
+) -> Outbox:
     """Write an outbox row; `ref`, its transaction id, is fixed from here on."""
-    if slot.ticket is not None and rank_of(slot.lane) is Rank.ANSWER:
-        await _hurry(work.unit, slot)
     now = work.world.now()
     row = Outbox(
         ref=work.world.token(),
-        kind=slot.kind,
-        lane=slot.lane,
-        room=slot.room,
-        ticket_id=slot.ticket,
-        message_id=slot.message,
+        kind=kind.name,
+        lane=lane,
+        room=about.get("room"),
+        ticket_id=about.get("ticket"),
+        message_id=about.get("message"),
         state=OutboxState.PENDING,
         tries=0,
         created_at=now,
         due_at=now,
     )
+    if row.ticket_id is not None and rank_of(lane) is Rank.ANSWER:
+        await _hurry(work.unit, row)
     return work.unit.outbox.add(row, payload)
 
 
-async def _hurry(unit: Unit, slot: Slot) -> None:
+async def _hurry(unit: Unit, answer: Outbox) -> None:
     """Let the announcement go before the answer that hangs on it."""
-    for row in await unit.outbox.announcements(slot.ticket or 0):
-        if row.state is OutboxState.PENDING and row.room == slot.room and not is_aside(row):
-            row.lane = slot.lane
+    for row in await unit.outbox.announcements(answer.ticket_id or 0):
+        if row.state is OutboxState.PENDING and row.room == answer.room and not is_aside(row):
+            row.lane = answer.lane
 
 
 def finish(world: World, row: Outbox, state: OutboxState) -> None:
@@ -140,9 +143,9 @@ async def say_in(
     """Say something in a room; a file follows as an event of its own."""
     number = ticket.id if ticket else None
     lane, words = lane_of(room, rank), replace(say, file=None)
-    await put(work, Slot("say", lane, room=room.id, ticket=number), say_to_json(words))
+    await put(work, SAY, lane, say_to_json(words), room=room.id, ticket=number)
     if say.file is not None:
-        await put(work, Slot("file", lane, room=room.id, ticket=number), say_to_json(say))
+        await put(work, FILE, lane, say_to_json(say), room=room.id, ticket=number)
 
 
 async def say_in_thread(
@@ -162,19 +165,27 @@ async def answer_in_thread(work: Work, ticket: Ticket, text: str) -> None:
 async def show_file(work: Work, ticket: Ticket, file: File) -> None:
     """Put a file into a ticket's thread that a person is to see at once."""
     room = await home_of(work.unit, ticket)
-    slot = Slot("file", lane_of(room, Rank.ANSWER), room=room.id, ticket=ticket.id)
-    await put(work, slot, say_to_json(Say("", thread=IN_TICKET_THREAD, file=file)))
+    payload = say_to_json(Say("", thread=IN_TICKET_THREAD, file=file))
+    await put(work, FILE, lane_of(room, Rank.ANSWER), payload, room=room.id, ticket=ticket.id)
 
 
-async def react(work: Work, slot: Slot, event_id: str, key: str) -> None:
-    """React to an event; the key is in clear, so it holds no secret."""
-    await put(work, slot, to_json({"event_id": event_id, "key": key}))
+async def react(
+    work: Work, room: Room, event_id: str, key: str, *, rank: Rank, draft: int | None = None
+) -> None:
+    """React to an event, which may be the preview of a draft; the key is in clear, so it holds no secret."""
+    payload = to_json({"event_id": event_id, "key": key})
+    await put(work, REACT, lane_of(room, rank), payload, room=room.id, message=draft)
+
+
+def reaction_of(payload: str) -> tuple[str, str]:
+    """Return event id and key of a reaction row."""
+    fields = json.loads(payload)
+    return fields["event_id"], fields["key"]
 
 
 async def confirm(work: Work, room: Room, event_id: str) -> None:
     """Show where a command stands that it was obeyed."""
-    slot = Slot(REACT, lane_of(room, Rank.ANSWER), room=room.id)
-    await react(work, slot, event_id, DONE_KEY)
+    await react(work, room, event_id, DONE_KEY, rank=Rank.ANSWER)
 
 
 async def home_of(unit: Unit, ticket: Ticket) -> Room:
@@ -188,18 +199,18 @@ async def home_of(unit: Unit, ticket: Ticket) -> Room:
 async def announce(work: Work, ticket: Ticket) -> None:
     """Announce a ticket in its room: the message that roots its thread."""
     room = await home_of(work.unit, ticket)
-    await put(work, Slot("announce", lane_of(room), room=room.id, ticket=ticket.id))
+    await put(work, ANNOUNCE, lane_of(room), room=room.id, ticket=ticket.id)
 
 
 async def show_state(work: Work, ticket: Ticket, *, rank: Rank = Rank.EDIT) -> None:
     """Edit the announcement, so that it shows how the ticket stands; one edit that waits is enough."""
     room = await home_of(work.unit, ticket)
     announcements = [row.id for row in await work.unit.outbox.announcements(ticket.id) if row.room == room.id]
-    for row in await work.unit.outbox.pending("announce.edit", ticket=ticket.id, room=room.id):
+    for row in await work.unit.outbox.pending(ANNOUNCE_EDIT.name, ticket=ticket.id, room=room.id):
         # What waits since before the newest announcement belongs to the one before it.
         if row.id > max(announcements, default=0):
             finish(work.world, row, OutboxState.DROPPED)
-    await put(work, Slot("announce.edit", lane_of(room, rank), room=room.id, ticket=ticket.id))
+    await put(work, ANNOUNCE_EDIT, lane_of(room, rank), room=room.id, ticket=ticket.id)
 
 
 async def tell_operators(work: Work, text: str) -> None:
@@ -207,6 +218,21 @@ async def tell_operators(work: Work, text: str) -> None:
     room = await work.unit.rooms.of_operators()
     if room is not None:
         await say_in(work, room, Say(text))
+
+
+async def _announced(work: Work, row: Outbox) -> None:
+    """The newest announcement roots the thread; an older one may leave late, after the ticket was moved."""
+    ticket = await work.unit.tickets.get(row.ticket_id or 0, lock=True)
+    if ticket is not None and (await work.unit.outbox.announcements(ticket.id))[-1] is row:
+        ticket.event_id = row.event_id
+
+
+SAY = Kind("say", is_said=True)
+FILE = Kind("file", is_said=True)
+REACT = Kind("react")
+ANNOUNCE = Kind(ANNOUNCEMENT, sent=_announced, wakes="journal")
+"""What agents say below it may wait for its id."""
+ANNOUNCE_EDIT = Kind("announce.edit")
 
 
 def ago(then: dt.datetime, now: dt.datetime) -> str:

@@ -2,10 +2,14 @@
 """Which known bug a ticket is about."""
 
 from desk.context import Work
-from desk.outbox.posts import Slot, put, show_state
+from desk.outbox.kinds import Kind
+from desk.outbox.posts import put, show_state
 from desk.world import Refusal
 from storage.models import Ticket
 from storage.sealing.columns import to_json
+
+READ = Kind("problem.read")
+"""What reads an issue in the tracker."""
 
 
 async def link(work: Work, ticket: Ticket, issue: int, *, by: str) -> str:
@@ -16,8 +20,7 @@ async def link(work: Work, ticket: Ticket, issue: int, *, by: str) -> str:
     problem, is_new = await work.unit.problems.link(ticket, issue, by=by, at=work.world.now())
     if not is_new:
         raise Refusal(f"Ticket {ticket.id} is linked to #{issue} already.")
-    slot = Slot("problem.read", f"problem:{problem.id}", ticket=ticket.id)
-    await put(work, slot, to_json({"issue": issue}))
+    await put(work, READ, f"problem:{problem.id}", to_json({"issue": issue}), ticket=ticket.id)
     await show_state(work, ticket)
     others = len(await work.unit.problems.tickets(problem)) - 1
     more = f" {others} other tickets are linked to it." if others else ""

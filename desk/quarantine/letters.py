@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from desk.context import Work
 from desk.letters.opened import Opened
-from desk.outbox.posts import File, Say, Slot, ago, finish, put, say_in
+from desk.outbox.kinds import Kind
+from desk.outbox.posts import File, Say, ago, finish, put, say_in
 from desk.outbox.ranks import Rank
 from desk.quarantine import askers, left_in_mailbox
 from desk.tickets.reading import show_letter
@@ -19,7 +20,7 @@ from storage.queries.letters import QuarantineEntry
 from storage.sealing.columns import to_json
 from storage.unit import Unit
 
-SHOW = "quarantine.show"
+SHOW = Kind("quarantine.show")
 """The kind of outbox row that has a letter opened and shown, without taking it in."""
 LARGEST_FILE = 500_000
 """Bytes of a letter that cannot be opened and still goes into the room as a file."""
@@ -106,7 +107,7 @@ async def ask_to_show(work: Work, letter: Letter, room: Room, thread: str | None
     if lies is not None:
         return left_in_mailbox.words_of(letter, lies, work.world.now())
     payload = to_json({"letter": letter.id, "thread": thread})
-    await put(work, Slot(SHOW, f"{SHOW}:{room.id}", room=room.id), payload)
+    await put(work, SHOW, f"{SHOW.name}:{room.id}", payload, room=room.id)
     return f"Letter {letter.id} is being opened."
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from desk.context import Work
-from desk.outbox.posts import Slot, answer_in_thread, finish, put
+from desk.outbox.kinds import MINUTE, Kind
+from desk.outbox.posts import answer_in_thread, finish, put
 from desk.replies import files, previews
-from desk.replies.drafts import locked, path_of
-from desk.replies.protection import IN_CLEAR
+from desk.replies.protection import IN_CLEAR, path_of
 from desk.sizes import size_words
+from desk.tickets.locks import locked
 from desk.world import Refusal
 from storage.models import OPEN_REPLY, Message, Outbox, OutboxState, OutgoingFile, ReplyState, Room, Ticket
 from storage.sealing.columns import to_json
@@ -20,8 +21,6 @@ _PERHAPS_REMOVED = (
     "a message of yours was removed while your newest file was looked for. Say `!attach` as a reply to the "
     "file."
 )
-FETCH = "enclosure"
-"""The kind of outbox row that has a file fetched."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ async def ask(work: Work, ticket: Ticket, room: Room, wish: AttachRequest) -> No
     await work.unit.enclosures.add(new)
     if held is not None:
         await _hold_anew(work, held)
-    slot = Slot(FETCH, f"{FETCH}:{new.id}", room=room.id, ticket=ticket.id)
-    await put(work, slot, to_json({"enclosure": new.id, **asdict(wish)}))
+    payload = to_json({"enclosure": new.id, **asdict(wish)})
+    await put(work, FETCH, f"{FETCH.name}:{new.id}", payload, room=room.id, ticket=ticket.id)
 
 
 def wish_of(payload: str) -> tuple[int, AttachRequest]:
@@ -108,12 +107,13 @@ async def fetched(work: Work, row_id: int, enclosure_id: int, file: Fetched | st
         await _hold_anew(work, draft)
 
 
-async def give_up(work: Work, row: Outbox) -> None:
+async def give_up(work: Work, row: Outbox) -> bool:
     """Tell that a file could not be fetched; nobody can try again but the one who asked."""
     enclosure, draft = await _locked(work.unit, wish_of(row.payload or "")[0])
     finish(work.world, row, OutboxState.DROPPED)
     if enclosure is not None:
         await _do_without(work, enclosure, draft, f"{row.error}.")
+    return True
 
 
 async def detach(work: Work, ticket: Ticket, name: str) -> Sequence[str]:
@@ -153,7 +153,7 @@ async def withdraw(work: Work, event_id: str, *, by: str) -> None:
         if enclosure is not None:
             await _do_without(work, enclosure, draft, "its message was removed from the room.")
     for row in await work.unit.outbox.in_state(OutboxState.PENDING):
-        number, wish = wish_of(row.payload or "") if row.kind == FETCH else (0, None)
+        number, wish = wish_of(row.payload or "") if row.kind == FETCH.name else (0, None)
         if wish is None or wish.file is not None or wish.agent != by:
             continue
         enclosure, draft = await _locked(work.unit, number)
@@ -216,3 +216,6 @@ async def _hold_anew(work: Work, held: Message) -> None:
     held.hold_until = None
     await files.list_on(work.unit, held)
     await previews.show_state(work, held)
+
+
+FETCH = Kind("enclosure", lifetime=15 * MINUTE, failed=give_up)

@@ -8,12 +8,16 @@ Somebody who has caught a ciphertext sends it on and hopes for an answer that te
 from desk.letters.opened import EncryptionState
 from desk.tickets.details import DraftDetails, LetterDetails
 from desk.world import Refusal
-from storage.models import Message, MessageKind
+from storage.models import Message, MessageKind, Ticket
 from storage.unit import Unit
 
 _WHOLE = frozenset({EncryptionState.NONE, EncryptionState.OK})
 _ADDRESSES = frozenset({"From", "Reply-To"})
 """Headers that say where an answer goes."""
+LONGEST_LIKENESS = 23
+"""Letters and digits in a row that two people may have in common by chance, as in a farewell."""
+_SHORTEST_SUBJECT = 8
+"""Letters and digits; a shorter subject is a word that anybody may use."""
 
 
 def refuse_quoting(message: Message) -> None:
@@ -95,3 +99,33 @@ _NOT_THEIRS = (
     "nothing that was encrypted in the last message, and no good signature, shows that the ticket's address "
     f"has written it: somebody may hope to be told what they cannot read. {_OWN_WORDS}"
 )
+
+
+async def refuse_repeating(unit: Unit, ticket: Ticket, text: str) -> None:
+    """Raise Refusal when a text repeats words of the user's mails or a subject of theirs."""
+    for message in await unit.messages.of(ticket):
+        if message.kind is not MessageKind.IN:
+            continue
+        if repeats(text, message.text or "") or names(text, message.subject or ""):
+            raise Refusal(
+                "Not sent: with --plain only your own new words can leave, and these repeat what the user "
+                "wrote. Say it in other words, without quoting."
+            )
+
+
+def repeats(text: str, theirs: str) -> bool:
+    """Tell whether both hold the same letters in a row, whatever marks and blanks lie between."""
+    own, size = _letters(text), LONGEST_LIKENESS + 1
+    runs = {own[at : at + size] for at in range(len(own) - size + 1)}
+    other = _letters(theirs)
+    return any(other[at : at + size] in runs for at in range(len(other) if runs else 0))
+
+
+def names(text: str, subject: str) -> bool:
+    """Tell whether a text holds the whole subject."""
+    wanted = _letters(subject)
+    return len(wanted) >= _SHORTEST_SUBJECT and wanted in _letters(text)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.casefold()))

@@ -10,25 +10,25 @@ from desk.context import Work
 from desk.duty.pings import call, mention
 from desk.house import House
 from desk.keys.expiry import words_if_over
-from desk.outbox.posts import Slot, answer_in_thread, put, show_file, tell_operators
+from desk.outbox.posts import answer_in_thread, put, show_file, tell_operators
 from desk.outbox.ranks import Rank
 from desk.replies import files as enclosures
 from desk.replies import previews, quotes
-from desk.replies.disclosure import hides_subject, refuse_what_became_bait
-from desk.replies.new_words import refuse_repeating
-from desk.replies.protection import IN_CLEAR, MailContent, Path, Protection, protection_of
+from desk.replies.disclosure import hides_subject, refuse_repeating, refuse_what_became_bait
+from desk.replies.holds import begin_hold, hold_of
+from desk.replies.mail import MAIL, READ_FIRST
+from desk.replies.protection import IN_CLEAR, MailContent, Path, Protection, path_of, protection_of
 from desk.replies.recipients import recipient_of
-from desk.replies.signature import with_signature
 from desk.replies.subjects import answer_subject, tagged
+from desk.replies.templates import with_signature
 from desk.tickets.details import DraftDetails
 from desk.tickets.excerpts import head_of
+from desk.tickets.locks import locked
 from desk.world import Refusal
 from storage.models import OPEN_REPLY, Message, MessageKind, ReplyState, Ticket
 from storage.unit import Unit
 
 log = structlog.get_logger()
-
-MAIL = "mail"
 
 
 @dataclass(frozen=True)
@@ -123,9 +123,6 @@ async def _show(work: Work, draft: Message, protection: Protection) -> None:
     await previews.show(work, draft, facts)
 
 
-READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first (`!show`), then `!send` or `!cancel`."
-
-
 async def _check(unit: Unit, ticket: Ticket) -> None:
     await recipient_of(unit, ticket)
     if ticket.closed_at is not None:
@@ -141,11 +138,6 @@ async def _tell_override(work: Work, ticket: Ticket, answer: Answer) -> None:
     told = f"{answer.agent} asked to answer ticket {ticket.id} IN CLEAR (`{asked_with}`)"
     await answer_in_thread(work, ticket, f"{told}: only the words below, with no word of the user's.")
     await tell_operators(work, f"{told}.")
-
-
-def path_of(draft: Message) -> Path:
-    """Return what a message leaves as; raises ValueError when that is not known."""
-    return Path(DraftDetails.load(draft).path)
 
 
 async def load_of(unit: Unit, draft: Message) -> MailContent:
@@ -212,8 +204,7 @@ async def send(work: Work, draft: Message) -> None:
         raise Refusal("Not sent: a file of this answer is still being fetched. `!detach` does without it.")
     await protection_now(work.unit, draft, work.world.now())
     draft.state = ReplyState.LEAVING
-    slot = Slot(MAIL, f"mail:{draft.id}", ticket=draft.ticket_id, message=draft.id)
-    await put(work, slot)
+    await put(work, MAIL, f"{MAIL.name}:{draft.id}", ticket=draft.ticket_id, message=draft.id)
 
 
 async def cancel(work: Work, draft: Message, agent: str) -> None:
@@ -239,25 +230,13 @@ def how_it_stands(draft: Message) -> str:
     return _WORDS[draft.state]
 
 
-def begin_hold(work: Work, draft: Message) -> None:
-    """Let the hold begin, as the preview can be seen from now on, and all files are here."""
-    waits = enclosures.is_fetching(draft) or previews.waits_for_word(draft)
-    if draft.state is ReplyState.HELD and draft.hold_until is None and not waits:
-        draft.hold_until = work.world.now() + _hold_of(draft)
-        work.unit.wake("holds")
-
-
-def _hold_of(draft: Message) -> dt.timedelta:
-    return dt.timedelta(seconds=DraftDetails.load(draft).hold_seconds)
-
-
 async def mend_holds(work: Work) -> None:
     """Let holds begin anew that would last longer than they may, as the clock was set back since."""
     for message_id in await work.unit.messages.held_until_after(work.world.now()):
         draft = await locked(work.unit, message_id)
         if draft is None or draft.state is not ReplyState.HELD or draft.hold_until is None:
             continue
-        if draft.hold_until - work.world.now() > _hold_of(draft):
+        if draft.hold_until - work.world.now() > hold_of(draft):
             draft.hold_until = None
             begin_hold(work, draft)
             await previews.show_state(work, draft)
@@ -299,18 +278,6 @@ async def _refuse_unread_edit(unit: Unit, draft: Message) -> None:
             "has not reached me. Edit it once more; `!send` sends the answer as the preview shows it, "
             "`!cancel` takes it back."
         )
-
-
-async def locked(unit: Unit, message_id: int) -> Message | None:
-    """Return a message that no other unit can change meanwhile, nor its ticket.
-
-    The ticket is locked first, as everywhere: two units that lock in different orders wait for each other.
-    """
-    found = await unit.messages.get(message_id)
-    if found is None:
-        return None
-    await unit.tickets.get(found.ticket_id, lock=True)
-    return await unit.messages.get(message_id, lock=True)
 
 
 async def overtaken(unit: Unit, draft: Message) -> bool:

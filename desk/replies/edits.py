@@ -5,6 +5,7 @@ from desk.context import Work
 from desk.outbox.posts import answer_in_thread
 from desk.replies import drafts
 from desk.tickets import actions, threads
+from desk.tickets.locks import locked
 from desk.world import Refusal
 from storage.models import OPEN_REPLY, Came, Event, EventState, Message, ReplyState
 from storage.unit import Unit
@@ -117,7 +118,7 @@ async def _release(work: Work, reaction: Event, agent: str) -> None:
 
 async def _draft_of(unit: Unit, said: Event) -> Message | None:
     found = await unit.messages.asked_by(said.event_id)
-    return await drafts.locked(unit, found.id) if found is not None else None
+    return await locked(unit, found.id) if found is not None else None
 
 
 def _too_late(draft: Message) -> str:

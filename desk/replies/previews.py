@@ -2,11 +2,13 @@
 """The preview of an answer: one message in the thread, edited as the answer goes its way."""
 
 from desk.context import Work
+from desk.duty.pings import call
+from desk.outbox.kinds import Kind
 from desk.outbox.posts import (
+    CANCEL_KEY,
     IN_TICKET_THREAD,
     REACT,
     Say,
-    Slot,
     finish,
     home_of,
     lane_of,
@@ -16,23 +18,20 @@ from desk.outbox.posts import (
 )
 from desk.outbox.ranks import Rank
 from desk.replies.files import is_fetching
+from desk.replies.holds import begin_hold
 from desk.tickets.details import DraftDetails
 from desk.tickets.excerpts import head_of
+from desk.tickets.locks import locked
 from storage.models import OPEN_REPLY, Message, Outbox, OutboxState, ReplyState, Room
-
-PREVIEW = "preview"
-EDIT = "preview.edit"
-UNREACT = "unreact"
-"""The kind of outbox row that takes away what was offered to be pressed."""
 
 
 async def show(work: Work, draft: Message, facts: str) -> None:
     """Show what is going to leave; `facts` say to whom, from whom and how protected, a line each."""
     room = await home_of(work.unit, draft.ticket)
     DraftDetails.change(draft, facts=facts, room=room.id)
+    payload = say_to_json(say_of(draft))
     lane = lane_of(room, Rank.ANSWER)
-    slot = Slot(PREVIEW, lane, room=room.id, ticket=draft.ticket_id, message=draft.id)
-    await put(work, slot, say_to_json(say_of(draft)))
+    await put(work, PREVIEW, lane, payload, room=room.id, ticket=draft.ticket_id, message=draft.id)
 
 
 def was_shown(draft: Message, event_id: str) -> None:
@@ -44,8 +43,7 @@ async def offer_button(work: Work, row: Outbox, key: str) -> None:
     """React to a preview that has just been shown, so that people can press the same."""
     room = await work.unit.rooms.get(row.room or 0)
     if room is not None and row.event_id is not None:
-        slot = Slot(REACT, lane_of(room, Rank.EDIT), room=room.id, message=row.message_id)
-        await react(work, slot, row.event_id, key)
+        await react(work, room, row.event_id, key, rank=Rank.EDIT, draft=row.message_id)
 
 
 async def show_state(work: Work, draft: Message, *, why: str = "") -> None:
@@ -55,23 +53,22 @@ async def show_state(work: Work, draft: Message, *, why: str = "") -> None:
         return
     DraftDetails.change(draft, why=why)
     # One edit that waits is enough.
-    for row in await work.unit.outbox.pending(EDIT, message=draft.id):
+    for row in await work.unit.outbox.pending(EDIT.name, message=draft.id):
         finish(work.world, row, OutboxState.DROPPED)
     if draft.state not in OPEN_REPLY:
         await _take_buttons_away(work, draft, room)
     lane = lane_of(room, Rank.ANSWER)
-    await put(work, Slot(EDIT, lane, room=room.id, ticket=draft.ticket_id, message=draft.id))
+    await put(work, EDIT, lane, room=room.id, ticket=draft.ticket_id, message=draft.id)
 
 
 async def _take_buttons_away(work: Work, draft: Message, room: Room) -> None:
     """Let nobody press what does nothing any more; one that leaves at this moment is found then."""
-    offered = await work.unit.outbox.of_message(REACT, draft.id)
+    offered = await work.unit.outbox.of_message(REACT.name, draft.id)
     for row in offered:
         if row.state is OutboxState.PENDING:
             finish(work.world, row, OutboxState.DROPPED)
-    if offered and not await work.unit.outbox.of_message(UNREACT, draft.id):
-        slot = Slot(UNREACT, lane_of(room, Rank.EDIT), room=room.id, message=draft.id)
-        await put(work, slot)
+    if offered and not await work.unit.outbox.of_message(UNREACT.name, draft.id):
+        await put(work, UNREACT, lane_of(room, Rank.EDIT), room=room.id, message=draft.id)
 
 
 def event_of(draft: Message) -> str | None:
@@ -128,3 +125,38 @@ _WORDS: dict[ReplyState | None, str] = {
     ReplyState.UNCLEAR: "UNCLEAR whether it has left",
     ReplyState.CANCELLED: "Cancelled, it does not leave",
 }
+
+
+async def _previewed(work: Work, row: Outbox) -> None:
+    draft = await locked(work.unit, row.message_id or 0)
+    if draft is None:
+        return
+    was_shown(draft, row.event_id or "")
+    begin_hold(work, draft)
+    if draft.state is ReplyState.HELD:
+        await offer_button(work, row, CANCEL_KEY)
+
+
+async def _edited(work: Work, row: Outbox) -> None:
+    """A hold that was stopped, as files came or went, begins anew once the preview shows them."""
+    draft = await locked(work.unit, row.message_id or 0)
+    if draft is None or draft.hold_until is not None or event_of(draft) is None:
+        return
+    begin_hold(work, draft)
+
+
+async def _not_shown(work: Work, row: Outbox) -> bool:
+    """Let an answer that nobody could see wait for a word; the operators hear of it too."""
+    draft = await locked(work.unit, row.message_id or 0)
+    if draft is None or draft.state is not ReplyState.HELD or draft.hold_until is not None:
+        return False
+    draft.state = ReplyState.STALE
+    words = f"Not sent: the preview of the answer could not be shown ({row.error}). `!send` or `!cancel` it."
+    await call(work, draft.ticket, words, rank=Rank.ANSWER)
+    return False
+
+
+PREVIEW = Kind("preview", is_said=True, sent=_previewed, failed=_not_shown)
+EDIT = Kind("preview.edit", sent=_edited, failed=_not_shown)
+UNREACT = Kind("unreact")
+"""What takes away what was offered to be pressed."""

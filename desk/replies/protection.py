@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from desk.keys.standing import FLAW_WORDS, current, flaw_of, spaced, waiting
+from desk.tickets.details import DraftDetails
 from desk.world import Refusal
-from storage.models import ContactKey, KeyState, Ticket
+from storage.models import ContactKey, KeyState, Message, Ticket
 from storage.unit import Unit
 
 
@@ -229,3 +230,8 @@ def _what_is_wrong(keys: Sequence[ContactKey], now: dt.datetime) -> str:
     if waiting(keys):
         return "a public key came that nobody has accepted, and none is in use"
     return "of the public keys that came for the user, none is accepted (any more)"
+
+
+def path_of(draft: Message) -> Path:
+    """Return what a message leaves as; raises ValueError when that is not known."""
+    return Path(DraftDetails.load(draft).path)

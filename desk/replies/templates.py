@@ -21,6 +21,8 @@ _PAIR_BEGINS = re.compile(r"[a-z_][a-z0-9_]*=", re.IGNORECASE)
 
 
 _OPENING = ('"', "“")
+SIGNATURE_TEMPLATE = "signature"
+"""The template that agents write it in; without it, nothing stands there."""
 
 
 @dataclass(frozen=True)
@@ -184,3 +186,9 @@ def values_for(house: House, ticket: Ticket) -> dict[str, str]:
         "version": ticket.tails_version or "",
         "role": house.queue(ticket.mailbox).role_name,
     }
+
+
+async def with_signature(work: Work, ticket: Ticket, text: str) -> str:
+    """Return the text, the signature below it (RFC 3676, 4.3); raises Refusal when it cannot be filled."""
+    wording = await house_words(work, ticket, SIGNATURE_TEMPLATE)
+    return text if wording is None else f"{text}\n\n-- \n{wording}"

@@ -5,10 +5,14 @@ import datetime as dt
 from dataclasses import dataclass
 
 from desk.context import Work
-from desk.outbox.posts import Slot, lane_of, put
+from desk.outbox.kinds import Kind
+from desk.outbox.posts import lane_of, put
 from desk.world import Refusal
 from storage.models import Room, RoomPurpose, RoomState, Ticket
 from storage.sealing.columns import to_json
+
+OPEN = Kind("room.open")
+CLOSE = Kind("room.close")
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ async def open_room(work: Work, ticket: Ticket, wish: RoomRequest) -> str:
     )
     guests = [guest for guest in dict.fromkeys(wish.guests) if guest != wish.agent]
     await work.unit.rooms.add(room, to_json(guests))
-    await put(work, Slot("room.open", lane_of(room), room=room.id, ticket=ticket.id))
+    await put(work, OPEN, lane_of(room), room=room.id, ticket=ticket.id)
     return "The room is being made; the invitations follow."
 
 
@@ -49,7 +53,7 @@ async def close_room(work: Work, room: Room) -> str:
     if room.state in {RoomState.CLOSING, RoomState.CLOSED}:
         raise Refusal("This room is being closed already.")
     room.state = RoomState.CLOSING
-    await put(work, Slot("room.close", lane_of(room), room=room.id, ticket=room.ticket_id))
+    await put(work, CLOSE, lane_of(room), room=room.id, ticket=room.ticket_id)
     return "The room is being closed: everybody is removed and my words are taken back."
 
 

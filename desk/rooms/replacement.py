@@ -5,9 +5,9 @@ import hashlib
 from dataclasses import replace
 
 from desk.context import Work
+from desk.outbox.kinds import Kind, Kinds
 from desk.outbox.posts import (
     IN_TICKET_THREAD,
-    Slot,
     announce,
     finish,
     lane_of,
@@ -18,15 +18,13 @@ from desk.outbox.posts import (
 from storage.models import Outbox, OutboxState, Room, RoomPurpose, RoomState
 from storage.unit import Unit
 
-_SPOKEN = ("say", "ping", "preview", "file")
-
 
 def _moved(room_id: str) -> str:
     """The name of the fact that says where a room has gone; ids of rooms are too long for one."""
     return f"moved {hashlib.sha256(room_id.encode()).hexdigest()[:40]}"
 
 
-async def move_room(work: Work, room: Room, successor: str) -> None:
+async def move_room(work: Work, kinds: Kinds, room: Room, successor: str) -> None:
     """Have all that is said in this room said in its successor from now on."""
     await work.unit.facts.set(_moved(room.room_id or ""), successor)
     waiting = await work.unit.outbox.waiting_for(room.id)
@@ -43,16 +41,18 @@ async def move_room(work: Work, room: Room, successor: str) -> None:
     await work.unit.flush()
     for row in waiting:
         if row.ticket_id in moved:
-            await _say_anew(work, room, row)
+            await _say_anew(work, kinds[row.kind], room, row)
 
 
-async def _say_anew(work: Work, room: Room, row: Outbox) -> None:
+async def _say_anew(work: Work, kind: Kind, room: Room, row: Outbox) -> None:
     """Put what waits behind the new announcement; edits of the old room's events go."""
-    if row.kind in _SPOKEN:
+    if kind.is_said:
         say = say_from_json(row.payload or "")
         thread = IN_TICKET_THREAD if say.thread is not None and row.ticket_id is not None else None
-        slot = Slot(row.kind, lane_of(room), room=room.id, ticket=row.ticket_id, message=row.message_id)
-        await put(work, slot, say_to_json(replace(say, thread=thread, reply_to=None)))
+        payload = say_to_json(replace(say, thread=thread, reply_to=None))
+        await put(
+            work, kind, lane_of(room), payload, room=room.id, ticket=row.ticket_id, message=row.message_id
+        )
     finish(work.world, row, OutboxState.DROPPED)
 
 

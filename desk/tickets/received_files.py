@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from desk.context import Work
-from desk.outbox.posts import Slot, answer_in_thread, finish, home_of, lane_of, put
+from desk.outbox.kinds import Kind
+from desk.outbox.posts import answer_in_thread, finish, home_of, lane_of, put
 from desk.outbox.ranks import Rank
 from desk.sizes import size_words
 from desk.tickets.details import LetterDetails
@@ -15,7 +16,7 @@ from storage.models import MessageKind, Outbox, OutboxState, Ticket
 from storage.sealing.columns import to_json
 from storage.unit import Unit
 
-SHOW_FILE = "received.show"
+SHOW_FILE = Kind("received.show")
 """The kind of outbox row that has a file opened and shown."""
 LARGEST = 20_000_000
 """Bytes of a file that is shown in a room."""
@@ -87,8 +88,7 @@ async def ask(work: Work, ticket: Ticket, numbers: Sequence[int], *, dangerous: 
     room = await home_of(work.unit, ticket)
     for file in wanted:
         payload = to_json(asdict(FileRequest(file.letter or 0, file.index, file.name, file.size, dangerous)))
-        slot = Slot(SHOW_FILE, lane_of(room, Rank.ANSWER), room=room.id, ticket=ticket.id)
-        await put(work, slot, payload)
+        await put(work, SHOW_FILE, lane_of(room, Rank.ANSWER), payload, room=room.id, ticket=ticket.id)
 
 
 def _chosen(known: dict[int, ReceivedFile], number: int, *, dangerous: bool) -> ReceivedFile:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from desk.context import Work
-from desk.outbox.posts import Slot, home_of, lane_of, put
+from desk.outbox.posts import ANNOUNCE, ANNOUNCE_EDIT, home_of, lane_of, put
 from desk.outbox.ranks import Rank
 from desk.rooms.names import link_to
 from desk.world import Refusal
@@ -35,7 +35,7 @@ async def of_event(unit: Unit, event_id: str) -> Thread | None:
     if ticket is not None:
         return Thread(ticket, event_id, goes_on=True)
     row = await unit.outbox.by_event(event_id)
-    if row is None or row.kind != "announce":
+    if row is None or row.kind != ANNOUNCE.name:
         return None
     ticket = await unit.tickets.get(row.ticket_id or 0)
     if ticket is None:
@@ -103,5 +103,4 @@ async def end_all(work: Work, ticket: Ticket) -> None:
     for room_id in sorted({home.id, *(each.room for each in announcements if each.room is not None)}):
         room = await work.unit.rooms.get(room_id)
         if room is not None:
-            slot = Slot("announce.edit", lane_of(room, Rank.EDIT), room=room.id, ticket=ticket.id)
-            await put(work, slot)
+            await put(work, ANNOUNCE_EDIT, lane_of(room, Rank.EDIT), room=room.id, ticket=ticket.id)

@@ -10,10 +10,11 @@ import structlog
 from desk.context import Workplace
 from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome, Overtaken, Unclear
 from desk.house import Queue
-from desk.replies.drafts import locked, overtaken, path_of, protection_now
-from desk.replies.protection import IN_CLEAR, Path, Protection
+from desk.replies.drafts import overtaken, protection_now
+from desk.replies.protection import IN_CLEAR, Path, Protection, path_of
 from desk.replies.recipients import note_server, recipient_of
 from desk.tickets.details import LetterDetails
+from desk.tickets.locks import locked
 from desk.world import Refusal
 from mail.openpgp.keyring import GpgExecutor, KeyRefused, Keyring, KeyringUnusable, SealRefused
 from mail.outbound import submission

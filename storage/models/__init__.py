@@ -8,13 +8,14 @@ from storage.models.identities import Pin
 from storage.models.journal import Came, Event, EventState
 from storage.models.letters import Asker, Ciphertext, LeftInMailbox, Letter, LetterState, MailboxAction
 from storage.models.messages import OPEN_REPLY, Message, MessageKind, OutgoingFile, ReplyState
-from storage.models.outbox import Outbox, OutboxState
+from storage.models.outbox import ANNOUNCEMENT, Outbox, OutboxState
 from storage.models.problems import Problem
 from storage.models.rooms import Room, RoomPurpose, RoomState
 from storage.models.templates import Template, TemplateVariant
 from storage.models.tickets import Link, Side, Tag, Ticket, TicketReference, TicketState
 
 __all__ = [
+    "ANNOUNCEMENT",
     "OPEN_REPLY",
     "Asker",
     "Base",

@@ -21,6 +21,10 @@ class OutboxState(StrEnum):
     DROPPED = "dropped"
 
 
+ANNOUNCEMENT = "announce"
+"""The kind of row that announces a ticket, and so roots its thread."""
+
+
 class Outbox(OwnKey, Base):
     """What must leave the house; written with the decision, sent after it."""
 

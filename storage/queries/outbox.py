@@ -2,30 +2,31 @@
 """Named queries on the outbox."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
-from storage.models import Outbox, OutboxState
+from storage.models import ANNOUNCEMENT, Outbox, OutboxState
 from storage.queries.base import Queries
 
 _UNFINISHED = (OutboxState.PENDING, OutboxState.SENDING)
-PING = "ping"
-"""The kind of row that calls somebody to new tickets; it may have to wait before it is tried at all."""
-LONGEST_PAUSE = dt.timedelta(minutes=5)
-LONGEST_PAUSE_OF_MAIL = dt.timedelta(hours=1)
 
 
-def longest_pause(kind: str) -> dt.timedelta:
-    """Return how long a row of this kind waits at most between two tries."""
-    return LONGEST_PAUSE_OF_MAIL if kind == "mail" else LONGEST_PAUSE
+@dataclass(frozen=True)
+class Patience:
+    """How long rows wait between two tries, by the names of their kinds."""
+
+    longest: Mapping[str, dt.timedelta]
+    may_wait: Collection[str] = ()
+    """Rows of these kinds may be due later before they are tried at all."""
 
 
-def _is_due(now: dt.datetime) -> ColumnElement[bool]:
+def _is_due(now: dt.datetime, patience: Patience) -> ColumnElement[bool]:
     """A row never tried, or due later than any pause can last, shows that the clock was set back since."""
-    latest = case((Outbox.kind == "mail", now + LONGEST_PAUSE_OF_MAIL), else_=now + LONGEST_PAUSE)
-    is_untried = and_(Outbox.tries == 0, Outbox.kind != PING)
-    waited = or_(Outbox.due_at <= now, is_untried, Outbox.due_at > latest)
+    each = [(Outbox.kind == kind, now + longest) for kind, longest in patience.longest.items()]
+    is_untried = and_(Outbox.tries == 0, Outbox.kind.not_in(patience.may_wait))
+    waited = or_(Outbox.due_at <= now, is_untried, Outbox.due_at > case(*each, else_=now))
     return and_(Outbox.state == OutboxState.PENDING, waited)
 
 
@@ -40,7 +41,7 @@ class OutboxRows(Queries):
         self._woken.add("outbox")
         return row
 
-    async def heads(self, now: dt.datetime) -> Sequence[Outbox]:
+    async def heads(self, now: dt.datetime, patience: Patience) -> Sequence[Outbox]:
         """Return the first unfinished row of each lane, where it is due."""
         first = (
             select(func.min(Outbox.id).label("id"))
@@ -48,13 +49,18 @@ class OutboxRows(Queries):
             .group_by(Outbox.lane)
             .subquery()
         )
-        query = select(Outbox).join(first, Outbox.id == first.c.id).where(_is_due(now)).order_by(Outbox.id)
+        query = (
+            select(Outbox)
+            .join(first, Outbox.id == first.c.id)
+            .where(_is_due(now, patience))
+            .order_by(Outbox.id)
+        )
         return (await self._session.execute(query)).scalars().all()
 
-    async def head_of(self, lane: str, now: dt.datetime) -> Outbox | None:
+    async def head_of(self, lane: str, now: dt.datetime, patience: Patience) -> Outbox | None:
         """Return the first unfinished row of one lane, when it is due."""
         query = (
-            select(Outbox, _is_due(now))
+            select(Outbox, _is_due(now, patience))
             .where(Outbox.lane == lane, Outbox.state.in_(_UNFINISHED))
             .order_by(Outbox.id)
             .limit(1)
@@ -86,7 +92,7 @@ class OutboxRows(Queries):
     async def announcements(self, ticket: int) -> Sequence[Outbox]:
         """Return the rows that announce a ticket, oldest first: one for each room it was moved to."""
         query = (
-            select(Outbox).where(Outbox.ticket_id == ticket, Outbox.kind == "announce").order_by(Outbox.id)
+            select(Outbox).where(Outbox.ticket_id == ticket, Outbox.kind == ANNOUNCEMENT).order_by(Outbox.id)
         )
         return (await self._session.execute(query)).scalars().all()
 
@@ -116,7 +122,5 @@ class OutboxRows(Queries):
 
     async def sent_to(self, room: int) -> Sequence[str]:
         """Return the ids of all events that were sent to a room."""
-        query = select(Outbox.event_id).where(
-            Outbox.room == room, Outbox.event_id.is_not(None), Outbox.kind != "redact"
-        )
+        query = select(Outbox.event_id).where(Outbox.room == room, Outbox.event_id.is_not(None))
         return [event for event in (await self._session.execute(query)).scalars() if event is not None]

@@ -23,6 +23,7 @@ from unittest.mock import patch
 import bot.http.pause
 from bot.sync.syncing import Syncer
 from desk.delivery.delivery import Delivery, OutboxItem, Outcome, Sender
+from desk.outbox.kinds import Kind
 from desk.world import World
 from helproom import wiring
 from helproom.__main__ import main
@@ -99,7 +100,7 @@ async def _wait(_: object) -> None:
     await asyncio.Event().wait()
 
 
-def _forgetful(carriers: Mapping[str, Sender], world: World) -> Mapping[str, Sender]:
+def _forgetful(carriers: Mapping[Kind, Sender], world: World) -> Mapping[Kind, Sender]:
     def forgetting(carry: Sender) -> Sender:
         async def attempt(parcel: OutboxItem) -> Outcome:
             return await carry(replace(parcel, ref=world.token()))

@@ -9,6 +9,7 @@ from mail.outbound.sender import MailSender
 from mail.outbound.submission import SubmissionSettings
 from mail.testing.smtp_server import Catcher
 from storage.models import Outbox, OutboxState
+from tests.desks import delivery_of
 from tests.mail.office import AGENT, Office
 
 
@@ -16,7 +17,7 @@ def delivery(office: Office, server: Catcher) -> Delivery:
     """Make what drains the outbox; rooms are not served."""
     settings = SubmissionSettings("127.0.0.1", server.port, "loopback-plain", content_seconds=5)
     sender = MailSender(office.place, office.keyring, office.workshop, settings)
-    return Delivery(office.place, {"mail": sender})
+    return delivery_of(office.place, {"mail": sender})
 
 
 async def answer(office: Office, ticket_id: int, words: str, path: Path = Path.ANSWER) -> int:

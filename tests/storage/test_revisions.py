@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from desk.intake.recheck import RECHECK
-from desk.outbox.posts import Slot, put
+from desk.outbox.posts import put
 from storage.migrating import revisions
 from storage.queries.letters import IncomingMail
 from storage.upgrading import FOLDER
@@ -41,7 +41,7 @@ async def test_a_step_back_takes_no_row_along_that_hangs_on_another(database: st
             (await unit.messages.get(1)).letter_id = await unit.letters.keep(
                 new, ref=desk.world.token(), at=desk.clock.now, source="lmtp"
             )
-            await put(desk.work(unit), Slot(RECHECK, "lane", ticket=ticket, message=1))
+            await put(desk.work(unit), RECHECK, "lane", ticket=ticket, message=1)
         engine = desk.units.engine
         before = await _counts(engine)
         assert all(before.values())

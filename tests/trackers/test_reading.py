@@ -9,16 +9,17 @@ from dataclasses import dataclass
 import pytest
 
 from desk.context import Work, Workplace
-from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, OutboxItem, Outcome
-from desk.outbox.posts import Say, Slot, put, say_from_json
+from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
+from desk.outbox.posts import SAY, Say, put, say_from_json
+from desk.problems.links import READ
 from desk.world import World
 from storage.engine.connect import open_engine
 from storage.migrating import migrate
 from storage.models import OutboxState, Room, RoomPurpose, RoomState, Side, Ticket
 from storage.sealing.vault import Vault
 from storage.unit import Units
-from tests.desks import HOUSE
-from trackers.reading import KIND, IssueReader
+from tests.desks import HOUSE, delivery_of
+from trackers.reading import IssueReader
 from trackers.tracker import Issue, NoSuchIssue, TrackerDown, TrackerTrouble
 
 NOW = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
@@ -128,18 +129,20 @@ async def test_a_crash_right_after_the_thread_was_told_has_it_told_once(
 ) -> None:
     reader = IssueReader(Workplace(units, WORLD, HOUSE), Told(answer))
     async with units() as unit:
-        row = await put(Work(unit, WORLD, HOUSE), Slot(KIND, "problem:1", ticket=1), '{"issue": 12}')
+        row = await put(Work(unit, WORLD, HOUSE), READ, "problem:1", '{"issue": 12}', ticket=1)
         await unit.flush()
         number = row.id
-    await reader.read(OutboxItem(number, row.ref, KIND, '{"issue": 12}', None, 1, None, 0, dt.timedelta()))
+    await reader.read(
+        OutboxItem(number, row.ref, READ.name, '{"issue": 12}', None, 1, None, 0, dt.timedelta())
+    )
     # Here the process dies: nobody notes what came of it, and the next one looks into the outbox.
     carried: list[OutboxItem] = []
 
     async def carry(parcel: OutboxItem) -> Outcome:
         carried.append(parcel)
-        return await reader.read(parcel) if parcel.kind == KIND else Delivered()
+        return await reader.read(parcel) if parcel.kind == READ.name else Delivered()
 
-    await Delivery(Workplace(units, WORLD, HOUSE), {KIND: carry, "say": carry}).drain()
+    await delivery_of(Workplace(units, WORLD, HOUSE), {READ: carry, SAY: carry}).drain()
     assert [parcel.kind for parcel in carried].count("say") == 1
     async with units() as unit:
         found = await unit.outbox.get(number)

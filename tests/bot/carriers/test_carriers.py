@@ -19,7 +19,7 @@ from desk.replies import previews
 from desk.rooms import disposable
 from storage.models import OutboxState, Room, RoomState
 from tests.bot.people import Bot, Memory, running
-from tests.desks import ANA, BEN, Desk, desk_at
+from tests.desks import ANA, BEN, Desk, delivery_of, desk_at
 from tests.faults.fakehs import FakeHomeserver, Fault
 
 BOT = "@bot:fake.test"
@@ -60,7 +60,7 @@ async def scene(shaped: str, tmp_path: Path) -> AsyncIterator[Scene]:
         await bot.syncer.step()
         rooms = DisposableRooms(desk.place, bot.rooms, bot.sender, version="11")
         carriers = {**RoomSenders(desk.place, bot.sender).table(), **rooms.table()}
-        yield Scene(server, bot, desk, Delivery(desk.place, carriers))
+        yield Scene(server, bot, desk, delivery_of(desk.place, carriers))
 
 
 async def announced(scene: Scene, words: str = "Something about it.") -> int:

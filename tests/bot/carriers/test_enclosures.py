@@ -14,13 +14,12 @@ from bot.carriers.enclosures import PAGE, EnclosureFetcher
 from bot.errors import TryLater
 from bot.http.wire import request
 from bot.sending.contents import StoredFile, file
-from desk.delivery.delivery import Delivery
 from desk.outbox.posts import say_from_json
 from desk.replies.attaching import FETCH, AttachRequest, ask
 from storage.models import OutgoingFile, Room, RoomPurpose, RoomState
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Peer
-from tests.desks import Desk, desk_at
+from tests.desks import Desk, delivery_of, desk_at
 
 CONTENT = b"\x89PNG, or so" * 100
 
@@ -64,7 +63,7 @@ class Scene:
             await ask(desk.work(unit), ticket, room, wish)
         fetcher = EnclosureFetcher(desk.place, self.bot.client, only_verified=only_verified)
         desk.clock.pass_by(minutes=2)
-        delivery = Delivery(desk.place, fetcher.table())
+        delivery = delivery_of(desk.place, fetcher.table())
         for row in await desk.rows(FETCH):
             await delivery._drain_lane(row.lane)
         return say_from_json((await desk.rows("say"))[-1].payload or "").text
@@ -208,6 +207,6 @@ async def test_what_was_chosen_once_is_chosen_again(scene: Scene, monkeypatch: p
     desk.clock.pass_by(minutes=1)
     fetcher = EnclosureFetcher(desk.place, scene.bot.client, only_verified=False)
     [row] = await desk.rows(FETCH)
-    await Delivery(desk.place, fetcher.table())._drain_lane(row.lane)
+    await delivery_of(desk.place, fetcher.table())._drain_lane(row.lane)
     assert "that message was removed" in say_from_json((await desk.rows("say"))[-1].payload or "").text
     assert await kept(scene) == []

@@ -6,13 +6,13 @@ from pathlib import Path
 from bot.carriers.received_files import FileShower
 from bot.carriers.senders import RoomSenders
 from bot.identity.session import BotAccount
-from desk.delivery.delivery import Delivered, Delivery, OutboxItem, Outcome
+from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.letters.opened import Attachment
-from desk.outbox.posts import Slot, put, say_from_json
+from desk.outbox.posts import SAY, put, say_from_json
 from desk.tickets.received_files import SHOW_FILE, FileRequest
 from storage.sealing.columns import to_json
 from tests.bot.people import Memory, running
-from tests.desks import desk_at
+from tests.desks import delivery_of, desk_at
 from tests.faults.fakehs import FakeHomeserver, Fault
 
 
@@ -29,7 +29,7 @@ async def test_a_refused_upload_is_told_in_the_thread_once(tmp_path: Path) -> No
         number = await desk.ticket()
         wanted = to_json({"letter": 1, "index": 0, "name": "film.mkv", "size": 4})
         async with desk.units() as unit:
-            await put(desk.work(unit), Slot(SHOW_FILE, "films", room=1, ticket=number), wanted)
+            await put(desk.work(unit), SHOW_FILE, "films", wanted, room=1, ticket=number)
         server.script(Fault.FORBIDDEN, "POST", "/media/v3/upload", times=1)
         senders = RoomSenders(desk.place, bot.sender)
         shower = FileShower(desk.place, bot.sender, senders, _film)
@@ -39,5 +39,5 @@ async def test_a_refused_upload_is_told_in_the_thread_once(tmp_path: Path) -> No
             told.append(say_from_json(parcel.payload).text)
             return Delivered()
 
-        await Delivery(desk.place, {**shower.table(), "say": hear}).drain()
+        await delivery_of(desk.place, {**shower.table(), SAY: hear}).drain()
     assert [text.partition(":")[0] for text in told] == ["The file film.mkv is not shown"]

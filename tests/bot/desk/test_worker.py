@@ -10,8 +10,7 @@ import pytest
 from bot.desk.journal import EventJournal
 from bot.desk.worker import HINT_AFTER, Worker
 from bot.events.events import Batch, EventKind, RoomEvent, Undecryptable
-from desk.delivery.receipts import CANCEL_KEY
-from desk.outbox.posts import Say, announce, finish, say_from_json, say_in
+from desk.outbox.posts import CANCEL_KEY, Say, announce, finish, say_from_json, say_in
 from storage.models import Event, EventState, OutboxState, OutgoingFile
 from storage.sealing.vault import TagKind
 from tests.desks import ANA, BEN, Desk

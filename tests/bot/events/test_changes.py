@@ -10,13 +10,11 @@ import pytest
 from bot.desk.journal import EventJournal
 from bot.desk.worker import HINT_AFTER, Worker
 from bot.events.events import Batch, EventKind, RoomEvent, Undecryptable
-from desk.delivery import receipts
-from desk.delivery.receipts import reaction_of
-from desk.outbox.posts import DONE_KEY, Say, say_from_json
+from desk.outbox.posts import DONE_KEY, Say, reaction_of, say_from_json
 from desk.replies import drafts as replies
 from storage.models import EventState, OutboxState, OutgoingFile, ReplyState
 from storage.sealing.vault import TagKind
-from tests.desks import ANA, BEN, Desk
+from tests.desks import ANA, BEN, Desk, delivered
 
 BOT = "@bot:helproom.test"
 ROOM = "!en:helproom.test"
@@ -213,7 +211,7 @@ async def end_hold(room: Room) -> None:
         for row in await unit.outbox.in_state(OutboxState.PENDING):
             if row.kind == "preview":
                 row.state = OutboxState.SENT
-                await receipts.delivered(room.desk.work(unit), row)
+                await delivered(room.desk.work(unit), row)
         due = await unit.messages.next_hold()
         assert due is not None
         room.desk.clock.now = due

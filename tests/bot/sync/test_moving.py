@@ -18,7 +18,7 @@ from desk.delivery.delivery import Delivery
 from desk.outbox.posts import DONE_KEY, announce, say_from_json
 from storage.models import OutboxState
 from tests.bot.people import Memory, running
-from tests.desks import ANA, Desk, desk_at
+from tests.desks import ANA, Desk, delivery_of, desk_at
 from tests.faults.fakehs import FakeHomeserver, Fault
 
 BOT = "@bot:fake.test"
@@ -136,7 +136,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         await bot.syncer.step()
         listening = Listening(bot.sender)
         senders = RoomSenders(desk.place, listening)  # type: ignore[arg-type]  # it listens
-        yield Scene(server, desk, listening, Delivery(desk.place, senders.table()))
+        yield Scene(server, desk, listening, delivery_of(desk.place, senders.table()))
 
 
 async def test_the_old_announcement_says_where_the_ticket_goes_on(scene: Scene) -> None:

@@ -4,11 +4,10 @@
 import pytest
 
 from bot.carriers.senders import facts_of
-from desk.delivery import receipts
 from desk.outbox.posts import Say, say_from_json
 from desk.replies import drafts, previews
 from storage.models import OutboxState, ReplyState, TicketState
-from tests.desks import ANA, BEN, Desk
+from tests.desks import ANA, BEN, Desk, delivered
 
 FR = "https://matrix.to/#/!fr:helproom.test?via=helproom.test"
 OWN_WORD = "Waits for your word: `!send` or ✅ sends it, ❌ or `!cancel` takes it back."
@@ -20,7 +19,7 @@ async def held(desk: Desk) -> ReplyState:
         for row in await unit.outbox.in_state(OutboxState.PENDING):
             if row.kind in {"preview", "preview.edit"}:
                 row.state, row.event_id = OutboxState.SENT, "$preview"
-                await receipts.delivered(desk.work(unit), row)
+                await delivered(desk.work(unit), row)
     desk.clock.pass_by(seconds=61)
     await end_holds(desk)
     return (await desk.messages(1))[-1].state

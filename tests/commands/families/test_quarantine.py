@@ -121,7 +121,7 @@ async def test_what_a_thread_was_told_of_is_shown_and_taken_in_where_its_ticket_
     assert await desk.say("!quarantine list", where="ops") == "Nothing is in quarantine."
     assert await desk.say("!quarantine show 1", where="fr") == "Letter 1 is being opened."
     async with desk.units() as unit:
-        [row] = [each for each in await desk.rows() if each.kind == SHOW]
+        [row] = [each for each in await desk.rows() if each.kind == SHOW.name]
         await show(desk.work(unit), row.id, replace(AWAY, text=words, automatic=why))
     shown = [say_from_json(each.payload) for each in await desk.rows("say")][-1]
     assert shown.text.startswith(f"Letter 1, told in ticket 1, 0 min old: {why.value}")

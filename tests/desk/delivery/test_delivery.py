@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, OutboxItem, Outcome, StopDelivery
-from desk.outbox.posts import Say, Slot, finish, put, say_in
+from desk.kinds import KINDS
+from desk.outbox.posts import Say, finish, put, say_in
 from storage.engine.troubles import StorageTrouble
 from storage.models import Outbox, OutboxState, ReplyState
-from tests.desks import Desk
+from tests.desks import Desk, delivery_of
 
 
 class Carrier:
@@ -33,13 +34,13 @@ class Carrier:
 
 async def post(desk: Desk, payload: str, lane: str = "a", kind: str = "say") -> int:
     async with desk.units() as unit:
-        row = await put(desk.work(unit), Slot(kind, lane), payload)
+        row = await put(desk.work(unit), KINDS[kind], lane, payload)
         await unit.flush()
         return row.id
 
 
 def delivery(desk: Desk, carrier: Callable) -> Delivery:
-    return Delivery(desk.place, {"say": carrier, "mail": carrier})
+    return delivery_of(desk.place, {"say": carrier, "mail": carrier})
 
 
 async def row(desk: Desk, row_id: int) -> Outbox:
@@ -201,7 +202,7 @@ async def test_a_mail_that_was_sending_at_the_start_is_unclear_and_not_sent_agai
 
 async def test_a_mail_that_has_left_shows_in_thread_and_state(desk: Desk):
     await _mail(desk)
-    await Delivery(desk.place, {"mail": Carrier(), "preview": Carrier(), "say": Carrier()})._drain_lane(
+    await delivery_of(desk.place, {"mail": Carrier(), "preview": Carrier(), "say": Carrier()})._drain_lane(
         (await desk.rows("mail"))[0].lane
     )
     assert [row.kind for row in await desk.rows()] == ["preview", "preview.edit", "announce.edit"]
@@ -303,7 +304,7 @@ async def test_an_operators_room_that_takes_nothing_is_not_told_of_itself(desk: 
         return Impossible("the bot is not in the room")
 
     async with asyncio.timeout(20):
-        await Delivery(desk.place, {"say": refuse}).drain()
+        await delivery_of(desk.place, {"say": refuse}).drain()
     async with desk.units() as unit:
         assert len(await unit.outbox.in_state(OutboxState.PARKED)) == 1
 
@@ -317,7 +318,9 @@ async def test_what_falls_due_while_lanes_are_looked_at_does_not_wait_for_the_ne
 
     carrier = Carrier(p=[Later("not yet", dt.timedelta(seconds=1))])
     await post(desk, "p")
-    running = asyncio.create_task(SlowToLook(desk.place, {"say": carrier}).run(poll=3600))
+    running = asyncio.create_task(
+        SlowToLook(desk.place, KINDS, dict.fromkeys(KINDS.values(), carrier)).run(poll=3600)
+    )
     try:
         async with asyncio.timeout(20):
             while len(carrier.carried) < 2:  # noqa: ASYNC110  (a carrier has no event for it)

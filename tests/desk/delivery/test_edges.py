@@ -8,14 +8,13 @@ import pytest
 
 from commands import react
 from commands.context import Context
-from desk.delivery import receipts
 from desk.outbox import posts
-from desk.outbox.posts import File, Say, Slot, put, say_from_json
+from desk.outbox.posts import ANNOUNCE, File, Say, put, reaction_of, say_from_json
 from desk.replies import drafts
 from desk.rooms import disposable
 from desk.world import Refusal
 from storage.models import Outbox, OutboxState, ReplyState, RoomState
-from tests.desks import ANA, BEN, Desk, desk_at
+from tests.desks import ANA, BEN, Desk, delivered, desk_at, refused, unclear
 
 
 @pytest.fixture(name="desk")
@@ -45,7 +44,7 @@ async def test_a_button_on_an_event_of_nobody_s_ticket_does_nothing(desk: Desk, 
 async def test_send_and_cancel_on_the_announcement_do_nothing(desk: Desk):
     async with desk.units() as unit:
         room = await unit.rooms.of_queue("en")
-        row = await put(desk.work(unit), Slot("announce", "room:1", room=room.id, ticket=1))
+        row = await put(desk.work(unit), ANNOUNCE, "room:1", room=room.id, ticket=1)
         row.event_id = "$root1"
     for key in ("✅", "❌"):
         assert await _press(desk, key, "$root1") == ""
@@ -162,9 +161,9 @@ async def test_an_answer_whose_draft_is_gone_is_let_go(desk: Desk):
         await drafts.end_hold(desk.work(unit), 99)
         for kind in ("announce", "preview", "mail", "say"):
             row = Outbox(kind=kind, ticket_id=99, message_id=99, room=99, event_id="$event", error="gone")
-            await receipts.delivered(desk.work(unit), row)
-            assert not await receipts.unclear(desk.work(unit), row)
-            assert not await receipts.refused(desk.work(unit), row)
+            await delivered(desk.work(unit), row)
+            await unclear(desk.work(unit), row)
+            assert not await refused(desk.work(unit), row)
     assert not await desk.rows()
 
 
@@ -174,7 +173,7 @@ async def test_an_announcement_that_has_left_roots_the_thread(desk: Desk):
     async with desk.units() as unit:
         [row] = await unit.outbox.announcements(1)
         row.event_id = "$new"
-        await receipts.delivered(desk.work(unit), row)
+        await delivered(desk.work(unit), row)
     assert (await desk.look(1)).event_id == "$new"
 
 
@@ -243,7 +242,7 @@ async def test_an_answer_that_the_user_overtook_leaves_the_last_word_with_the_us
     await desk.user_writes(1, "Wait.")
     [mail] = await desk.rows("mail")
     async with desk.units() as unit:
-        await receipts.delivered(desk.work(unit), await unit.outbox.get(mail.id))
+        await delivered(desk.work(unit), await unit.outbox.get(mail.id))
     ticket = await desk.look(1)
     assert ticket.answered_at == desk.clock.now
     assert (await desk.say("!left")).splitlines()[1].startswith("#1 ")
@@ -268,8 +267,8 @@ async def test_the_button_of_a_preview_is_put_under_its_event(desk: Desk):
     async with desk.units() as unit:
         row = await unit.outbox.get(preview.id)
         row.event_id = "$preview"
-        await receipts.delivered(desk.work(unit), row)
-    pressed = [receipts.reaction_of(row.payload) for row in await desk.rows("react")]
+        await delivered(desk.work(unit), row)
+    pressed = [reaction_of(row.payload) for row in await desk.rows("react")]
     assert pressed == [("$preview", "❌")]
 
 

@@ -7,16 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from desk.delivery import receipts
-from desk.duty.pings import responsible
+from desk.duty.pings import PING, responsible
 from desk.house import Shift
 from desk.outbox.posts import Say, say_from_json
 from desk.replies import drafts
+from desk.replies.holds import begin_hold
 from storage.models import OutboxState
+from storage.queries.outbox import Patience
 from tests.desk.intake.test_intake import PLAIN, take_in, token_of, wrote
-from tests.desks import ANA, BEN, CREW, EVE, Desk
+from tests.desks import ANA, BEN, CREW, EVE, Desk, refused, unclear
 
 ALL_DAY = Shift(ANA, frozenset(range(7)), dt.time(), dt.time(), "UTC")
+PATIENCE = Patience({PING.name: dt.timedelta(minutes=5)}, [PING.name])
 
 
 async def new_ticket(desk: Desk, number: int) -> None:
@@ -26,7 +28,7 @@ async def new_ticket(desk: Desk, number: int) -> None:
 async def due_pings(desk: Desk) -> list[str]:
     """What leaves now, as if it had left."""
     async with desk.units() as unit:
-        due = [row for row in await unit.outbox.heads(desk.clock.now) if row.kind == "ping"]
+        due = [row for row in await unit.outbox.heads(desk.clock.now, PATIENCE) if row.kind == "ping"]
         texts = [say_from_json(row.payload or "").text for row in due]
         for row in due:
             row.state, row.done_at = OutboxState.SENT, desk.clock.now
@@ -98,7 +100,7 @@ async def test_a_clock_set_back_keeps_no_ping_for_long(desk: Desk):
     await new_ticket(desk, 2)
     desk.clock.pass_by(days=-3)
     async with desk.units() as unit:
-        assert "ping" in [row.kind for row in await unit.outbox.heads(desk.clock.now)]
+        assert "ping" in [row.kind for row in await unit.outbox.heads(desk.clock.now, PATIENCE)]
 
 
 async def test_the_owner_is_responsible_else_who_is_on_duty_else_the_fallback(desk: Desk):
@@ -127,7 +129,7 @@ async def test_a_user_who_writes_again_calls_and_an_assignee_is_mentioned(desk: 
     assert mentions == [(), (BEN,), (BEN,)]
 
 
-@pytest.mark.parametrize("end", [receipts.refused, receipts.unclear])
+@pytest.mark.parametrize("end", [refused, unclear])
 async def test_an_answer_that_fails_or_is_unclear_calls(desk: Desk, end):
     await desk.ticket()
     await desk.say("!reply Hello", ticket=1)
@@ -135,7 +137,7 @@ async def test_an_answer_that_fails_or_is_unclear_calls(desk: Desk, end):
     async with desk.units() as unit:
         [mail] = [row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "mail"]
         mail.error = "550 no such user"
-        assert await end(desk.work(unit), mail)
+        await end(desk.work(unit), mail)
     [words] = await calls(desk)
     assert "550 no such user" in words
 
@@ -146,7 +148,7 @@ async def test_an_answer_that_is_refused_at_the_end_of_its_hold_calls(desk: Desk
     await desk.say("!reply Hello", ticket=1)
     draft = (await desk.messages(1))[-1].id
     async with desk.units() as unit:
-        drafts.begin_hold(desk.work(unit), await unit.messages.get(draft))
+        begin_hold(desk.work(unit), await unit.messages.get(draft))
     desk.clock.pass_by(seconds=61)
     async with desk.units() as unit:
         await drafts.end_hold(desk.work(unit), draft)

@@ -186,7 +186,7 @@ async def test_a_row_that_is_done_or_gone_says_nothing_more(desk: Desk):
     assert len(await recheck(desk, OPEN)) == 1
     before = len(await desk.rows("say"))
     async with desk.units() as unit:
-        [row] = [each for each in await unit.outbox.in_state(OutboxState.SENT) if each.kind == RECHECK]
+        [row] = [each for each in await unit.outbox.in_state(OutboxState.SENT) if each.kind == RECHECK.name]
         await conclude(desk.work(unit), row.id, row.message_id, OPEN)
         await conclude(desk.work(unit), 999, row.message_id, OPEN)
     assert len(await desk.rows("say")) == before
@@ -196,7 +196,7 @@ async def test_a_row_that_is_done_keeps_neither_words_nor_key(desk: Desk):
     await came(desk)
     await recheck(desk, OPEN)
     async with desk.units() as unit:
-        [row] = [each for each in await unit.outbox.in_state(OutboxState.SENT) if each.kind == RECHECK]
+        [row] = [each for each in await unit.outbox.in_state(OutboxState.SENT) if each.kind == RECHECK.name]
     assert (row.state, row.done_at) == (OutboxState.SENT, desk.clock.now)
     assert (row.payload_sealed, row.wrapped_key) == (None, None)
 

@@ -5,11 +5,11 @@ import asyncio
 import contextlib
 from itertools import pairwise
 
-from desk.delivery.delivery import LIMITED, Delivered, Delivery, Limited, OutboxItem, Outcome
+from desk.delivery.delivery import LIMITED, Delivered, Limited, OutboxItem, Outcome
 from desk.outbox.posts import Say, announce, is_aside, lane_of, say_from_json, say_in, show_state
 from desk.outbox.ranks import Rank, Turns
 from storage.models import OutboxState
-from tests.desks import Desk
+from tests.desks import Desk, delivery_of
 
 KINDS = ("announce", "announce.edit", "file", "ping", "preview", "preview.edit", "react", "say")
 
@@ -40,7 +40,7 @@ class Homeserver:
 
 async def deliver_until(desk: Desk, homeserver: Homeserver) -> None:
     """Run the delivery, which knows of the limit, until the homeserver has the last row."""
-    delivery = Delivery(desk.place, dict.fromkeys(KINDS, homeserver))
+    delivery = delivery_of(desk.place, dict.fromkeys(KINDS, homeserver))
     delivery._turns.limited(0.5)
     task = asyncio.create_task(delivery.run(poll=5))
     try:
@@ -124,7 +124,7 @@ async def test_an_edit_that_was_replaced_while_it_left_is_known_as_sent_all_the_
             await desk.say("!tag wifi", ticket=number)
         return Delivered(f"$of{parcel.id}")
 
-    await Delivery(desk.place, {"announce.edit": carry}).drain()
+    await delivery_of(desk.place, {"announce.edit": carry}).drain()
     [*_, second] = carried
     assert carried == [first.id, second]
     async with desk.units() as unit:
@@ -166,7 +166,7 @@ async def test_a_button_that_nobody_has_seen_goes_when_its_answer_is_over(desk: 
     number = await desk.ticket()
     await desk.say("!reply Hello", ticket=number)
     carrier = Homeserver(99, "preview")
-    await Delivery(desk.place, {"preview": carrier})._drain_lane((await desk.rows("preview"))[0].lane)
+    await delivery_of(desk.place, {"preview": carrier})._drain_lane((await desk.rows("preview"))[0].lane)
     assert [row.kind for row in await desk.rows("react")] == ["react"]
     await desk.say("!cancel", ticket=number)
     assert await desk.rows("react") == []

@@ -3,9 +3,9 @@
 
 import pytest
 
-from desk.delivery.delivery import Delivered, Delivery, Impossible, OutboxItem, Outcome, Overtaken, Unclear
+from desk.delivery.delivery import Delivered, Impossible, OutboxItem, Outcome, Overtaken, Unclear
 from desk.replies import previews
-from tests.desks import Desk
+from tests.desks import Desk, delivery_of
 
 SHOWN = "$preview"
 
@@ -15,7 +15,7 @@ async def deliver(desk: Desk, mail: Outcome | None = None) -> list[str]:
     looks: list[str] = []
 
     async def carry(parcel: OutboxItem) -> Outcome:
-        if parcel.kind == previews.EDIT:
+        if parcel.kind == previews.EDIT.name:
             async with desk.units() as unit:
                 draft = await unit.messages.get(parcel.message or 0)
                 assert previews.event_of(draft) == SHOWN
@@ -25,8 +25,8 @@ async def deliver(desk: Desk, mail: Outcome | None = None) -> list[str]:
     async def submit(_parcel: OutboxItem) -> Outcome:
         return mail or Delivered()
 
-    kinds = ("say", "preview", previews.EDIT, "react", "announce.edit")
-    await Delivery(desk.place, {**dict.fromkeys(kinds, carry), "mail": submit}).drain()
+    kinds = ("say", "preview", "preview.edit", "react", "announce.edit")
+    await delivery_of(desk.place, {**dict.fromkeys(kinds, carry), "mail": submit}).drain()
     return looks
 
 

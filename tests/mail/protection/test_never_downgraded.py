@@ -181,7 +181,7 @@ class Wire:
             except Refusal:
                 return
             rows = await unit.outbox.in_state(OutboxState.PENDING)
-            row = max((each for each in rows if each.kind == FETCH), key=lambda each: each.id)
+            row = max((each for each in rows if each.kind == FETCH.name), key=lambda each: each.id)
             enclosure, _ = wish_of(row.payload or "")
             file = Fetched(f"$file{enclosure}", SECRET_NAME, "image/png", SECRET_CONTENT)
             await attaching.fetched(self.office.work(unit), row.id, enclosure, file)

@@ -6,12 +6,12 @@ from functools import partial
 
 import pytest
 
-from desk.delivery.delivery import Delivery
 from desk.quarantine import letters
 from desk.quarantine.letters import TakeInRequest
 from mail.limits import Allowance
 from mail.workers.quarantine import QuarantineReader
 from storage.models import LetterState, OutboxState
+from tests.desks import delivery_of
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers
 
@@ -39,8 +39,8 @@ async def shown(office: Office, number: int) -> str:
         letter = await letters.seen_from(unit, room, number)
         await letters.ask_to_show(office.work(unit), letter, room, None)
     reader = QuarantineReader(office.place, office.opener())
-    delivery = Delivery(office.place, {letters.SHOW: reader})
-    await delivery._drain_lane(f"{letters.SHOW}:{room.id}")
+    delivery = delivery_of(office.place, {letters.SHOW: reader})
+    await delivery._drain_lane(f"{letters.SHOW.name}:{room.id}")
     async with office.units() as unit:
         rows = await unit.outbox.in_state(OutboxState.PENDING)
         return "\n".join(row.payload or "" for row in rows if "in quarantine," in (row.payload or ""))

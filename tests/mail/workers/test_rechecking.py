@@ -11,7 +11,6 @@ from unittest.mock import Mock
 
 import pytest
 
-from desk.delivery.delivery import Delivery
 from desk.intake import recheck as rechecking
 from desk.world import Refusal
 from mail.openpgp.keyring import Keyring, KeyringUnusable, read_public_key
@@ -19,6 +18,7 @@ from mail.workers.recheck import Rechecker
 from storage.engine.troubles import StorageTrouble
 from storage.models import KeyState, Message, OutboxState, Ticket
 from storage.sealing.vault import address_tag
+from tests.desks import delivery_of
 from tests.mail.office import Office, open_office
 from tests.mail.people import Person, desk, encrypted, entity, headers, multipart, person, signed
 
@@ -40,7 +40,7 @@ async def recheck(office: Office, number: int, *, keyring: Keyring | None = None
         assert ticket is not None
         await rechecking.ask(office.work(unit), ticket)
     rechecker = Rechecker(office.place, office.opener(keyring))
-    delivery = Delivery(office.place, {rechecking.RECHECK: rechecker})
+    delivery = delivery_of(office.place, {rechecking.RECHECK: rechecker})
     await delivery._drain_lane(f"recheck:{number}")
     return await said(office)
 
@@ -152,7 +152,7 @@ async def test_two_carriers_of_one_row_say_it_once(office: Office, alice: Person
         assert ticket is not None
         await rechecking.ask(office.work(unit), ticket)
     rechecker = Rechecker(office.place, office.opener())
-    delivery = Delivery(office.place, {rechecking.RECHECK: rechecker})
+    delivery = delivery_of(office.place, {rechecking.RECHECK: rechecker})
     parcel = await delivery._next_parcel("recheck:1")
     assert parcel is not None
     await asyncio.gather(rechecker(parcel), rechecker(parcel))
@@ -179,7 +179,7 @@ async def test_a_database_in_trouble_is_waited_for_and_what_came_of_it_is_said_o
         assert row.error == "deadlock"
     office.clock.at += dt.timedelta(minutes=1)
     rechecker = Rechecker(office.place, office.opener())
-    await Delivery(office.place, {rechecking.RECHECK: rechecker}).drain()
+    await delivery_of(office.place, {rechecking.RECHECK: rechecker}).drain()
     assert len(await said(office)) == 1
     async with office.units() as unit:
         done = await unit.outbox.get(number)
@@ -228,7 +228,9 @@ async def test_a_keyring_that_fails_is_tried_again_later(office: Office, alice: 
     assert await recheck(office, 1, keyring=broken) == []
     async with office.units() as unit:
         [row] = [
-            row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == rechecking.RECHECK
+            row
+            for row in await unit.outbox.in_state(OutboxState.PENDING)
+            if row.kind == rechecking.RECHECK.name
         ]
         assert (row.tries, row.error) == (1, "The desk's gpg-agent does not answer.")
 
@@ -251,7 +253,7 @@ async def test_after_a_queue_s_key_was_changed_letters_to_either_key_open(
     async with office.units() as unit:
         assert await rechecking.ask_for_all(office.work(unit)) == [1]
     rechecker = Rechecker(office.place, office.opener())
-    await Delivery(office.place, {rechecking.RECHECK: rechecker})._drain_lane("recheck:1")
+    await delivery_of(office.place, {rechecking.RECHECK: rechecker})._drain_lane("recheck:1")
     assert [(await look(office, number))[1].text for number in (1, 2)] == ["to the new key", "to the old key"]
     async with office.units() as unit:
         assert await rechecking.ask_for_all(office.work(unit)) == []

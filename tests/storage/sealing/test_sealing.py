@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from desk.outbox.posts import Slot, put
+from desk.outbox.posts import SAY, put
 from storage.models import ContactKey, Event, EventState, KeyState
 from storage.queries.letters import IncomingMail
 from storage.sealing.vault import (
@@ -153,7 +153,7 @@ async def _fill(desk: Desk) -> None:
     await desk.say(f"!room open @{CANARY.lower()}:example.org @{CANARY.lower()}:b.test", ticket=1)
     now, raw = desk.clock.now, f"From: {CANARY}".encode()
     async with desk.units() as unit:
-        await put(desk.work(unit), Slot("say", "a"), f"{CANARY} payload")
+        await put(desk.work(unit), SAY, "a", f"{CANARY} payload")
         event = Event(event_id="$1", room_id="!en", state=EventState.NEW, heard_at=now)
         await unit.journal.add(event, f"{CANARY} content", sender=f"@{CANARY}:b.test")
         await unit.pins.put(f"@{CANARY}:b.test", CANARY, now)

@@ -8,7 +8,7 @@ import pytest
 
 import commands
 from commands.context import Context
-from desk.delivery.delivery import Delivered, Delivery, Impossible, OutboxItem, Outcome
+from desk.delivery.delivery import Delivered, Impossible, OutboxItem, Outcome
 from desk.outbox.posts import say_from_json
 from desk.replies import attaching, previews
 from desk.replies.attaching import FETCH, Fetched, wish_of
@@ -16,7 +16,7 @@ from desk.replies.files import fit_media_type, fit_name
 from desk.sizes import size_words
 from desk.world import Refusal
 from storage.models import OutboxState, ReplyState
-from tests.desks import ANA, Desk
+from tests.desks import ANA, Desk, delivery_of
 
 PICTURE = Fetched("$file", "../shot\u202e.png", "image/PNG; x=y", b"\x89PNG" * 500)
 
@@ -49,8 +49,8 @@ async def deliver(desk: Desk) -> None:
     async def carry(parcel: OutboxItem) -> Outcome:
         return Delivered("$preview" if parcel.kind == "preview" else None)
 
-    kinds = ("say", "preview", previews.EDIT, "react", "announce.edit", "mail")
-    await Delivery(desk.place, dict.fromkeys(kinds, carry)).drain()
+    kinds = ("say", "preview", "preview.edit", "react", "announce.edit", "mail")
+    await delivery_of(desk.place, dict.fromkeys(kinds, carry)).drain()
 
 
 async def files(desk: Desk) -> list[tuple[str | None, int | None, int | None]]:
@@ -170,7 +170,7 @@ async def test_a_file_that_never_comes_is_told(desk: Desk):
     async def fail(_parcel: OutboxItem) -> Outcome:
         return Impossible("the homeserver does not answer; given up after 15 minutes")
 
-    await Delivery(desk.place, {FETCH: fail})._drain_lane((await desk.rows(FETCH))[0].lane)
+    await delivery_of(desk.place, {FETCH: fail})._drain_lane((await desk.rows(FETCH))[0].lane)
     assert await said(desk) == ["NOT attached: the homeserver does not answer; given up after 15 minutes."]
     assert await files(desk) == []
     async with desk.units() as unit:

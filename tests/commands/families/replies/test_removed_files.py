@@ -3,15 +3,16 @@
 
 import pytest
 
-from desk.delivery import parked, receipts
-from desk.delivery.delivery import Delivery, Impossible, OutboxItem, Outcome, Unclear
+from desk.delivery import parked
+from desk.delivery.delivery import Impossible, OutboxItem, Outcome, Unclear
+from desk.kinds import KINDS
 from desk.outbox.posts import finish
 from desk.replies import attaching
 from desk.replies.drafts import protection_now
 from desk.world import Refusal
 from storage.models import OutboxState, ReplyState
 from tests.commands.families.replies.test_attaching import answer_of, arrives, attach, files, said
-from tests.desks import ANA, BEN, Desk
+from tests.desks import ANA, BEN, Desk, delivered, delivery_of
 
 
 @pytest.mark.parametrize("state", [ReplyState.LEAVING, ReplyState.SENDING, ReplyState.FAILED])
@@ -47,14 +48,14 @@ async def deliver_but_mail(desk: Desk) -> None:
             if row.kind != "mail":
                 finish(desk.world, row, OutboxState.SENT)
                 row.event_id = "$preview" if row.kind == "preview" else None
-                await receipts.delivered(desk.work(unit), row)
+                await delivered(desk.work(unit), row)
 
 
 async def _mail_ends(desk: Desk, outcome: Outcome) -> None:
     async def end(_parcel: OutboxItem) -> Outcome:
         return outcome
 
-    await Delivery(desk.place, {"mail": end})._drain_lane("mail:2")
+    await delivery_of(desk.place, {"mail": end})._drain_lane("mail:2")
 
 
 async def _sent_with_file(desk: Desk) -> None:
@@ -75,7 +76,7 @@ async def test_a_refused_answer_whose_file_is_removed_is_not_tried_again(desk: D
         await attaching.withdraw(desk.work(unit), "$file", by=ANA)
         [row] = await unit.outbox.in_state(OutboxState.PARKED)
         with pytest.raises(Refusal, match="a file of this answer was taken away"):
-            await parked.unpark(desk.work(unit), row.id)
+            await parked.unpark(desk.work(unit), KINDS, row.id)
         assert row.state is OutboxState.PARKED
 
 

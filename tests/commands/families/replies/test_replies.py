@@ -8,13 +8,12 @@ import pytest
 
 from commands import react
 from commands.context import Context
-from desk.delivery import receipts
 from desk.keys.expiry import warn_of_expiry
 from desk.outbox.posts import say_from_json
 from desk.replies import drafts
 from desk.world import Refusal
 from storage.models import OutboxState, ReplyState
-from tests.desks import ANA, BEN, EVE, FINGERPRINT, USER, Desk
+from tests.desks import ANA, BEN, EVE, FINGERPRINT, USER, Desk, delivered, refused
 
 READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first"
 
@@ -28,7 +27,7 @@ async def _show_previews(desk: Desk) -> None:
         for row in await unit.outbox.in_state(OutboxState.PENDING):
             if row.kind == "preview":
                 row.state = OutboxState.SENT
-                await receipts.delivered(desk.work(unit), row)
+                await delivered(desk.work(unit), row)
 
 
 async def _end_holds(desk: Desk) -> None:
@@ -185,7 +184,7 @@ async def test_an_answer_whose_preview_cannot_be_shown_stays_and_that_is_told(de
     async with desk.units() as unit:
         [row] = [each for each in await unit.outbox.in_state(OutboxState.PENDING) if each.kind == "preview"]
         row.state, row.error = OutboxState.PARKED, "no such room"
-        assert not await receipts.refused(desk.work(unit), row)
+        assert not await refused(desk.work(unit), row)
     assert await _state(desk) is ReplyState.STALE
     [told] = await desk.rows("say")
     assert "the preview of the answer could not be shown (no such room)" in told.payload

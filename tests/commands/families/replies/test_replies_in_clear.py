@@ -4,7 +4,7 @@
 import pytest
 
 from desk.outbox.posts import say_from_json
-from desk.replies.new_words import names, repeats
+from desk.replies.disclosure import names, repeats
 from tests.desks import ANA, Desk
 
 
