@@ -34,10 +34,10 @@ from bot.sending.sender import Sender
 from bot.sync.syncing import Syncer, SyncPosition
 from desk.context import Workplace
 from desk.delivery.delivery import Delivery, retry_storage
-from desk.delivery.delivery import Sender as Carrier
 from desk.intake.recheck import RECHECK
 from desk.kinds import KINDS
 from desk.outbox.kinds import Kind
+from desk.outbox.outcomes import Sender as Carrier
 from desk.problems.links import READ
 from desk.quarantine.letters import SHOW
 from desk.replies.mail import MAIL

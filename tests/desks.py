@@ -13,12 +13,13 @@ from typing import Any
 import commands
 from commands.context import Context, Reply
 from desk.context import Work, Workplace
-from desk.delivery.delivery import Delivery, OutboxItem, Outcome, Sender
+from desk.delivery.delivery import Delivery
 from desk.house import House, Queue
 from desk.keys.offers import keep
 from desk.kinds import KINDS
 from desk.letters.opened import OfferedKey
 from desk.outbox.kinds import Kind
+from desk.outbox.outcomes import OutboxItem, Outcome, Sender
 from desk.world import Refusal, World
 from storage.models import (
     KeyState,

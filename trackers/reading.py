@@ -6,7 +6,7 @@ import json
 import structlog
 
 from desk.context import Workplace
-from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
+from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.outbox.posts import finish, say_in_thread
 from desk.outbox.ranks import Rank
 from storage.models import OutboxState

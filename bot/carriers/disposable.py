@@ -12,8 +12,8 @@ from bot.rooms.rooms import AGENT, RoomPlan, Rooms
 from bot.sending.sender import Sender
 from desk.agents.identities import forget_guests
 from desk.context import Workplace
-from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.outbox.kinds import Kind
+from desk.outbox.outcomes import Delivered, OutboxItem, Outcome
 from desk.outbox.posts import Say, answer_in_thread, say_in
 from desk.rooms.disposable import CLOSE, OPEN
 from storage.models import Room, RoomState

@@ -19,8 +19,8 @@ from bot.events.decrypt import Closed, open_event
 from bot.events.events import FILES, is_event, is_heeded, read_event
 from bot.http.wire import Json, TooLarge, fetch, path, request
 from desk.context import Workplace
-from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.outbox.kinds import Kind
+from desk.outbox.outcomes import Delivered, OutboxItem, Outcome
 from desk.replies.attaching import FETCH, AttachRequest, Fetched, choose, fetched, wish_of
 from desk.sizes import size_words
 

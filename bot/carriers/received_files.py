@@ -11,9 +11,9 @@ from bot.errors import Rejected
 from bot.sending import contents, rendering
 from bot.sending.sender import Sender
 from desk.context import Workplace
-from desk.delivery.delivery import Delivered, Later, OutboxItem, Outcome
 from desk.letters.opened import Attachment
 from desk.outbox.kinds import Kind
+from desk.outbox.outcomes import Delivered, Later, OutboxItem, Outcome
 from desk.tickets.received_files import SHOW_FILE, FileRequest, cannot_show, file_request_of
 
 Open = Callable[[FileRequest], Awaitable[Attachment | Later | str]]

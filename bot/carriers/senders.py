@@ -10,7 +10,11 @@ from bot.errors import Rejected, SessionGone, TooFast, TryLater
 from bot.sending import contents, rendering
 from bot.sending.sender import Sender
 from desk.context import Workplace
-from desk.delivery.delivery import (
+from desk.duty.pings import PING, responsible
+from desk.letters.verdicts import ENCRYPTION_WORDS
+from desk.outbox import posts
+from desk.outbox.kinds import Kind
+from desk.outbox.outcomes import (
     Deferred,
     Delivered,
     Impossible,
@@ -21,10 +25,6 @@ from desk.delivery.delivery import (
     Refused,
     StopDelivery,
 )
-from desk.duty.pings import PING, responsible
-from desk.letters.verdicts import ENCRYPTION_WORDS
-from desk.outbox import posts
-from desk.outbox.kinds import Kind
 from desk.outbox.posts import IN_TICKET_THREAD, Say, home_of, is_aside, reaction_of, say_from_json
 from desk.replies import previews
 from desk.rooms.names import link_to

@@ -7,8 +7,8 @@ from bot.carriers.senders import Carrier, guarded
 from bot.identity.trust import IdentityTrust, Judgement, PinnedIdentity, Trust
 from desk.agents import identities
 from desk.context import Workplace
-from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.outbox.kinds import Kind
+from desk.outbox.outcomes import Delivered, OutboxItem, Outcome
 from desk.outbox.posts import tell_operators
 
 

@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -14,6 +13,20 @@ import structlog
 
 from desk.context import Work, Workplace
 from desk.outbox.kinds import Kind, Kinds, Then
+from desk.outbox.outcomes import (
+    Deferred,
+    Delivered,
+    Impossible,
+    Later,
+    Limited,
+    OutboxItem,
+    Outcome,
+    Overtaken,
+    Refused,
+    Sender,
+    StopDelivery,
+    Unclear,
+)
 from desk.outbox.posts import aside_of, finish, rank_of, tell_operators
 from desk.outbox.ranks import Turns
 from desk.stopwatch import Stopwatch
@@ -37,81 +50,6 @@ USUAL_LIMIT_SECONDS = 5.0
 """The pause after a limit where the homeserver names none."""
 REFUSALS_BEFORE_PARKING = 12
 """How often the other side may refuse a row that people can mend: with the usual pauses half an hour."""
-
-
-@dataclass(frozen=True)
-class OutboxItem:
-    """An outbox row as its sender gets it, outside any unit."""
-
-    id: int
-    ref: str
-    """The transaction id."""
-    kind: str
-    payload: str
-    room: int | None
-    ticket: int | None
-    message: int | None
-    tries: int
-    age: dt.timedelta
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """It left; `event_id` is the Matrix event that came of it."""
-
-    event_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Later:
-    """It could not leave now; `after` is the pause the other side asked for."""
-
-    why: str
-    after: dt.timedelta | None = None
-
-
-@dataclass(frozen=True)
-class Limited:
-    """Nothing that the bot says is taken for some seconds; the row is no worse for it."""
-
-    after: float | None = None
-
-
-@dataclass(frozen=True)
-class Impossible:
-    """It will never leave as it is; `why` is a sentence for people."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The other side refuses it as things stand, and a person may have to mend that; others need not wait."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Deferred:
-    """It waits for something that may be long in coming; others need not wait with it."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Unclear:
-    """Nobody knows whether it left; trying again might double it."""
-
-    why: str
-
-
-@dataclass(frozen=True)
-class Overtaken:
-    """The user wrote again before the answer had left; it is held again."""
-
-
-Outcome = Delivered | Later | Limited | Impossible | Refused | Deferred | Unclear | Overtaken
-Sender = Callable[[OutboxItem], Awaitable[Outcome]]
 
 
 class Delivery:
@@ -349,10 +287,6 @@ async def retry_storage(attempt: Callable[[], Awaitable[T]]) -> T:
         except StorageTrouble as trouble:
             log.warning("delivery.storage", trouble=str(trouble))
             await asyncio.sleep(STORAGE_PAUSE)
-
-
-class StopDelivery(Exception):
-    """Delivering cannot go on at all (the access token is gone, for one); stops the process."""
 
 
 def _words(life: dt.timedelta | None) -> str:

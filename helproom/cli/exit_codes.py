@@ -24,7 +24,7 @@ _CODES = (
     ("helproom.cli.answers", "BadAnswer", os.EX_USAGE),
     ("helproom.demo.homeserver", "HomeserverError", os.EX_UNAVAILABLE),
     ("desk.world", "Refusal", os.EX_DATAERR),
-    ("desk.delivery.delivery", "StopDelivery", os.EX_CONFIG),
+    ("desk.outbox.outcomes", "StopDelivery", os.EX_CONFIG),
     ("storage.engine.single_use", "DatabaseInUse", os.EX_TEMPFAIL),
     ("storage.engine.troubles", "StorageTrouble", os.EX_UNAVAILABLE),
     ("mail.openpgp.keyring", "KeyRefused", os.EX_DATAERR),

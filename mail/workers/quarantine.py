@@ -4,8 +4,8 @@
 import json
 
 from desk.context import Workplace
-from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.letters.opened import Opened, Unopenable
+from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.quarantine.letters import show
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import ClaimedLetter, read_letters

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Takes a file out of a kept letter, which is opened for it once more."""
 
-from desk.delivery.delivery import Later
 from desk.letters.opened import Attachment, Opened, Unopenable
+from desk.outbox.outcomes import Later
 from desk.tickets.received_files import FileRequest
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import read_letters

@@ -2,10 +2,10 @@
 """Opens kept letters once more, with the keys that are here by now."""
 
 from desk.context import Workplace
-from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.intake.recheck import conclude
 from desk.keys.offers import KeyGrown
 from desk.letters.opened import Opened, Unopenable
+from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome
 from mail.openpgp.keyring import KeyringUnusable
 from mail.workers.letter_queue import ClaimedLetter, read_letters
 from mail.workers.opener import LetterOpener

@@ -22,8 +22,9 @@ from unittest.mock import patch
 
 import bot.http.pause
 from bot.sync.syncing import Syncer
-from desk.delivery.delivery import Delivery, OutboxItem, Outcome, Sender
+from desk.delivery.delivery import Delivery
 from desk.outbox.kinds import Kind
+from desk.outbox.outcomes import OutboxItem, Outcome, Sender
 from desk.world import World
 from helproom import wiring
 from helproom.__main__ import main

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from desk.context import Work, Workplace
-from desk.delivery.delivery import Delivered, Impossible, Later, OutboxItem, Outcome
+from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.outbox.posts import SAY, Say, put, say_from_json
 from desk.problems.links import READ
 from desk.world import World

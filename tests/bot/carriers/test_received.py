@@ -6,8 +6,8 @@ from pathlib import Path
 from bot.carriers.received_files import FileShower
 from bot.carriers.senders import RoomSenders
 from bot.identity.session import BotAccount
-from desk.delivery.delivery import Delivered, OutboxItem, Outcome
 from desk.letters.opened import Attachment
+from desk.outbox.outcomes import Delivered, OutboxItem, Outcome
 from desk.outbox.posts import SAY, put, say_from_json
 from desk.tickets.received_files import SHOW_FILE, FileRequest
 from storage.sealing.columns import to_json

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from desk.delivery.delivery import Delivered, Delivery, Impossible, Later, OutboxItem, Outcome, StopDelivery
+from desk.delivery.delivery import Delivery
 from desk.kinds import KINDS
+from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome, StopDelivery
 from desk.outbox.posts import Say, finish, put, say_in
 from storage.engine.troubles import StorageTrouble
 from storage.models import Outbox, OutboxState, ReplyState

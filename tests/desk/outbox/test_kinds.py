@@ -3,9 +3,10 @@
 
 import pytest
 
-from desk.delivery.delivery import Delivered, Delivery, OutboxItem, Outcome
+from desk.delivery.delivery import Delivery
 from desk.kinds import KINDS
 from desk.outbox.kinds import Kind, join
+from desk.outbox.outcomes import Delivered, OutboxItem, Outcome
 from desk.outbox.posts import SAY
 from storage.engine.connect import open_engine
 from storage.sealing.vault import Vault

@@ -5,7 +5,8 @@ import asyncio
 import contextlib
 from itertools import pairwise
 
-from desk.delivery.delivery import LIMITED, Delivered, Limited, OutboxItem, Outcome
+from desk.delivery.delivery import LIMITED
+from desk.outbox.outcomes import Delivered, Limited, OutboxItem, Outcome
 from desk.outbox.posts import Say, announce, is_aside, lane_of, say_from_json, say_in, show_state
 from desk.outbox.ranks import Rank, Turns
 from storage.models import OutboxState

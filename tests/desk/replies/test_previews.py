@@ -3,7 +3,7 @@
 
 import pytest
 
-from desk.delivery.delivery import Delivered, Impossible, OutboxItem, Outcome, Overtaken, Unclear
+from desk.outbox.outcomes import Delivered, Impossible, OutboxItem, Outcome, Overtaken, Unclear
 from desk.replies import previews
 from tests.desks import Desk, delivery_of
 

@@ -8,7 +8,7 @@ import pytest
 
 import commands
 from commands.context import Context
-from desk.delivery.delivery import Delivered, Impossible, OutboxItem, Outcome
+from desk.outbox.outcomes import Delivered, Impossible, OutboxItem, Outcome
 from desk.outbox.posts import say_from_json
 from desk.replies import attaching, previews
 from desk.replies.attaching import FETCH, Fetched, wish_of

@@ -4,8 +4,8 @@
 import pytest
 
 from desk.delivery import parked
-from desk.delivery.delivery import Impossible, OutboxItem, Outcome, Unclear
 from desk.kinds import KINDS
+from desk.outbox.outcomes import Impossible, OutboxItem, Outcome, Unclear
 from desk.outbox.posts import finish
 from desk.replies import attaching
 from desk.replies.drafts import protection_now
