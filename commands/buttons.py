@@ -11,13 +11,12 @@ from desk.world import Refusal
 from storage.models import Message
 
 
-async def react(context: Context, event_id: str, key: str) -> Reply | None:
+async def react(context: Context) -> Reply | None:
     """Act on a reaction to one of our events, if it is a button; the event shows what came of it.
 
     Raises Refusal with a sentence for the person.
     """
-    if context.agent not in context.work.config.agents:
-        return None
+    event_id, key = context.event.relates_to or "", context.event.key
     if key == CLAIM_KEY:
         await _claim(context, event_id)
         return None

@@ -10,13 +10,13 @@ from storage.models import Ticket
 
 async def attach_own_file(context: Context, ticket: Ticket) -> None:
     """Attach the file on which the command is written; edited words find it attached."""
-    if context.is_file and not await context.unit.enclosures.by_event(context.event_id):
-        await attach_file(context, ticket, context.event_id)
+    if context.event.is_file and not await context.unit.enclosures.by_event(context.event.original_id):
+        await attach_file(context, ticket, context.event.original_id)
 
 
 async def attach_file(context: Context, ticket: Ticket, file: str | None) -> None:
     """Attach a file of the ticket's thread, or without one the agent's newest there."""
     if context.thread is None or ticket.event_id != context.thread:
         raise Refusal(f"Say it in the thread of ticket {ticket.id}, where the file has to be.")
-    wish = AttachRequest(context.agent, context.event_id, context.thread, file)
+    wish = AttachRequest(context.agent, context.event.original_id, context.thread, file)
     await attaching.ask(context.work, ticket, context.room, wish)

@@ -4,55 +4,62 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from commands.event import RoomEvent
 from desk.context import Work
 from desk.outbox.posts import File
 from desk.rooms.names import link_to
-from desk.tickets.threads import refuse_ended
+from desk.tickets.threads import Thread, refuse_ended
 from storage.models import Room, Ticket
 from storage.unit import Unit
 
 
 @dataclass(frozen=True)
 class Context:
-    """Who speaks, where, and in which unit of work."""
+    """What an agent said or pressed, where, and what the desk works with."""
 
-    agent: str
-    """Matrix user id."""
+    event: RoomEvent
+    """Its sender is an agent. An edit stands where the message stands whose words it replaces."""
     room: Room
-    ticket_in_thread: Ticket | None
-    """Whose thread this is or, where `thread_ended`, was."""
-    thread: str | None
-    said_at: dt.datetime
     work: Work
-    verified: bool = False
-    """The device that sent this was signed by its owner's pinned identity."""
-    event_id: str = ""
-    """The message that says it."""
-    reply_to: str | None = None
-    """The event that the message answers, where a person chose it."""
-    is_file: bool = False
-    """The message is a file, and what was written to it is the command."""
-    pills: tuple[str, ...] = ()
-    """Matrix user ids that the message links to, while its text shows display names only."""
-    thread_ended: bool = False
-    """The ticket was moved, and goes on in another thread."""
-    goes_on_in: str = ""
-    """A link to that thread."""
+    ticket_thread: Thread | None = None
+    """The ticket's thread in which it was said, by a reply or in the thread itself."""
 
     @property
     def unit(self) -> Unit:
         """The transaction, with its named queries."""
         return self.work.unit
 
+    @property
+    def agent(self) -> str:
+        """Matrix user id of who speaks."""
+        return self.event.sender
+
+    @property
+    def said_at(self) -> dt.datetime:
+        """When it was said, never later than now."""
+        # The sender's homeserver says when; a clock that is ahead must not make old mail look read.
+        return min(self.event.sent_at, self.work.world.now())
+
+    @property
+    def thread(self) -> str | None:
+        """The root of the thread in which it is answered."""
+        return self.event.thread_root or (self.ticket_thread.root if self.ticket_thread is not None else None)
+
+    @property
+    def ticket_in_thread(self) -> Ticket | None:
+        """Whose thread this is or, where the ticket was moved since, was."""
+        return self.ticket_thread.ticket if self.ticket_thread is not None else None
+
     def is_in_thread_of(self, ticket: Ticket) -> bool:
         """Tell whether what happens in the ticket's thread is seen where this is said."""
-        here = self.ticket_in_thread
-        return here is not None and here.id == ticket.id and self.thread is not None and not self.thread_ended
+        here = self.ticket_thread
+        return here is not None and here.ticket.id == ticket.id and here.goes_on
 
     def ticket_here(self) -> Ticket | None:
         """Return the ticket of this thread; raises Refusal when it goes on elsewhere."""
-        if self.ticket_in_thread is not None and self.thread_ended:
-            raise refuse_ended(self.ticket_in_thread, self.goes_on_in)
+        here = self.ticket_thread
+        if here is not None and not here.goes_on:
+            raise refuse_ended(here.ticket, here.elsewhere)
         return self.ticket_in_thread
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import commands
 from commands.context import Context, Reply
+from commands.event import EventKind, RoomEvent
 from desk.context import Work, Workplace
 from desk.delivery.delivery import Delivery
 from desk.house import House, Queue
@@ -20,6 +21,7 @@ from desk.kinds import KINDS
 from desk.letters.opened import OfferedKey
 from desk.outbox.kinds import Kind
 from desk.outbox.outcomes import OutboxItem, Outcome, Sender
+from desk.tickets.threads import Thread
 from desk.world import Refusal, World
 from storage.models import (
     KeyState,
@@ -168,6 +170,21 @@ class Desk:
             tag = (await unit.tickets.get(1)).contact_tag
             await keep(self.work(unit), tag, key, KeyState.SEEN)
 
+    def heard(self, body: str = "", **facts: Any) -> RoomEvent:
+        """Return what Ana says now, or what these facts make of it."""
+        usual = {
+            "event_id": "",
+            "room_id": "",
+            "sender": ANA,
+            "kind": EventKind.MESSAGE,
+            "sent_at": self.clock.now,
+        }
+        return RoomEvent(**{**usual, "body": body, **facts})
+
+    def pressed(self, key: str, event_id: str, **facts: Any) -> RoomEvent:
+        """Return Ana's reaction to an event."""
+        return self.heard(kind=EventKind.REACTION, key=key, relates_to=event_id, **facts)
+
     async def said(
         self,
         line: str,
@@ -180,19 +197,11 @@ class Desk:
     ) -> Reply:
         """Say something to the bot and return its reply; raises Refusal."""
         async with self.units() as unit:
-            reply = await commands.run(
-                Context(
-                    agent=by,
-                    room=await unit.rooms.by_room_id(f"!{where}:helproom.test"),
-                    ticket_in_thread=await unit.tickets.get(ticket) if ticket else None,
-                    thread=f"$root{ticket}" if ticket else None,
-                    said_at=self.clock.now,
-                    work=self.work(unit),
-                    verified=verified,
-                    pills=pills,
-                ),
-                line,
-            )
+            room = await unit.rooms.by_room_id(f"!{where}:helproom.test")
+            thread = f"$root{ticket}" if ticket else None
+            event = self.heard(line, sender=by, thread_root=thread, verified=verified, pills=pills)
+            here = Thread(await unit.tickets.get(ticket), thread, goes_on=True) if ticket else None
+            reply = await commands.run(Context(event, room, self.work(unit), here))
         return reply or Reply("")
 
     async def say(self, line: str, **how: Any) -> str:

@@ -5,13 +5,13 @@ import asyncio
 import datetime as dt
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import structlog
 
-from bot.events.events import Batch, EventKind, Membership, RoomEvent, Tombstone, Undecryptable
+from bot.events.events import Batch, Membership, Tombstone, Undecryptable
 from bot.sync.paging import Backfill, Known
+from commands.event import EventKind, Json, RoomEvent
 from commands.grammar.spelling import is_command
 from desk.context import Workplace
 from desk.outbox.posts import CANCEL_KEY, CLAIM_KEY, SEND_KEY, Say, say_in, tell_operators
@@ -40,25 +40,6 @@ _GONE = {"leave": "removed from", "ban": "banned from"}
 _LOOKS = dict.fromkeys((0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
 """Variation selectors and skin tones: which of them comes along depends on the client and its user."""
 _BUTTONS = frozenset({CLAIM_KEY, SEND_KEY, CANCEL_KEY})
-
-
-@dataclass(frozen=True)
-class JournalEntry:
-    """What of an event is kept until somebody has acted on it."""
-
-    kind: EventKind
-    body: str
-    key: str
-    thread: str | None
-    target: str | None
-    sent_at: float
-    """Seconds since 1970."""
-    verified: bool
-    pills: tuple[str, ...]
-    edits: str | None = None
-    is_file: bool = False
-    too_old: bool = False
-    """Found without a sync token, and so long ago that whoever said it may not want it any more."""
 
 
 @dataclass(frozen=True)
@@ -184,21 +165,8 @@ class EventJournal:
         return Known(heard, frozenset(sent))
 
     async def _add(self, unit: Unit, heard: RoomEvent, *, recovered: bool) -> None:
-        content = to_json(
-            {
-                "kind": heard.kind.value,
-                "body": heard.body,
-                "key": _bare(heard.key),
-                "thread": heard.thread_root,
-                "target": heard.relates_to,
-                "sent_at": heard.sent_at.timestamp(),
-                "verified": heard.verified,
-                "pills": heard.pills,
-                "edits": heard.edits,
-                "is_file": heard.is_file,
-                "too_old": recovered and self._place.world.now() - heard.sent_at > TOO_OLD,
-            }
-        )
+        too_old = recovered and self._place.world.now() - heard.sent_at > TOO_OLD
+        content = to_json(replace(heard, key=_bare(heard.key), too_old=too_old).to_json())
         row = self._row(heard, EventState.NEW)
         await unit.journal.add(row, content, sender=heard.sender, place=heard.place)
 
@@ -220,10 +188,24 @@ class EventJournal:
         )
 
 
-def read(content: str) -> JournalEntry:
-    """Return what `Journal` has written."""
-    fields: dict[str, Any] = json.loads(content)
-    return JournalEntry(**{**fields, "kind": EventKind(fields["kind"]), "pills": tuple(fields["pills"])})
+def read(row: Event) -> RoomEvent:
+    """Return the event that `EventJournal` has written into a row."""
+    fields: Json = json.loads(row.content or "")
+    return RoomEvent.from_json(fields if "event_id" in fields else _from_first_shape(row, fields))
+
+
+def _from_first_shape(row: Event, fields: Json) -> Json:
+    """Return an event's JSON from what was kept of it before all of it was."""
+    kept = {name: value for name, value in fields.items() if name not in ("thread", "target")}
+    return {
+        **kept,
+        "event_id": row.event_id,
+        "room_id": row.room_id,
+        "sender": row.sender or "",
+        "thread_root": fields["thread"],
+        "relates_to": fields["target"],
+        "decrypted": fields["kind"] == EventKind.MESSAGE,
+    }
 
 
 def waits_for(content: str) -> tuple[str, str]:

@@ -4,14 +4,14 @@
 import asyncio
 import contextlib
 import datetime as dt
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import structlog
 
 import commands
-from bot.desk.journal import JournalEntry, read, waits_for
-from bot.events.events import EventKind
+from bot.desk.journal import read, waits_for
 from commands.context import Context, Reply
+from commands.event import EventKind, RoomEvent
 from commands.grammar.spelling import is_command
 from desk.context import Workplace
 from desk.outbox.posts import CLAIM_KEY, Say, confirm, is_aside, say_in
@@ -33,6 +33,15 @@ LOOK_AGAIN = 30.0
 """Seconds after which to look without a bell."""
 _LONGEST_CHAIN = 20
 """Answers to answers are followed so far."""
+
+
+@dataclass
+class _Turn:
+    """Whose turn it is; known after a rollback, too."""
+
+    row_id: int = 0
+    event: RoomEvent | None = None
+    """None when it cannot be read."""
 
 
 class Worker:
@@ -59,183 +68,153 @@ class Worker:
                 await asyncio.sleep(STORAGE_PAUSE)
 
     async def step(self) -> bool:
-        """Act on the oldest event nobody has acted on; False when there is none."""
-        row_id = 0
+        """Act on the oldest event that is not early; False when there is none."""
+        turn = _Turn()
         try:
             async with self._place.units() as unit:
-                event = await unit.journal.next_new()
-                # Known before the event is read: it may be one that cannot be.
-                row_id = event.id if event is not None else 0
-                if event is None or await self._is_early(unit, event):
+                found = await self._next(unit, turn)
+                if found is None:
                     return False
-                event.finish(EventState.DONE, await self._act(unit, event))
+                row, event = found
+                row.finish(EventState.DONE, await self._act(unit, row, event))
         except Refusal as why:
-            await self._answer(row_id, str(why), EventState.DONE)
+            await self._answer(turn, str(why), EventState.DONE)
         except StorageTrouble:
             raise
         except Exception:
-            if not row_id:
+            if not turn.row_id:
                 # It is not the event: without a pause this would be tried without end.
                 await asyncio.sleep(STORAGE_PAUSE)
             reference = self._place.world.token()[:6]
-            log.exception("worker.surprise", row=row_id, reference=reference)
+            log.exception("worker.surprise", row=turn.row_id, reference=reference)
             await self._answer(
-                row_id,
+                turn,
                 f"Something broke on my side. Nothing was changed. Reference: {reference}",
                 EventState.FAILED,
             )
         return True
 
-    async def _is_early(self, unit: Unit, event: Event) -> bool:
+    async def _next(self, unit: Unit, turn: _Turn) -> tuple[Event, RoomEvent] | None:
+        """Return the oldest event, unless it is early; `turn` says which one is looked at."""
+        row = await unit.journal.next_new()
+        if row is None:
+            return None
+        # Known before the event is read: it may be one that cannot be.
+        turn.row_id = row.id
+        turn.event = read(row)
+        if await self._is_early(unit, row, turn.event):
+            return None
+        turn.event = await _placed(unit, row, turn.event)
+        return row, turn.event
+
+    async def _is_early(self, unit: Unit, row: Event, event: RoomEvent) -> bool:
         """Whether it may belong to an announcement that is in the room, but whose id we have not learnt yet.
 
         So it is when the homeserver's answer was lost, or we stopped before we wrote it down.
         """
         # Both ways: it seems to come from the future where the clock was set back.
-        if abs(self._place.world.now() - event.heard_at) > EARLY_FOR:
+        if abs(self._place.world.now() - row.heard_at) > EARLY_FOR:
             return False
-        heard = read(event.content or "")
-        root = heard.thread or heard.target
+        root = event.thread_root or event.relates_to
         # What is removed is a file, or nothing of ours: it never waits for an announcement.
-        if root is None or heard.kind is EventKind.REDACTION or await _is_known(unit, root):
+        if root is None or event.kind is EventKind.REDACTION or await _is_known(unit, root):
             return False
-        room = await unit.rooms.by_room_id(event.room_id)
+        room = await unit.rooms.by_room_id(row.room_id)
         waiting = await unit.outbox.in_state(OutboxState.PENDING)
         # One that stands aside was refused: it is not in the room.
         return room is not None and any(
-            row.kind == ANNOUNCEMENT and row.room == room.id and not is_aside(row) for row in waiting
+            each.kind == ANNOUNCEMENT and each.room == room.id and not is_aside(each) for each in waiting
         )
 
-    async def _act(self, unit: Unit, event: Event) -> Came:
+    async def _act(self, unit: Unit, row: Event, event: RoomEvent) -> Came:
         room = await unit.rooms.by_room_id(event.room_id)
-        if room is None or event.sender is None or event.sender not in self._place.config.agents:
+        # All that follows, the commands and the buttons too, is for agents alone.
+        if room is None or event.sender not in self._place.config.agents:
             return Came.NOTHING
-        heard = await self._placed(unit, event)
-        if heard.kind is EventKind.REDACTION:
-            await edits.removed(self._place.work(unit), event, heard.target or "")
-            await attaching.withdraw(self._place.work(unit), heard.target or "", by=event.sender)
+        if event.kind is EventKind.REDACTION:
+            await edits.removed(self._place.work(unit), row, event.relates_to or "")
+            await attaching.withdraw(self._place.work(unit), event.relates_to or "", by=event.sender)
             return Came.NOTHING
         # Reactions travel in clear and name no device, so that they cannot be verified: they count as what
         # the homeserver says they are, since the buttons would be of no use otherwise.
-        if self._only_verified and heard.kind is EventKind.MESSAGE and not heard.verified:
+        if self._only_verified and event.kind is EventKind.MESSAGE and not event.verified:
             # That device cannot read this; the person's other devices can, and ring.
             await self._warn(unit, room, event, _UNVERIFIED)
             return Came.NOTHING
-        context = await self._context(unit, event, room, heard)
-        if heard.too_old:
+        context = await self._context(unit, event, room)
+        if event.too_old:
             raise Refusal(_TOO_OLD.format(said=context.said_at))
-        if heard.edits is not None:
-            return await self._edited(unit, event, context, heard)
-        if heard.kind is EventKind.REACTION:
-            reply = await commands.react(context, heard.target or "", heard.key)
-        else:
-            reply = await commands.run(context, heard.body)
-        if reply is not None:
-            await self._say(unit, context, event, reply)
-        return Came.CLAIMED if heard.key == CLAIM_KEY else Came.ACTED
+        if event.edits is not None:
+            return await self._edited(context, row)
+        run = commands.react if event.kind is EventKind.REACTION else commands.run
+        await self._say(context, await run(context))
+        return Came.CLAIMED if event.key == CLAIM_KEY else Came.ACTED
 
-    async def _edited(self, unit: Unit, event: Event, context: Context, heard: JournalEntry) -> Came:
+    async def _edited(self, context: Context, row: Event) -> Came:
         """Obey the new words in the place of the old ones, where these have done nothing that stays."""
-        original = await edits.original_of(unit, event)
+        original = await edits.original_of(context.unit, row)
         if original is None:
             return Came.NOTHING
-        took_back = await edits.make_way(self._place.work(unit), original, context.agent)
-        if is_command(heard.body):
-            reply = await commands.run(context, heard.body)
+        took_back = await edits.make_way(context.work, original, context.agent)
+        if is_command(context.event.body):
+            reply = await commands.run(context)
             original.came = Came.ACTED
         else:
             reply = Reply(edits.NO_COMMAND) if took_back else None
-        if reply is not None:
-            await self._say(unit, context, event, reply)
+        await self._say(context, reply)
         return Came.NOTHING
 
-    async def _placed(self, unit: Unit, event: Event) -> JournalEntry:
-        """What was said, an edit with the place of what it changes: of that it tells nothing itself."""
-        heard = read(event.content or "")
-        original = await unit.journal.by_event(heard.edits) if heard.edits is not None else None
-        if original is None or not event.is_change_of(original):
-            return heard
-        return replace(heard, thread=original.thread_root, target=original.target)
-
-    async def _context(self, unit: Unit, event: Event, room: Room, heard: JournalEntry) -> Context:
+    async def _context(self, unit: Unit, event: RoomEvent, room: Room) -> Context:
         # A plain reply to whatever stands in a ticket's thread is about it as much as a word in the thread.
-        is_said = heard.kind is EventKind.MESSAGE
-        root = heard.thread or (heard.target if is_said else None)
+        answered = event.relates_to if event.kind is EventKind.MESSAGE else None
+        root = event.thread_root or answered
         thread = await threads.of_message(unit, root) if root else None
-        return Context(
-            agent=event.sender or "",
-            room=room,
-            ticket_in_thread=thread.ticket if thread is not None else None,
-            thread_ended=thread is not None and not thread.goes_on,
-            goes_on_in=thread.elsewhere if thread is not None else "",
-            thread=heard.thread or (thread.root if thread is not None else None),
-            # The sender's homeserver says when; a clock that is ahead must not make old mail look read.
-            said_at=min(dt.datetime.fromtimestamp(heard.sent_at, dt.UTC), self._place.world.now()),
-            work=self._place.work(unit),
-            verified=heard.verified,
-            event_id=heard.edits or event.event_id,
-            reply_to=heard.target if is_said else None,
-            is_file=heard.is_file,
-            pills=heard.pills,
-        )
+        return Context(event, room, self._place.work(unit), thread)
 
-    async def _say(self, unit: Unit, context: Context, event: Event, reply: Reply) -> None:
-        if reply.done:
-            await confirm(self._place.work(unit), context.room, context.event_id)
+    async def _say(self, context: Context, reply: Reply | None) -> None:
+        if reply is None:
             return
-        thread, reply_to = await self._where(unit, event)
+        if reply.done:
+            await confirm(context.work, context.room, context.event.original_id)
+            return
+        thread, reply_to = await _where(context.unit, context.event)
         say = Say(reply.text, quote=reply.quote, thread=thread, reply_to=reply_to, file=reply.file)
-        await say_in(
-            self._place.work(unit),
-            context.room,
-            say,
-            ticket=context.ticket_in_thread,
-            rank=Rank.ANSWER,
-        )
+        await say_in(context.work, context.room, say, ticket=context.ticket_in_thread, rank=Rank.ANSWER)
 
-    async def _warn(self, unit: Unit, room: Room, event: Event, text: str) -> None:
-        thread, reply_to = await self._where(unit, event)
-        say = Say(text, thread=thread, reply_to=reply_to, mentions=(event.sender or "",))
+    async def _warn(self, unit: Unit, room: Room, event: RoomEvent, text: str) -> None:
+        thread, reply_to = await _where(unit, event)
+        say = Say(text, thread=thread, reply_to=reply_to, mentions=(event.sender,))
         await say_in(self._place.work(unit), room, say, ticket=await _ticket_at(unit, thread or reply_to))
 
-    async def _where(self, unit: Unit, event: Event) -> tuple[str | None, str | None]:
-        """The thread in which an event is answered, and the event that is answered."""
-        heard = await self._placed(unit, event)
-        said = heard.edits or event.event_id
-        if heard.kind is not EventKind.REACTION or heard.target is None:
-            return heard.thread, said
-        # An event that stands in a thread cannot root another one, so the target's own is looked for.
-        row = await unit.outbox.by_event(heard.target)
-        thread = await threads.root_event_of(unit, row) if row is not None else None
-        return thread, heard.target
-
-    async def _answer(self, row_id: int, text: str, state: EventState) -> None:
+    async def _answer(self, turn: _Turn, text: str, state: EventState) -> None:
         """After a rollback: say why nothing happened; what cannot even be answered is put aside."""
         try:
-            await self._tell(row_id, text, state)
+            if turn.event is not None:
+                await self._tell(turn.row_id, turn.event, text, state)
+                return
         except StorageTrouble:
             raise
         except Exception:
-            log.exception("worker.unanswerable", row=row_id)
-            async with self._place.units() as unit:
-                event = await unit.journal.get(row_id)
-                if event is not None:
-                    event.finish(EventState.FAILED)
+            log.exception("worker.unanswerable", row=turn.row_id)
+        async with self._place.units() as unit:
+            row = await unit.journal.get(turn.row_id)
+            if row is not None:
+                row.finish(EventState.FAILED)
 
-    async def _tell(self, row_id: int, text: str, state: EventState) -> None:
+    async def _tell(self, row_id: int, event: RoomEvent, text: str, state: EventState) -> None:
         """Mark the event and say the text, in a transaction of its own."""
         async with self._place.units() as unit:
-            event = await unit.journal.get(row_id)
-            room = await unit.rooms.by_room_id(event.room_id) if event is not None else None
-            if event is None or room is None:
+            row = await unit.journal.get(row_id)
+            room = await unit.rooms.by_room_id(event.room_id)
+            if row is None or room is None:
                 return
-            thread, reply_to = await self._where(unit, event)
-            if event.edits is not None and await edits.end_old_words(self._place.work(unit), event):
+            thread, reply_to = await _where(unit, event)
+            if row.edits is not None and await edits.end_old_words(self._place.work(unit), row):
                 text = f"{text}\n{edits.OLD_WORDS_STAY}"
             say = Say(text, thread=thread, reply_to=reply_to)
             ticket = await _ticket_at(unit, thread or reply_to)
             await say_in(self._place.work(unit), room, say, ticket=ticket, rank=Rank.ANSWER)
-            event.finish(state)
+            row.finish(state)
 
     async def hint_undecryptable(self) -> dt.timedelta | None:
         """Say once in the room that a message could not be read, when its key has not come for a while.
@@ -262,6 +241,24 @@ class Worker:
         waited = self._place.world.now() - event.heard_at
         # It seems to come from the future where the clock was set back.
         return dt.timedelta() if waited < dt.timedelta() else max(dt.timedelta(), HINT_AFTER - waited)
+
+
+async def _placed(unit: Unit, row: Event, event: RoomEvent) -> RoomEvent:
+    """Return an edit with the place of what it changes: of that it tells nothing itself."""
+    original = await unit.journal.by_event(event.edits) if event.edits is not None else None
+    if original is None or not row.is_change_of(original):
+        return event
+    return replace(event, thread_root=original.thread_root, relates_to=original.target)
+
+
+async def _where(unit: Unit, event: RoomEvent) -> tuple[str | None, str | None]:
+    """The thread in which an event is answered, and the event that is answered."""
+    if event.kind is not EventKind.REACTION or event.relates_to is None:
+        return event.thread_root, event.original_id
+    # An event that stands in a thread cannot root another one, so the target's own is looked for.
+    row = await unit.outbox.by_event(event.relates_to)
+    thread = await threads.root_event_of(unit, row) if row is not None else None
+    return thread, event.relates_to
 
 
 async def _is_known(unit: Unit, event_id: str) -> bool:

@@ -4,60 +4,14 @@
 import datetime as dt
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from bot.events.pills import pills_in
-
-Json = dict[str, Any]
+from commands.event import EventKind, Json, RoomEvent
 
 # Specification, "Event IDs": at most 255 bytes. No database takes NUL or half of a surrogate pair.
 _EVENT_ID = re.compile(r"\$[^\s\x00-\x1f\x7f\ud800-\udfff]{1,254}")
 FILES = frozenset({"m.file", "m.image", "m.video", "m.audio"})
-
-
-class EventKind(StrEnum):
-    """What somebody did."""
-
-    MESSAGE = "message"
-    REACTION = "reaction"
-    REDACTION = "redaction"
-
-
-@dataclass(frozen=True)
-class RoomEvent:
-    """One event of somebody else that may mean something to us."""
-
-    event_id: str
-    room_id: str
-    sender: str
-    kind: EventKind
-    sent_at: dt.datetime
-    """Aware, UTC, as the sender's homeserver claims."""
-    body: str = ""
-    """The sender's own words: the quote that old clients put before a reply is cut off."""
-    msgtype: str = ""
-    thread_root: str | None = None
-    relates_to: str | None = None
-    """The event replied to, reacted to or redacted."""
-    edits: str | None = None
-    """The event whose words these replace; all else of it is as it was."""
-    is_file: bool = False
-    """A file; the words are what was written to it."""
-    key: str = ""
-    """A reaction's emoji."""
-    mentions: tuple[str, ...] = ()
-    pills: tuple[str, ...] = ()
-    """Matrix user ids that the words link to."""
-    mentions_room: bool = False
-    decrypted: bool = False
-    """False: it came in clear, as reactions and redactions always do; a message must not command then."""
-    verified: bool = False
-    """Sent by a device that its owner's pinned identity has signed."""
-    late: bool = False
-    """Its key came after it; it was an Undecryptable before."""
-    place: str = ""
-    """Where its words stand in the sender's stream of keys; another event at the same place is a replay."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from bot.events.decrypt import Clear, Closed, open_event
 from bot.events.events import (
     Batch,
     Membership,
-    RoomEvent,
     Undecryptable,
     edited,
     is_event,
@@ -32,6 +31,7 @@ from bot.identity.keystore import as_on_disk
 from bot.identity.trust import Trust
 from bot.sync import absorbing
 from bot.sync.paging import Backfill, Found, Pager
+from commands.event import RoomEvent
 
 log = structlog.get_logger()
 

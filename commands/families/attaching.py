@@ -22,7 +22,7 @@ async def attach(context: Context, ticket: Ticket) -> None:
 
     !attach
     """
-    file = context.event_id if context.is_file else context.reply_to
+    file = context.event.original_id if context.event.is_file else context.event.relates_to
     await attach_file(context, ticket, file)
 
 

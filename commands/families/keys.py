@@ -79,8 +79,8 @@ async def ask(context: Context, ticket: Ticket, text: Rest = Rest("")) -> Reply 
     !key ask
     !key ask You can reach us at the next meeting, too.
     """
-    answer = Answer(context.agent, text, context.said_at, asked_by=context.event_id)
-    await key_request.ask(context.work, ticket, answer, verified=context.verified)
+    answer = Answer(context.agent, text, context.said_at, asked_by=context.event.original_id)
+    await key_request.ask(context.work, ticket, answer, verified=context.event.verified)
     return await told_elsewhere(context, ticket, "The preview is")
 
 

@@ -54,7 +54,7 @@ async def reply(context: Context, ticket: Ticket, text: Rest) -> Reply | None:
         context.said_at,
         quotes=quotes,
         takes_files=True,
-        asked_by=context.event_id,
+        asked_by=context.event.original_id,
     )
     await attach_own_file(context, ticket)
     await drafts.begin(context.work, ticket, answer)
@@ -71,7 +71,7 @@ def _refuse_option(words: str) -> None:
 
 
 async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
-    if not context.verified:
+    if not context.event.verified:
         raise Refusal(
             "`!reply --plain` needs a device that you have verified (cross-signed). Nothing was sent."
         )
@@ -86,7 +86,7 @@ async def _reply_in_clear(context: Context, ticket: Ticket, text: str) -> None:
         context.said_at,
         Path.PLAIN,
         takes_files=True,
-        asked_by=context.event_id,
+        asked_by=context.event.original_id,
     )
     await attach_own_file(context, ticket)
     await drafts.begin(context.work, ticket, answer)

@@ -24,8 +24,8 @@ async def open_room(context: Context, ticket: Ticket, guests: Words = Words(()))
     """
     life, names = _split(context, guests)
     # Beside pills there are the words of their names.
-    typed = [name for name in names if name.startswith("@")] if context.pills else names
-    people = (*context.pills, *map(user_id, typed))
+    typed = [name for name in names if name.startswith("@")] if context.event.pills else names
+    people = (*context.event.pills, *map(user_id, typed))
     wish = disposable.RoomRequest(context.agent, life, people)
     return Reply(await disposable.open_room(context.work, ticket, wish))
 
@@ -34,7 +34,7 @@ def _split(context: Context, words: tuple[str, ...]) -> tuple[dt.timedelta | Non
     life = duration(words[0]) if words else None
     if life is not None:
         return life, words[1:]
-    if words and not context.pills and not words[0].startswith(("@", "https:")):
+    if words and not context.event.pills and not words[0].startswith(("@", "https:")):
         raise Unfit(f"“{brief(words[0])}” is neither a time such as 12h nor a Matrix user id.")
     return None, words
 

@@ -69,7 +69,7 @@ class Command:
         """Parse `text`, what follows the name, and run; raises Refusal with usage and an example."""
         if self.who is Who.ADMINS and context.agent not in context.work.config.admins:
             raise Refusal(f"`!{self.name}` is for admins of this desk.")
-        if self.dangerous and not context.verified:
+        if self.dangerous and not context.event.verified:
             raise Refusal(
                 f"`!{self.name}` needs a device that you have verified (cross-signed). Nothing was done."
             )
@@ -145,9 +145,9 @@ class Command:
     def _refuse_bare_number(self, context: Context, remaining: Remaining) -> None:
         """Outside a thread, "2 things to try" is the text rather than ticket 2."""
         word, _ = remaining.word()
-        here = context.ticket_in_thread
-        if here is not None and context.thread_ended and here.queue != context.room.queue:
-            raise refuse_ended(here, context.goes_on_in, by_number=False)
+        here = context.ticket_thread
+        if here is not None and not here.goes_on and here.ticket.queue != context.room.queue:
+            raise refuse_ended(here.ticket, here.elsewhere, by_number=False)
         if here is not None or names_ticket(word):
             return
         number = number_in(word)

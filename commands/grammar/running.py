@@ -28,13 +28,13 @@ class Runner:
     def __init__(self, table: Mapping[str, Command]) -> None:
         self._table = table
 
-    async def run(self, context: Context, line: str) -> Reply | None:
-        """Run what a message says; None when it is no command or the speaker is no agent.
+    async def run(self, context: Context) -> Reply | None:
+        """Run what a message says; None when it is no command.
 
         Raises Refusal with a sentence for the speaker.
         """
-        said = command_in(_UNSAYABLE.sub("", line))
-        if said is None or context.agent not in context.work.config.agents:
+        said = command_in(_UNSAYABLE.sub("", context.event.body))
+        if said is None:
             return None
         word, after = Remaining(said).word()
         command, rest = self._find(word.casefold(), after)
@@ -77,7 +77,7 @@ async def _logged(command: Command, context: Context, rest: str) -> Reply | None
         log.info(
             "command.run",
             command=command.name,
-            event_id=context.event_id,
+            event_id=context.event.original_id,
             ticket=ticket,
             outcome=outcome,
             ms=stopwatch.ms,

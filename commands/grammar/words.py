@@ -170,8 +170,8 @@ async def _language(_context: Context, remaining: Remaining) -> tuple[str, Remai
 async def _agent(context: Context, remaining: Remaining) -> tuple[str, Remaining]:
     """Take an id, a link to it, its first half, or a pill, whose text is a name of several words."""
     word, after = remaining.word()
-    if len(context.pills) == 1:
-        return context.pills[0], Remaining("")
+    if len(context.event.pills) == 1:
+        return context.event.pills[0], Remaining("")
     named = _without_link(word).rstrip(",:").casefold()
     if _USER_ID.fullmatch(named) and len(named) <= _LONGEST_USER_ID:
         return named, after

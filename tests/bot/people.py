@@ -11,7 +11,7 @@ from typing import Any
 
 from nio import AsyncClient, AsyncClientConfig, MegolmEvent, SyncResponse
 
-from bot.events.events import Batch, RoomEvent, Undecryptable
+from bot.events.events import Batch, Undecryptable
 from bot.http.pause import Pause
 from bot.http.wire import Json, exchange, path, request
 from bot.identity import signing
@@ -22,6 +22,7 @@ from bot.rooms.rooms import Rooms
 from bot.sending.sender import Sender
 from bot.sync import paging
 from bot.sync.syncing import Syncer, SyncPosition
+from commands.event import RoomEvent
 
 PASSWORD = "test-only"
 EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)

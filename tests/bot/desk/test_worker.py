@@ -9,11 +9,12 @@ import pytest
 
 from bot.desk.journal import EventJournal
 from bot.desk.worker import HINT_AFTER, Worker
-from bot.events.events import Batch, EventKind, RoomEvent, Undecryptable
-from desk.outbox.posts import CANCEL_KEY, Say, announce, finish, say_from_json, say_in
-from storage.models import Event, EventState, OutboxState, OutgoingFile
+from bot.events.events import Batch, Undecryptable
+from commands.event import EventKind, RoomEvent
+from desk.outbox.posts import CANCEL_KEY, CLAIM_KEY, SEND_KEY, Say, announce, finish, say_from_json, say_in
+from storage.models import Event, EventState, OutboxState, OutgoingFile, RoomState
 from storage.sealing.vault import TagKind
-from tests.desks import ANA, BEN, Desk
+from tests.desks import ANA, BEN, EVE, Desk
 
 BOT = "@bot:helproom.test"
 
@@ -36,15 +37,8 @@ async def hear(
         "key": "👀",
         "relates_to": "$unknown",
     }
-    heard = RoomEvent(
-        "$said",
-        await room_of(desk),
-        ANA,
-        kind,
-        decrypted=True,
-        verified=verified,
-        **{**usual, **facts},
-    )
+    here = {"event_id": "$said", "room_id": await room_of(desk), "sender": ANA, "kind": kind}
+    heard = RoomEvent(**{**here, **usual, "decrypted": True, "verified": verified, **facts})
     batch = Batch("s1", heard=(heard,), recovered=recovered)
     await EventJournal(desk.place, own_id=BOT).keep(batch)
 
@@ -86,6 +80,54 @@ async def test_under_the_lax_policy_they_are_acted_on(desk: Desk) -> None:
     await Worker(desk.place).step()
     (answer,) = await said(desk)
     assert "not verified" not in answer
+
+
+@pytest.mark.parametrize(
+    ("sender", "body", "key", "is_obeyed"),
+    [
+        (EVE, "!claim 1", "", False),
+        (EVE, "!nonsense", "", False),
+        (EVE, "!help", "", False),
+        (EVE, "", CLAIM_KEY, False),
+        (EVE, "", CANCEL_KEY, False),
+        (EVE, "", SEND_KEY, False),
+        (ANA, "!claim 1", "", True),
+        (ANA, "", CLAIM_KEY, True),
+    ],
+)
+async def test_nobody_but_agents_is_obeyed_or_answered(
+    desk: Desk, sender: str, body: str, key: str, *, is_obeyed: bool
+) -> None:
+    await desk.ticket()
+    await desk.say("!reply Hello", ticket=1, by=BEN)
+    async with desk.units() as unit:
+        (preview,) = [row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "preview"]
+        preview.event_id = "$preview"
+    before = len(await desk.rows())
+    kind = EventKind.REACTION if key else EventKind.MESSAGE
+    target = "$preview" if key in (CANCEL_KEY, SEND_KEY) else "$root1"
+    await hear(desk, verified=True, kind=kind, sender=sender, body=body, key=key, relates_to=target)
+    assert await Worker(desk.place).step()
+    assert (len(await desk.rows()) > before) is is_obeyed
+    async with desk.units() as unit:
+        ticket = await unit.tickets.get(1)
+        assert ticket is not None
+        assert await unit.messages.open_reply(ticket) is not None, "the answer is held as before"
+
+
+async def test_guests_of_a_disposable_room_are_not_obeyed(desk: Desk) -> None:
+    await desk.ticket()
+    await desk.say("!room open 12h", ticket=1)
+    async with desk.units() as unit:
+        room = await unit.rooms.of_ticket(1)
+        assert room is not None
+        room.room_id, room.state = "!secret:helproom.test", RoomState.OPEN
+    await hear(desk, verified=True, sender=EVE, body="!room close", room_id="!secret:helproom.test")
+    assert await Worker(desk.place).step()
+    async with desk.units() as unit:
+        room = await unit.rooms.of_ticket(1)
+        assert room is not None
+        assert room.state is not RoomState.CLOSING
 
 
 async def test_reactions_cannot_be_verified_and_are_not_refused(desk: Desk) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from bot.desk.journal import EventJournal
 from bot.desk.worker import HINT_AFTER, Worker
-from bot.events.events import Batch, EventKind, RoomEvent, Undecryptable
+from bot.events.events import Batch, Undecryptable
+from commands.event import EventKind, RoomEvent
 from desk.outbox.posts import DONE_KEY, Say, reaction_of, say_from_json
 from desk.replies import drafts as replies
 from storage.models import EventState, OutboxState, OutgoingFile, ReplyState

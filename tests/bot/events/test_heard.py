@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot.events.events import RoomEvent, read_event
+from bot.events.events import read_event
+from commands.event import RoomEvent
 
 
 def _read(content: dict[str, Any]) -> RoomEvent:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.events.events import EventKind, is_heeded, moment, read_event
+from bot.events.events import is_heeded, moment, read_event
 from bot.sending import contents, rendering
+from commands.event import EventKind
 from desk.tickets.announcement import Announcement
 from storage.models import TicketState
 

@@ -11,9 +11,10 @@ import pytest
 from bot.carriers.senders import RoomSenders
 from bot.desk.journal import EventJournal
 from bot.desk.worker import Worker
-from bot.events.events import Batch, EventKind, RoomEvent
+from bot.events.events import Batch
 from bot.identity.session import BotAccount
 from bot.sending.sender import Sender
+from commands.event import EventKind, RoomEvent
 from desk.delivery.delivery import Delivery
 from desk.outbox.posts import DONE_KEY, announce, say_from_json
 from storage.models import OutboxState

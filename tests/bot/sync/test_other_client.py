@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """An agent whose client is matrix-js-sdk, and shares keys with signed devices only, is heard and answered."""
 
-from bot.events.events import EventKind
 from bot.rooms.rooms import RoomPlan
 from bot.sending import contents
 from bot.sending.rendering import plain
+from commands.event import EventKind
 from tests.bot.people import PASSWORD, Bot
 from tests.services.jsclient import JsClient
 from tests.services.synapse import Homeserver

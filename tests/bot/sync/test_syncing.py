@@ -9,12 +9,12 @@ from unittest.mock import AsyncMock
 import pytest
 from nio import AsyncClient
 
-from bot.events.events import EventKind
 from bot.http.wire import Json, path, request
 from bot.identity import device_keys
 from bot.sending import contents
 from bot.sending.rendering import plain
 from bot.sync import paging
+from commands.event import EventKind
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import EPOCH, Bot, Memory, Peer, running
 from tests.services.synapse import Homeserver

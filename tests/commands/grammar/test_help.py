@@ -12,9 +12,10 @@ from commands.context import Context, Reply
 from commands.grammar.declare import Command, Commands, join
 from commands.grammar.running import Runner
 from commands.grammar.words import Remaining
+from desk.tickets.threads import Thread
 from storage.models import LetterState, Ticket
 from storage.queries.letters import IncomingMail
-from tests.desks import ANA, Desk, desk_at
+from tests.desks import Desk, desk_at
 
 COMMANDS = {command.name: command for command in TABLE.values()}
 EXAMPLES = [(command, example) for command in COMMANDS.values() for example in command.examples]
@@ -40,7 +41,8 @@ async def make_small_desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def test_every_example_parses_in_a_thread_as_the_command_it_belongs_to(small_desk: Desk):
     async with small_desk.units() as unit:
         room, ticket = await unit.rooms.of_queue("en"), await unit.tickets.get(3)
-        context = Context(ANA, room, ticket, "$root3", small_desk.clock.now, small_desk.work(unit))
+        thread = Thread(ticket, "$root3", goes_on=True)
+        context = Context(small_desk.heard(), room, small_desk.work(unit), thread)
         for command, example in EXAMPLES:
             word, after = Remaining(example.removeprefix("!")).word()
             found, rest = Runner(TABLE)._find(word, after)

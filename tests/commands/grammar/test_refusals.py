@@ -5,7 +5,7 @@ import pytest
 
 from desk.world import Refusal
 from storage.models import RoomPurpose, RoomState
-from tests.desks import ANA, BEN, EVE, Desk
+from tests.desks import ANA, BEN, Desk
 
 REPLY_USAGE = "\nUsage: !reply [#ticket] <text…>\nExample: !reply Hello,"
 WHICH = "Which ticket? Say it in the ticket's thread, or give its number."
@@ -107,13 +107,6 @@ async def test_an_example_is_not_the_line_just_refused(
     assert (await desk.say(said, ticket=ticket)).splitlines()[-1] == f"Example: {example}"
 
 
-@pytest.mark.parametrize("said", ["!claim 1", "!nonsense", "!help", "!parked"])
-async def test_nobody_but_agents_is_answered(desk: Desk, said: str):
-    await desk.ticket()
-    assert await desk.say(said, by=EVE) == ""
-    assert (await desk.look(1)).owner is None
-
-
 @pytest.mark.parametrize("said", ["claim 1", "", "!", "!\nclaim 1", "!!", "!1", "!?", "hello !claim 1"])
 async def test_what_is_no_command_is_not_answered(desk: Desk, said: str):
     await desk.ticket()
@@ -138,7 +131,6 @@ async def test_in_a_disposable_room_only_its_end_and_help_are_heard(desk: Desk):
         assert await desk.say(said, where="secret") == (
             "In this room only `!room close` and `!help` work: guests read what is said here."
         )
-    assert await desk.say("!room close", by=EVE, where="secret") == ""
     assert "!claim" in await desk.say("!help", where="secret")
     assert await desk.say("!room close", where="secret") == ""
     async with desk.units() as unit:

@@ -28,7 +28,7 @@ async def make_desk(shaped: str) -> AsyncIterator[Desk]:
 async def _press(desk: Desk, key: str, event_id: str) -> str:
     async with desk.units() as unit:
         room = await unit.rooms.of_queue("en")
-        reply = await react(Context(ANA, room, None, None, desk.clock.now, desk.work(unit)), event_id, key)
+        reply = await react(Context(desk.pressed(key, event_id), room, desk.work(unit)))
         return reply.text if reply else ""
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 import commands
 from commands.context import Context
+from commands.event import EventKind, RoomEvent
 from desk.context import Work
 from desk.intake import auto_reply
 from desk.intake.context import Arrival
@@ -25,6 +27,7 @@ from desk.letters.opened import Encryption, EncryptionState, Headers, OfferedKey
 from desk.replies import attaching, previews
 from desk.replies.attaching import FETCH, AttachRequest, Fetched, wish_of
 from desk.replies.protection import Path
+from desk.tickets.threads import Thread
 from desk.world import Refusal
 from storage.models import KeyState, Letter, Message, MessageKind, OutboxState
 from storage.queries.tickets import NewTicket
@@ -162,9 +165,10 @@ class Wire:
                 ticket = await unit.tickets.get(number)
                 room = await unit.rooms.of_queue("help")
                 assert room is not None
-                now, work = self.office.world.now(), self.office.work(unit)
-                context = Context(AGENT, room, ticket, "$root", now, work, verified=True)
-                await commands.run(context, line)
+                facts: dict[str, Any] = {"body": line, "thread_root": "$root", "verified": True}
+                now, thread = self.office.world.now(), Thread(ticket, "$root", goes_on=True)
+                event = RoomEvent("", "", AGENT, EventKind.MESSAGE, now, **facts)
+                await commands.run(Context(event, room, self.office.work(unit), thread))
         except Refusal:
             return False
         return True

@@ -14,6 +14,7 @@ from desk.replies import attaching, previews
 from desk.replies.attaching import FETCH, Fetched, wish_of
 from desk.replies.files import fit_media_type, fit_name
 from desk.sizes import size_words
+from desk.tickets.threads import Thread
 from desk.world import Refusal
 from storage.models import OutboxState, ReplyState
 from tests.desks import ANA, Desk, delivery_of
@@ -28,9 +29,9 @@ async def attach(desk: Desk, *, reply_to: str | None = None, thread: str = "$roo
             room = await unit.rooms.of_queue("en")
             ticket = await unit.tickets.get(number)
             assert room is not None
-            facts: dict[str, Any] = {"event_id": "$said", "reply_to": reply_to}
-            context = Context(ANA, room, ticket, thread, desk.clock.now, desk.work(unit), **facts)
-            await commands.run(context, "!attach")
+            event = desk.heard("!attach", event_id="$said", thread_root=thread, relates_to=reply_to)
+            here = Thread(ticket, thread, goes_on=True)
+            await commands.run(Context(event, room, desk.work(unit), here))
     except Refusal as why:
         return str(why)
     return ""
