@@ -9,30 +9,27 @@ from dataclasses import dataclass, replace
 import structlog
 
 import commands
+from bot.desk.early import EarlyEvents
 from bot.desk.journal import read, waits_for
 from commands.context import Context, Reply
 from commands.event import EventKind, RoomEvent
 from commands.grammar.spelling import is_command
 from desk.context import Workplace
-from desk.outbox.posts import CLAIM_KEY, Say, confirm, is_aside, say_in
+from desk.outbox.posts import CLAIM_KEY, Say, confirm, say_in
 from desk.outbox.ranks import Rank
 from desk.replies import attaching, edits
 from desk.tickets import threads
 from desk.world import Refusal
 from storage.engine.troubles import StorageTrouble
-from storage.models import ANNOUNCEMENT, Came, Event, EventState, OutboxState, Room, Ticket
+from storage.models import Came, Event, EventState, Room, Ticket
 from storage.unit import Unit
 
 log = structlog.get_logger()
 
 STORAGE_PAUSE = 5.0
 HINT_AFTER = dt.timedelta(seconds=60)
-EARLY_FOR = dt.timedelta(minutes=5)
-"""How long an event may wait for the announcement that it seems to belong to."""
 LOOK_AGAIN = 30.0
 """Seconds after which to look without a bell."""
-_LONGEST_CHAIN = 20
-"""Answers to answers are followed so far."""
 
 
 @dataclass
@@ -95,36 +92,19 @@ class Worker:
         return True
 
     async def _next(self, unit: Unit, turn: _Turn) -> tuple[Event, RoomEvent] | None:
-        """Return the oldest event, unless it is early; `turn` says which one is looked at."""
+        """Return the oldest event that is not early; `turn` says which one is looked at."""
+        early = EarlyEvents(unit, self._place.world.now())
         row = await unit.journal.next_new()
-        if row is None:
-            return None
-        # Known before the event is read: it may be one that cannot be.
-        turn.row_id = row.id
-        turn.event = read(row)
-        if await self._is_early(unit, row, turn.event):
-            return None
-        turn.event = await _placed(unit, row, turn.event)
-        return row, turn.event
-
-    async def _is_early(self, unit: Unit, row: Event, event: RoomEvent) -> bool:
-        """Whether it may belong to an announcement that is in the room, but whose id we have not learnt yet.
-
-        So it is when the homeserver's answer was lost, or we stopped before we wrote it down.
-        """
-        # Both ways: it seems to come from the future where the clock was set back.
-        if abs(self._place.world.now() - row.heard_at) > EARLY_FOR:
-            return False
-        root = event.thread_root or event.relates_to
-        # What is removed is a file, or nothing of ours: it never waits for an announcement.
-        if root is None or event.kind is EventKind.REDACTION or await _is_known(unit, root):
-            return False
-        room = await unit.rooms.by_room_id(row.room_id)
-        waiting = await unit.outbox.in_state(OutboxState.PENDING)
-        # One that stands aside was refused: it is not in the room.
-        return room is not None and any(
-            each.kind == ANNOUNCEMENT and each.room == room.id and not is_aside(each) for each in waiting
-        )
+        while row is not None:
+            # Known before the event is read: it may be one that cannot be.
+            turn.row_id = row.id
+            turn.event = read(row)
+            if not await early.has(row, turn.event):
+                turn.event = await _placed(unit, row, turn.event)
+                return row, turn.event
+            turn.row_id, turn.event = 0, None
+            row = await unit.journal.next_new(after=row.id)
+        return None
 
     async def _act(self, unit: Unit, row: Event, event: RoomEvent) -> Came:
         room = await unit.rooms.by_room_id(event.room_id)
@@ -259,21 +239,6 @@ async def _where(unit: Unit, event: RoomEvent) -> tuple[str | None, str | None]:
     row = await unit.outbox.by_event(event.relates_to)
     thread = await threads.root_event_of(unit, row) if row is not None else None
     return thread, event.relates_to
-
-
-async def _is_known(unit: Unit, event_id: str) -> bool:
-    """Whether we know where this stands: then it hangs on no announcement whose id we have yet to learn."""
-    for _ in range(_LONGEST_CHAIN):
-        if await threads.of_event(unit, event_id) or await unit.outbox.by_event(event_id):
-            return True
-        heard = await unit.journal.by_event(event_id)
-        if heard is None:
-            return False
-        answers = heard.thread_root or heard.target
-        if answers is None:
-            return True
-        event_id = answers
-    return True
 
 
 async def _ticket_at(unit: Unit, event_id: str | None) -> Ticket | None:

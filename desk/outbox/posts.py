@@ -75,6 +75,14 @@ def is_aside(row: Outbox) -> bool:
     return row.lane == aside_of(row)
 
 
+async def is_announcing(unit: Unit, room: Room) -> bool:
+    """Tell whether an announcement has yet to come into a room, or is there and its id is not known yet.
+
+    One that stands aside was refused: it is not in the room.
+    """
+    return await unit.outbox.is_pending(ANNOUNCEMENT, [lane_of(room, rank) for rank in Rank])
+
+
 def say_to_json(say: Say) -> str:
     """Return the payload of a row that says something."""
     return to_json(asdict(say))

@@ -109,10 +109,10 @@ class Journal(Queries):
         )
         return await self._session.scalar(newer.limit(1)) is None
 
-    async def next_new(self) -> Event | None:
-        """Return the oldest event that nobody has acted on."""
-        query = select(Event).where(Event.state == EventState.NEW).order_by(Event.id).limit(1)
-        return (await self._session.execute(query)).scalar_one_or_none()
+    async def next_new(self, *, after: int = 0) -> Event | None:
+        """Return the oldest event that nobody has acted on, of those behind the row `after`."""
+        query = select(Event).where(Event.state == EventState.NEW, Event.id > after)
+        return (await self._session.scalars(query.order_by(Event.id).limit(1))).one_or_none()
 
     async def get(self, row_id: int) -> Event | None:
         """Return one journalled event."""

@@ -105,6 +105,13 @@ class OutboxRows(Queries):
         query = query.where(*(column == value for column, value in wanted if value is not None))
         return (await self._session.scalars(query.order_by(Outbox.id))).all()
 
+    async def is_pending(self, kind: str, lanes: Collection[str]) -> bool:
+        """Tell whether a row of a kind waits to leave in one of these lanes."""
+        query = select(Outbox.id).where(
+            Outbox.lane.in_(lanes), Outbox.state == OutboxState.PENDING, Outbox.kind == kind
+        )
+        return await self._session.scalar(query.limit(1)) is not None
+
     async def of_message(self, kind: str, message: int) -> Sequence[Outbox]:
         """Return the rows of a kind for a message, whatever became of them."""
         query = select(Outbox).where(Outbox.kind == kind, Outbox.message_id == message)
