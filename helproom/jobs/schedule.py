@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -15,10 +16,21 @@ from storage.engine.troubles import StorageTrouble
 
 log = structlog.get_logger()
 
+LOOK_ANYHOW = 20.0
+"""Seconds after which a job that sleeps until something is due looks whatever it expects: the clock may have
+been set forwards, or the machine suspended."""
 _CALENDAR_SECONDS = 600.0
 _DAY = dt.timedelta(days=1)
 _STORAGE_PAUSE = 5.0
 _SHORTEST = 0.05
+
+
+class Role(StrEnum):
+    """Which process runs something, where a desk has several; today one runs all."""
+
+    BOT = "bot"
+    """It alone speaks Matrix: the keys of rooms are in one place only."""
+    WORKER = "worker"
 
 
 @dataclass(frozen=True)
@@ -28,10 +40,13 @@ class Job:
     name: str
     run: Callable[[], Awaitable[dt.timedelta | None]]
     """Does what is due, and returns how long it may sleep now; None: until the bell or the longest sleep."""
-    longest: float
+    longest: float = 0.0
     """Seconds that it sleeps at most."""
     bell: asyncio.Event | None = None
     """Wakes it earlier."""
+    is_daily: bool = False
+    """It runs at the start and when a day (UTC) has ended, and sleeps until then."""
+    role: Role = Role.WORKER
 
 
 async def repeat(job: Job) -> None:

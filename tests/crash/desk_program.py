@@ -22,14 +22,17 @@ from unittest.mock import patch
 
 import bot.http.pause
 from bot.sync.syncing import Syncer
+from desk.context import Workplace
 from desk.delivery.delivery import Delivery
-from desk.outbox.kinds import Kind
+from desk.outbox.kinds import Kind, Kinds
 from desk.outbox.outcomes import OutboxItem, Outcome, Sender
 from desk.world import World
 from helproom import wiring
 from helproom.__main__ import main
+from helproom.features import mail_in
 from helproom.jobs import schedule
 from helproom.jobs.keeping import keeper
+from helproom.parts import opening
 from helproom.world import real_world
 from mail.inbound.incoming import Keep
 from mail.workers.letters import LetterWorker
@@ -71,21 +74,27 @@ class HastyDelivery(Delivery):
         await super().run(poll=poll)
 
 
+class ForgetfulDelivery(HastyDelivery):
+    """Takes a new transaction id for each try."""
+
+    def __init__(self, place: Workplace, kinds: Kinds, carriers: Mapping[Kind, Sender]) -> None:
+        super().__init__(place, kinds, _forgetful(carriers, place.world))
+
+
 def prepare(plan: Plan) -> None:
     """Make the process hasty, and wrong if it is to be."""
     world = hasty_world(plan.began)
     _put(bot.http.pause, "FIRST", FIRST_PAUSE)
-    _put(wiring, "real_world", lambda: world)
+    _put(opening, "real_world", lambda: world)
     _put(wiring, "Delivery", HastyDelivery)
     _put(schedule, "_attempt", _hasty_attempt)
     if plan.door_only:
         _put(LetterWorker, "run", _wait)
         _put(Syncer, "run", _wait)
     if plan.wrong == "early-250":
-        _put(wiring, "keeper", lambda *of: _hasty(keeper(*of)))
+        _put(mail_in, "keeper", lambda *of: _hasty(keeper(*of)))
     if plan.wrong == "fresh-ids":
-        carriers = wiring._carriers
-        _put(wiring, "_carriers", lambda *of: _forgetful(carriers(*of), world))
+        _put(wiring, "Delivery", ForgetfulDelivery)
 
 
 def _put(into: object, name: str, what: object) -> None:

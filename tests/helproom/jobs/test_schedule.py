@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from apscheduler.schedulers import base
 
+from helproom.features.replies import Holds
+from helproom.features.rooms import end_rooms
 from helproom.jobs.schedule import Job, keep_calendar, repeat
-from helproom.jobs.watches import Watches
 from storage.engine.troubles import StorageTrouble
 from storage.models import Event, EventState, ReplyState, RoomState
 from tests.commands.families.replies.test_replies import _show_previews
@@ -83,10 +84,10 @@ async def _state(desk: Desk) -> ReplyState | None:
 
 async def test_a_job_sleeps_until_the_bell_and_then_until_the_next_hold_ends(desk: Desk):
     looks: list[dt.timedelta | None] = []
-    watches = Watches(desk.place)
+    holds = Holds(desk.place)
 
     async def look() -> dt.timedelta | None:
-        looks.append(await watches.end_holds())
+        looks.append(await holds.end_due())
         return looks[-1]
 
     async def looked() -> bool:
@@ -114,8 +115,8 @@ async def test_a_hold_ends_only_when_all_that_was_said_before_was_acted_on(desk:
     await _held(desk)
     desk.clock.now += desk.house.hold
     caught_up: list[bool] = []
-    watches = Watches(desk.place, has_caught_up=lambda: bool(caught_up))
-    await watches.end_holds()
+    holds = Holds(desk.place, has_caught_up=lambda: bool(caught_up))
+    await holds.end_due()
     assert await _state(desk) is ReplyState.HELD
     caught_up.append(True)
     async with desk.units() as unit:
@@ -123,22 +124,22 @@ async def test_a_hold_ends_only_when_all_that_was_said_before_was_acted_on(desk:
             event_id="$said", room_id="!en:helproom.test", state=EventState.NEW, heard_at=desk.clock.now
         )
         await unit.journal.add(said, "{}", sender=ANA)
-    await watches.end_holds()
+    await holds.end_due()
     assert await _state(desk) is ReplyState.HELD
     async with desk.units() as unit:
         (await unit.journal.by_event("$said")).finish(EventState.DONE)
-    await watches.end_holds()
+    await holds.end_due()
     assert await _state(desk) is ReplyState.LEAVING
 
 
 async def test_a_hold_that_the_clock_made_longer_begins_anew(desk: Desk):
     await _held(desk)
     desk.clock.pass_by(days=-3)
-    watches = Watches(desk.place)
-    assert await watches.end_holds() == desk.house.hold
+    holds = Holds(desk.place)
+    assert await holds.end_due() == desk.house.hold
     assert await _state(desk) is ReplyState.HELD
     desk.clock.now += desk.house.hold
-    await watches.end_holds()
+    await holds.end_due()
     assert await _state(desk) is ReplyState.LEAVING
 
 
@@ -149,10 +150,9 @@ async def test_a_room_that_the_clock_would_keep_open_ends_when_the_longest_may(d
         room = await unit.rooms.of_ticket(number)
         room.room_id, room.state = "!disposable:helproom.test", RoomState.OPEN
     desk.clock.pass_by(days=-30)
-    watches = Watches(desk.place)
-    assert await watches.end_rooms() == desk.house.longest_room_life
+    assert await end_rooms(desk.place) == desk.house.longest_room_life
     desk.clock.now += desk.house.longest_room_life
-    await watches.end_rooms()
+    await end_rooms(desk.place)
     assert await desk.rows("room.close")
 
 
