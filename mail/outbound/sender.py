@@ -163,7 +163,9 @@ class MailSender:
 
 
 def _ids_of(message: Message) -> tuple[str | None, ...]:
-    """Return the Message-IDs of a letter: last the protected one, which its writer's program looks for."""
+    """Return the Message-IDs of a mail: last the protected one, which its writer's program looks for."""
+    if message.kind is not MessageKind.IN:
+        return (message.message_id,)
     return (message.message_id, LetterDetails.load(message).inner_message_id)
 
 
