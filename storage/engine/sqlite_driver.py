@@ -58,6 +58,11 @@ class OneTripCursor:
 class OneTripConnection(aiosqlite.Connection):
     """A connection whose cursors spare trips to its thread."""
 
+    def __del__(self) -> None:
+        """End the thread: SQLAlchemy lets go of a connection unclosed where its opening was cancelled."""
+        if self._connection is not None:
+            self.stop()
+
     after_commit: Callable[[], None] = staticmethod(lambda: None)
     """Raises what a commit is to fail with though it went through."""
 
