@@ -4,7 +4,6 @@
 import asyncio
 import contextlib
 import datetime as dt
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TypeVar
@@ -16,6 +15,7 @@ from desk.outbox.kinds import Kind, Kinds, Then
 from desk.outbox.outcomes import (
     Deferred,
     Delivered,
+    Failed,
     Impossible,
     Later,
     Limited,
@@ -68,10 +68,6 @@ class Delivery:
         )
         self._busy: set[str] = set()
         self._turns = Turns()
-        self._surprises: Counter[int] = Counter()
-        """How often our own code has failed, by row; other tries do not count."""
-        self._refusals: Counter[int] = Counter()
-        """How often the other side has refused, by row."""
         self._closing = False
         self._limited_at: dt.datetime | None = None
 
@@ -195,12 +191,7 @@ class Delivery:
             row.tries += 1
             lane = row.lane
             await self._settle(unit, row, outcome)
-            done = row.state is not OutboxState.PENDING
-            moved = row.lane != lane
-        if done:
-            self._surprises.pop(parcel.id, None)
-            self._refusals.pop(parcel.id, None)
-        return done or moved
+            return row.state is not OutboxState.PENDING or row.lane != lane
 
     async def _note_limit(self) -> None:
         """Note once in a while, for `helproom check`, that the homeserver limits the bot."""
@@ -220,9 +211,7 @@ class Delivery:
             return Later(str(trouble))
         except Exception as surprise:
             log.exception("delivery.surprise", row=parcel.id, kind=parcel.kind)
-            self._surprises[parcel.id] += 1
-            why = f"our own code failed ({type(surprise).__name__})"
-            return Later(why) if self._surprises[parcel.id] < SURPRISES_BEFORE_PARKING else Impossible(why)
+            return Failed(f"our own code failed ({type(surprise).__name__})")
 
     async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome) -> None:
         kind, work = self._kinds[row.kind], self._place.work(unit)
@@ -253,11 +242,15 @@ class Delivery:
 
     def _weigh(self, row: Outbox, outcome: Outcome) -> Outcome:
         """Lose patience after a while; a refusal too may pass, as when the bot is put back into a room."""
+        if isinstance(outcome, Failed):
+            row.surprises += 1
+            enough = row.surprises >= SURPRISES_BEFORE_PARKING
+            outcome = Impossible(outcome.why) if enough else Later(outcome.why)
         if isinstance(outcome, Later) and self._too_old(row):
             return Impossible(f"{outcome.why}; given up after {_words(self._kinds[row.kind].lifetime)}")
         if isinstance(outcome, Refused):
-            self._refusals[row.id] += 1
-            enough = self._refusals[row.id] >= REFUSALS_BEFORE_PARKING
+            row.refusals += 1
+            enough = row.refusals >= REFUSALS_BEFORE_PARKING
             return Impossible(outcome.why) if enough else Deferred(outcome.why)
         return outcome
 

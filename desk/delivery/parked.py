@@ -46,7 +46,8 @@ async def _try_again(work: Work, kinds: Kinds, row: Outbox) -> None:
     tried_again = kinds[row.kind].tried_again
     if tried_again is not None:
         await tried_again(work, row)
-    row.state, row.tries, row.due_at = OutboxState.PENDING, 0, work.world.now()
+    row.state, row.due_at = OutboxState.PENDING, work.world.now()
+    row.tries = row.surprises = row.refusals = 0
     if is_aside(row):
         for waiting in await work.unit.outbox.in_state(OutboxState.PENDING):
             if waiting.lane == row.lane:

@@ -26,10 +26,12 @@ SURE_ENOUGH = 0.6
 
 async def take_in(work: Work, letter: Letter, opened: Opened) -> None:
     """Decide what a letter is; the first step that knows has the last word."""
+    same_tag = work.unit.vault.tag(TagKind.LETTER, opened.identity) if opened.identity else None
+    if same_tag is not None:
+        await work.unit.letters.hold_same(same_tag)
     opened = await with_warning(work, letter, opened, contact_of(work.config, opened))
     message_id = opened.headers.message_id
     same_id = await work.unit.messages.by_message_id([message_id]) if message_id else []
-    same_tag = work.unit.vault.tag(TagKind.LETTER, opened.identity) if opened.identity else None
     arrival = Arrival(letter, opened, work.config.queue(letter.queue), same_id, same_tag)
     for step in STEPS:
         verdict = await step(work, arrival)

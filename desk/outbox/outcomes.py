@@ -59,6 +59,13 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """Our own code has failed on it; so it may the next time, or not."""
+
+    why: str
+
+
+@dataclass(frozen=True)
 class Deferred:
     """It waits for something that may be long in coming; others need not wait with it."""
 
@@ -77,7 +84,7 @@ class Overtaken:
     """The user wrote again before the answer had left; it is held again."""
 
 
-Outcome = Delivered | Later | Limited | Impossible | Refused | Deferred | Unclear | Overtaken
+Outcome = Delivered | Later | Limited | Impossible | Refused | Failed | Deferred | Unclear | Overtaken
 Sender = Callable[[OutboxItem], Awaitable[Outcome]]
 
 

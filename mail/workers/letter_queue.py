@@ -1,23 +1,19 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Letters off the shelf: begun in batches, each try counted before anything is made of the letter."""
+"""The letters that wait to be opened: begun in batches, each try counted before anything is made of them."""
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
 import structlog
 
 from desk.context import Workplace
 from desk.intake.rate_limit import hold_back
-from desk.keys.standing import USED
 from desk.quarantine.letters import put_aside
-from mail.limits import HEADER_BYTES
-from mail.text.headers import HeaderBlock
+from mail.workers.raw_letters import RawLetter, read_letters
 from storage.engine.troubles import StorageTrouble
-from storage.models import ContactKey, Letter, LetterState
-from storage.sealing.vault import SealBroken, address_tag
+from storage.models import Letter
 from storage.unit import Unit
 
 log = structlog.get_logger()
@@ -29,87 +25,87 @@ _BATCH_BYTES = 1_000_000
 _POLL_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class ClaimedLetter:
-    """A letter whose try is counted, as it is handed to GnuPG."""
-
-    id: int
-    raw: bytes | None = field(repr=False)
-    """None when the master key here does not open it."""
-    mail_from: str | None = field(repr=False)
-    signers: tuple[bytes, ...] = field(repr=False, default=())
-
-
 class LetterQueue:
-    """The letters that wait to be opened."""
+    """Hands out letters, each leased to this worker until it was decided on."""
 
     def __init__(self, place: Workplace) -> None:
-        """Nothing is taken off yet."""
+        """Nothing is begun yet."""
         self._place = place
-        self._waiting: deque[ClaimedLetter] = deque()
-        self._busy: set[int] = set()
+        self._waiting: deque[RawLetter] = deque()
+        self._returned: list[RawLetter] = []
+        """Those that are not to be worked on, as long as the database does not know it."""
         self._choosing = asyncio.Lock()
 
-    async def next(self) -> ClaimedLetter:
-        """Return the next letter, as soon as there is one; `done` must be said of it.
+    async def open(self) -> None:
+        """Free what a process before this one had begun. Only for who works on letters alone."""
+        async with self._place.units() as unit:
+            await unit.letters.end_leases()
 
-        It comes at once when the bell rings, and by looking, as other processes ring none here.
+    async def next(self) -> RawLetter:
+        """Return the next letter, as soon as there is one.
+
+        It comes at once when a unit of this process wakes us, and by looking, as others cannot.
         """
-        bell = self._place.units.wake_ups.letters
+        woken = self._place.units.wake_ups.letters
         async with self._choosing:
             while not self._waiting:
-                bell.clear()
+                woken.clear()
                 self._waiting.extend(await self._begin_some())
                 if not self._waiting:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(_POLL_SECONDS):
-                            await bell.wait()
+                            await woken.wait()
             return self._waiting.popleft()
 
-    def done(self, letter: ClaimedLetter) -> None:
-        """Let go of a letter, whatever became of it."""
-        self._busy.discard(letter.id)
-
-    async def begin(self, letter_id: int) -> ClaimedLetter | None:
-        """Begin one letter; None when it is done, not due or put aside."""
+    async def begin(self, letter_id: int) -> RawLetter | None:
+        """Begin one letter; None when it is done, not due, begun by another or put aside."""
         async with self._place.units() as unit:
-            begun = await self._count(unit, await unit.letters.due(self._place.world.now(), [letter_id]))
+            begun = await self._lease(unit, [letter_id])
         return begun[0] if begun else None
 
-    async def give_back(self, letters: Collection[ClaimedLetter]) -> None:
-        """Take back the try of letters that nothing was made of."""
+    async def give_back(self, letters: Iterable[RawLetter]) -> None:
+        """Take back the try of letters that nothing was made of; later where the database has trouble."""
+        self._returned.extend(letters)
         with contextlib.suppress(StorageTrouble):
-            async with self._place.units() as unit:
-                for begun in letters:
-                    letter = await unit.letters.get(begun.id)
-                    if letter is not None and letter.state is LetterState.NEW:
-                        letter.tries = max(0, letter.tries - 1)
+            await self._settle_returned()
 
     async def close(self) -> None:
         """Give back what was begun and not handed out."""
         waiting, self._waiting = self._waiting, deque()
         await self.give_back(waiting)
 
-    async def _begin_some(self) -> Sequence[ClaimedLetter]:
-        try:
+    async def _settle_returned(self) -> None:
+        returned = tuple(self._returned)
+        if returned:
             async with self._place.units() as unit:
-                sizes = await unit.letters.waiting(self._place.world.now(), _BATCH, besides=self._busy)
-                chosen = _fitting(sizes) if sizes else []
-                begun = await self._count(unit, await unit.letters.due(self._place.world.now(), chosen))
+                for letter in returned:
+                    await unit.letters.give_back(letter.id, letter.lease)
+            self._returned = [letter for letter in self._returned if letter not in returned]
+
+    async def _begin_some(self) -> Sequence[RawLetter]:
+        begun: Sequence[RawLetter] = ()
+        try:
+            await self._settle_returned()
+            async with self._place.units() as unit:
+                sizes = await unit.letters.waiting(self._place.world.now(), _BATCH)
+                begun = await self._lease(unit, _fitting(sizes)) if sizes else ()
         except StorageTrouble:
             log.warning("letters.storage_trouble")
-            return []
-        self._busy.update(letter.id for letter in begun)
+            # Maybe it was committed, and only the word of it was lost.
+            self._returned.extend(begun)
+            return ()
         return begun
 
-    async def _count(self, unit: Unit, letters: Sequence[Letter]) -> list[ClaimedLetter]:
-        """Count a try of each: one that kills the process must not do so for ever."""
-        begun = []
-        for letter in letters:
+    async def _lease(self, unit: Unit, letter_ids: Sequence[int]) -> Sequence[RawLetter]:
+        """Count a try of each that is due: one that kills the process must not do so for ever."""
+        now = self._place.world.now()
+        begun: list[Letter] = []
+        for letter in await unit.letters.due(now, letter_ids):
+            work = self._place.work(unit)
             if letter.tries >= MOST_TRIES:
-                await put_aside(self._place.work(unit), letter, OUR_FAULT)
-            elif not await hold_back(self._place.work(unit), letter):
-                letter.tries += 1
+                await put_aside(work, letter, OUR_FAULT)
+            elif not await hold_back(work, letter):
+                unit.letters.lease(letter, now)
                 begun.append(letter)
         return await read_letters(unit, begun)
 
@@ -129,42 +125,3 @@ def _fitting(waiting: Sequence[tuple[int, int, int]]) -> list[int]:
         if tries:
             break
     return chosen
-
-
-async def read_letters(unit: Unit, letters: Sequence[Letter]) -> list[ClaimedLetter]:
-    """Return letters as they are handed to GnuPG, with the keys in use of their senders."""
-    read = [_unseal(letter) for letter in letters]
-    tags = [_sender_tag(unit, letter.raw) for letter in read]
-    keys = await unit.keys.of_any({tag for tag in tags if tag})
-    return [
-        ClaimedLetter(letter.id, letter.raw, letter.mail_from, _signers(keys, tag))
-        for letter, tag in zip(read, tags, strict=True)
-    ]
-
-
-def _unseal(letter: Letter) -> ClaimedLetter:
-    try:
-        return ClaimedLetter(letter.id, letter.raw, letter.mail_from)
-    except SealBroken:
-        return ClaimedLetter(letter.id, None, None)
-
-
-def _sender_tag(unit: Unit, raw: bytes | None) -> str | None:
-    try:
-        senders = HeaderBlock(_head(raw or b"")).addresses("from")[:1]
-    except Exception as surprise:  # noqa: BLE001 - the others of the batch must not wait for this one
-        log.warning("letters.sender_unread", fault=type(surprise).__name__)
-        return None
-    return address_tag(unit.vault, senders[0][1]) if senders else None
-
-
-def _signers(keys: Sequence[ContactKey], tag: str | None) -> tuple[bytes, ...]:
-    """Return the keys known of the sender; one that is not in use counts for nothing."""
-    return tuple(
-        key.armor for key in keys if key.contact_tag == tag and key.state in USED and key.armor is not None
-    )
-
-
-def _head(raw: bytes) -> bytes:
-    ends = [at for at in (raw.find(b"\n\n"), raw.find(b"\r\n\r\n")) if at >= 0]
-    return raw[: min(ends, default=HEADER_BYTES)]

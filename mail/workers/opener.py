@@ -12,7 +12,7 @@ from mail.openpgp import packets
 from mail.openpgp.keyring import GpgExecutor, Keyring
 from mail.openpgp.merging import with_merged_key
 from mail.reading.open_letter import open_letter
-from mail.workers.letter_queue import ClaimedLetter
+from mail.workers.raw_letters import RawLetter
 from storage.sealing.vault import SealBroken
 
 
@@ -24,23 +24,23 @@ class LetterOpener:
     workshop: GpgExecutor = field(repr=False)
     relays: Sequence[Relay] = ()
 
-    async def open(self, begun: ClaimedLetter) -> Opened:
+    async def open(self, letter: RawLetter) -> Opened:
         """Open a letter outside the event loop.
 
         Raises Unopenable and KeyringUnusable as `open_letter`, SealBroken where the master key is another.
         """
-        return await self.workshop.run(self._open, begun)
+        return await self.workshop.run(self._open, letter)
 
     async def merged(self, opened: Opened, grown: KeyGrown) -> Opened:
         """Return the letter with the form of a known key that it brings merged into the form that is kept."""
         return await self.workshop.run(with_merged_key, opened, grown)
 
-    def _open(self, begun: ClaimedLetter) -> Opened:
-        if begun.raw is None:
-            raise SealBroken(f"letter {begun.id}")
-        signers = [key for armor in begun.signers for key in _readable(armor)]
+    def _open(self, letter: RawLetter) -> Opened:
+        if letter.raw is None:
+            raise SealBroken(f"letter {letter.id}")
+        signers = [key for armor in letter.signers for key in _readable(armor)]
         return open_letter(
-            begun.raw, self.keyring, signers=signers, mail_from=begun.mail_from, relays=self.relays
+            letter.raw, self.keyring, signers=signers, mail_from=letter.mail_from, relays=self.relays
         )
 
 

@@ -8,8 +8,8 @@ from desk.letters.opened import Opened, Unopenable
 from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome
 from desk.quarantine.letters import show
 from mail.openpgp.keyring import KeyringUnusable
-from mail.workers.letter_queue import ClaimedLetter, read_letters
 from mail.workers.opener import LetterOpener
+from mail.workers.raw_letters import RawLetter, read_letter
 from storage.sealing.vault import SealBroken
 
 _GONE = "It is not kept any more."
@@ -44,9 +44,6 @@ class QuarantineReader:
             await show(self._place.work(unit), parcel.id, found)
         return Delivered()
 
-    async def _begun(self, letter_id: int) -> ClaimedLetter | None:
+    async def _begun(self, letter_id: int) -> RawLetter | None:
         async with self._place.units() as unit:
-            letter = await unit.letters.get(letter_id)
-            if letter is None or letter.wrapped_key is None or await unit.letters.raw(letter) is None:
-                return None
-            return (await read_letters(unit, [letter]))[0]
+            return await read_letter(unit, letter_id)

@@ -5,8 +5,8 @@ from desk.letters.opened import Attachment, Opened, Unopenable
 from desk.outbox.outcomes import Later
 from desk.tickets.received_files import FileRequest
 from mail.openpgp.keyring import KeyringUnusable
-from mail.workers.letter_queue import read_letters
 from mail.workers.opener import LetterOpener
+from mail.workers.raw_letters import read_letter
 from storage.sealing.vault import SealBroken
 from storage.unit import Units
 
@@ -25,12 +25,11 @@ class FileReader:
     async def __call__(self, wanted: FileRequest) -> Attachment | Later | str:
         """Return a file, or a sentence that says why there is none; Later while GnuPG cannot be used."""
         async with self._units() as unit:
-            letter = await unit.letters.get(wanted.letter)
-            if letter is None or letter.wrapped_key is None or await unit.letters.raw(letter) is None:
-                return _GONE
-            [begun] = await read_letters(unit, [letter])
+            letter = await read_letter(unit, wanted.letter)
+        if letter is None:
+            return _GONE
         try:
-            opened = await self._opener.open(begun)
+            opened = await self._opener.open(letter)
         except Unopenable as why:
             return str(why)
         except SealBroken:

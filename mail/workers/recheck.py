@@ -7,8 +7,8 @@ from desk.keys.offers import KeyGrown
 from desk.letters.opened import Opened, Unopenable
 from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome
 from mail.openpgp.keyring import KeyringUnusable
-from mail.workers.letter_queue import ClaimedLetter, read_letters
 from mail.workers.opener import LetterOpener
+from mail.workers.raw_letters import RawLetter, read_letter
 from storage.sealing.vault import SealBroken
 
 
@@ -41,14 +41,11 @@ class Rechecker:
         await self._conclude(parcel, found)
         return Delivered()
 
-    async def _begun(self, message_id: int) -> ClaimedLetter | None:
+    async def _begun(self, message_id: int) -> RawLetter | None:
         async with self._place.units() as unit:
             message = await unit.messages.get(message_id)
             letter_id = message.letter_id if message is not None else None
-            letter = await unit.letters.get(letter_id) if letter_id is not None else None
-            if letter is None or await unit.letters.raw(letter) is None:
-                return None
-            return (await read_letters(unit, [letter]))[0]
+            return await read_letter(unit, letter_id) if letter_id is not None else None
 
     async def _conclude(self, parcel: OutboxItem, found: Opened | str) -> None:
         while True:

@@ -52,6 +52,8 @@ class Letter(OwnKey, Base):
     """Tag of what two deliveries of one mail have in common; None until it was opened."""
     begun_at: Mapped[dt.datetime | None] = mapped_column(index=True)
     """When it was first opened."""
+    leased_until: Mapped[dt.datetime | None]
+    """Until when a worker has it to itself; None when it was not begun, or decided on."""
     released_by: Mapped[str | None] = mapped_column(String(255))
     """The Matrix user id of who took it out of quarantine."""
     ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="SET NULL"))

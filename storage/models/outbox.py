@@ -39,6 +39,10 @@ class Outbox(OwnKey, Base):
     room: Mapped[int | None] = mapped_column(ForeignKey("room.id", ondelete="CASCADE"), index=True)
     state: Mapped[OutboxState] = mapped_column(index=True)
     tries: Mapped[int] = mapped_column(default=0)
+    surprises: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often our own code has failed on it; other tries do not count."""
+    refusals: Mapped[int] = mapped_column(default=0, server_default="0")
+    """How often the other side has refused it."""
     created_at: Mapped[dt.datetime]
     due_at: Mapped[dt.datetime]
     done_at: Mapped[dt.datetime | None]

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Named queries on letters."""
 
+import contextlib
 import datetime as dt
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import undefer
 
@@ -67,6 +68,12 @@ LONGEST_PAUSE = dt.timedelta(minutes=30)
 """How long a letter waits at most between two tries."""
 LONGEST_TURN = dt.timedelta(days=1)
 """How long a letter waits at most until it is looked at again whether its turn has come."""
+LEASE = dt.timedelta(minutes=30)
+"""How long a worker has for the letters that it has begun: those that wait in it, too."""
+
+
+class LeaseLost(Exception):
+    """A letter is not this worker's any more: it was too slow, and another has begun it or decided on it."""
 
 
 def _is_due(now: dt.datetime) -> ColumnElement[bool]:
@@ -80,7 +87,11 @@ def _is_due(now: dt.datetime) -> ColumnElement[bool]:
         and_(Letter.reason.is_(None), early),
         Letter.due_at > now + LONGEST_TURN,
     )
-    return and_(Letter.state == LetterState.NEW, waited)
+    # Twice, so that a clock that is set back a little makes nobody begin what others work on.
+    is_free = or_(
+        Letter.leased_until.is_(None), Letter.leased_until <= now, Letter.leased_until > now + 2 * LEASE
+    )
+    return and_(Letter.state == LetterState.NEW, waited, is_free)
 
 
 class Letters(Queries):
@@ -134,13 +145,11 @@ class Letters(Queries):
         letter.sender_tag = address_tag(self._vault, mail.mail_from)
         letter.raw, letter.mail_from = mail.raw, mail.mail_from
 
-    async def waiting(
-        self, now: dt.datetime, limit: int, *, besides: Collection[int]
-    ) -> Sequence[tuple[int, int, int]]:
+    async def waiting(self, now: dt.datetime, limit: int) -> Sequence[tuple[int, int, int]]:
         """Return id, tries and sealed size in bytes of letters that wait to be opened, oldest first."""
         query = (
             select(Letter.id, Letter.tries, func.coalesce(func.length(Letter.raw_sealed), 0))
-            .where(_is_due(now), Letter.id.not_in(besides))
+            .where(_is_due(now))
             .order_by(Letter.id)
             .limit(limit)
         )
@@ -156,6 +165,44 @@ class Letters(Queries):
             .with_for_update(skip_locked=True)
         )
         return (await self._session.scalars(query)).all()
+
+    def lease(self, letter: Letter, now: dt.datetime) -> None:
+        """Count a try of a letter that is due, and keep others from beginning it for a while."""
+        letter.tries += 1
+        letter.leased_until = now + LEASE
+
+    async def leased(self, letter_id: int, lease: dt.datetime | None) -> Letter:
+        """Return a letter to decide on it: its lease ends in this unit, and no other changes it meanwhile.
+
+        Raises LeaseLost.
+        """
+        letter = await self.get(letter_id, lock=True)
+        if letter is None or letter.state is not LetterState.NEW or letter.leased_until != lease:
+            raise LeaseLost
+        letter.leased_until = None
+        return letter
+
+    async def give_back(self, letter_id: int, lease: dt.datetime | None) -> None:
+        """Take back a lease and its try, unless it is lost."""
+        with contextlib.suppress(LeaseLost):
+            letter = await self.leased(letter_id, lease)
+            letter.tries = max(0, letter.tries - 1)
+
+    async def end_leases(self) -> None:
+        """Free all letters that somebody had begun; the tries stay counted."""
+        leased = Letter.leased_until.is_not(None)
+        await self._session.execute(update(Letter).where(leased).values(leased_until=None))
+
+    async def hold_same(self, same_tag: str) -> None:
+        """Let deliveries of one mail be decided on one after the other, by whichever process."""
+        await self._lock(same_tag)
+
+    async def whole(self, letter_id: int) -> Letter | None:
+        """Return one letter with its bytes; None when they were forgotten."""
+        query = select(Letter).where(
+            Letter.id == letter_id, Letter.raw_sealed.is_not(None), Letter.wrapped_key.is_not(None)
+        )
+        return await self._session.scalar(query.options(undefer(Letter.raw_sealed)))
 
     async def first_with(self, ciphertext: Ciphertext) -> Ciphertext:
         """Return what is known of a ciphertext; one that is new is kept and returned."""

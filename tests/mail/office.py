@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """A desk with a real database and a real keyring, for letters that come and answers that leave."""
 
+import asyncio
 import datetime as dt
 import itertools
 from collections.abc import AsyncIterator
@@ -9,10 +10,12 @@ from dataclasses import dataclass, field
 
 from desk.context import Work, Workplace
 from desk.house import House, Queue
+from desk.letters.opened import Opened
 from desk.world import World
 from mail.openpgp.keyring import GpgExecutor, Keyring
 from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
+from mail.workers.raw_letters import RawLetter
 from storage.models import Letter, Room, RoomPurpose, RoomState
 from storage.queries.letters import IncomingMail
 from storage.sealing.vault import Vault
@@ -32,6 +35,19 @@ class Clock:
     def world(self) -> World:
         """Return the world that this clock shows."""
         return World(lambda: self.at, lambda: f"token{next(self.tokens)}")
+
+
+@dataclass(frozen=True)
+class SlowOpener(LetterOpener):
+    """Opens letters only when told so."""
+
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    may_go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def open(self, letter: RawLetter) -> Opened:
+        self.began.set()
+        await self.may_go_on.wait()
+        return await super().open(letter)
 
 
 @dataclass

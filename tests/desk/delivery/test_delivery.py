@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from desk.delivery.delivery import Delivery
+from desk.delivery.delivery import REFUSALS_BEFORE_PARKING, Delivery
 from desk.kinds import KINDS
-from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome, StopDelivery
+from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome, Refused, StopDelivery
 from desk.outbox.posts import Say, finish, put, say_in
 from storage.engine.troubles import StorageTrouble
 from storage.models import Outbox, OutboxState, ReplyState
@@ -126,9 +126,9 @@ async def test_after_five_surprises_a_row_is_parked_and_operators_are_told_and_t
     carrier = Carrier(bad=[ValueError("secret words")] * 5)
     number = await post(desk, "bad")
     await post(desk, "next")
-    carrying = delivery(desk, carrier)
     for _ in range(5):
-        await carrying.drain()
+        # A process that is started anew remembers those before it.
+        await delivery(desk, carrier).drain()
         desk.clock.pass_by(hours=1)
     assert carrier.carried[:6] == ["bad"] * 5 + ["next"]
     parked = await row(desk, number)
@@ -142,6 +142,19 @@ async def test_after_five_surprises_a_row_is_parked_and_operators_are_told_and_t
     await delivery(desk, carrier).drain()
     assert carrier.carried[-1] == "bad"
     assert (await row(desk, number)).state is OutboxState.SENT
+
+
+async def test_a_row_that_is_refused_again_and_again_is_parked_whatever_restarts_lie_between(desk: Desk):
+    carrier = Carrier(bad=[Refused("it is not let in")] * REFUSALS_BEFORE_PARKING)
+    number = await post(desk, "bad")
+    for _ in range(REFUSALS_BEFORE_PARKING):
+        assert (await row(desk, number)).state is OutboxState.PENDING
+        await delivery(desk, carrier).drain()
+        desk.clock.pass_by(hours=1)
+    parked = await row(desk, number)
+    assert (parked.state, parked.error) == (OutboxState.PARKED, "it is not let in")
+    await desk.say(f"!unpark {number}")
+    assert (await row(desk, number)).refusals == 0
 
 
 async def test_tries_that_are_no_surprise_and_a_database_in_trouble_park_nothing(desk: Desk):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What a letter becomes: a ticket, a follow-up, quarantine, or nothing."""
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -203,6 +204,31 @@ async def test_the_same_letter_is_kept_once(desk: Desk):
         async with desk.units() as unit:
             number = await unit.letters.keep(mail, ref=desk.world.token(), at=desk.clock.now, source="lmtp")
             assert (number is not None) is kept
+
+
+async def test_a_mail_that_another_process_is_taking_in_is_seen(desk: Desk):
+    """Units wait for each other also where no lock of this process joins them."""
+    opened = replace(PLAIN, identity="the same")
+    letters = []
+    for token in ("one", "two"):
+        async with desk.units() as unit:
+            mail = IncomingMail("en", USER, token, b"raw")
+            letters.append(
+                await unit.letters.keep(mail, ref=desk.world.token(), at=desk.clock.now, source="lmtp")
+            )
+
+    async def second() -> None:
+        async with desk.units() as unit:
+            await steps.take_in(desk.work(unit), await unit.letters.get(letters[1] or 0), opened)
+
+    async with desk.units() as unit:
+        await steps.take_in(desk.work(unit), await unit.letters.get(letters[0] or 0), opened)
+        waiting = asyncio.create_task(second())
+        await asyncio.wait({waiting}, timeout=0.3)
+    await waiting
+    async with desk.units() as unit:
+        states = [(await unit.letters.get(number or 0)).state for number in letters]
+    assert states == [LetterState.TICKET, LetterState.DROPPED]
 
 
 async def test_a_message_id_of_somebody_else_does_not_make_a_letter_vanish(desk: Desk):

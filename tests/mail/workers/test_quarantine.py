@@ -93,7 +93,8 @@ async def test_a_letter_is_judged_again_by_what_holds_now_whatever_is_killed_mea
     monkeypatch.setattr("mail.mime.parts.Allowance", partial(Allowance, header_bytes=10_000_000))
     await recheck(office, letter.id)
     # Whoever begins it and is killed leaves it for the next.
-    assert await office.worker()._shelf.begin(letter.id) is not None
+    assert await office.worker()._queue.begin(letter.id) is not None
+    await office.worker()._queue.open()
     await office.worker().work(letter.id)
     letter = await office.letter(letter.id)
     assert (letter.state, letter.ticket_id, letter.tries) == (LetterState.TICKET, 1, 2)

@@ -15,7 +15,7 @@ from mail.workers.letters import LetterWorker
 from storage.models import LetterState, OutboxState
 from storage.sealing.vault import Vault, address_tag
 from storage.unit import Units
-from tests.mail.office import Office, open_office
+from tests.mail.office import Office, SlowOpener, open_office
 from tests.mail.people import CRLF, Person, encrypted, entity, headers, signed
 
 SAMPLES = Path(__file__).parent.parent.parent / "mails" / "whisperback"
@@ -175,14 +175,13 @@ async def test_letters_do_not_wait_for_a_clock_that_was_set_back(office: Office)
 
 async def test_a_stop_costs_a_letter_no_try(office: Office) -> None:
     letter_id = await office.keep(headers("a@b.example") + entity("hi"))
-    worker = office.worker()
-    async with worker._taking_in:
-        working = asyncio.create_task(worker.work(letter_id))
-        while (await office.letter(letter_id)).tries == 0:  # noqa: ASYNC110 - nothing rings when it is begun
-            await asyncio.sleep(0.01)
-        working.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await working
+    opener = SlowOpener(office.keyring, office.workshop)
+    working = asyncio.create_task(LetterWorker(office.place, opener, parallel=2).work(letter_id))
+    await opener.began.wait()
+    assert (await office.letter(letter_id)).tries == 1
+    working.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await working
     letter = await office.letter(letter_id)
     assert (letter.state, letter.tries) == (LetterState.NEW, 0)
 
