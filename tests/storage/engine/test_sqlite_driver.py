@@ -10,7 +10,7 @@ from storage.engine import sqlite_driver
 
 async def test_a_connection_that_is_dropped_unclosed_ends_its_thread_without_a_warning() -> None:
     connection = await sqlite_driver.connect(partial(sqlite3.connect, ":memory:"))
-    thread = connection._thread  # noqa: SLF001 - nothing else shows it
+    thread = connection._thread
     del connection
     gc.collect()
     thread.join(timeout=10)
