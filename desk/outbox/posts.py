@@ -214,7 +214,8 @@ async def show_state(work: Work, ticket: Ticket, *, rank: Rank = Rank.EDIT) -> N
     """Edit the announcement, so that it shows how the ticket stands; one edit that waits is enough."""
     room = await home_of(work.unit, ticket)
     announcements = [row.id for row in await work.unit.outbox.announcements(ticket.id) if row.room == room.id]
-    for row in await work.unit.outbox.pending(ANNOUNCE_EDIT.name, ticket=ticket.id, room=room.id):
+    waiting = await work.unit.outbox.pending(ANNOUNCE_EDIT.name, ticket=ticket.id)
+    for row in (each for each in waiting if each.room == room.id):
         # What waits since before the newest announcement belongs to the one before it.
         if row.id > max(announcements, default=0):
             finish(work.world, row, OutboxState.DROPPED)

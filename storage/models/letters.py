@@ -36,7 +36,7 @@ class Letter(OwnKey, Base):
     __tablename__ = "letter"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    received_at: Mapped[dt.datetime]
+    received_at: Mapped[dt.datetime] = mapped_column(index=True)
     queue: Mapped[str] = mapped_column(String(64))
     source: Mapped[str] = mapped_column(String(16))
     digest: Mapped[str] = mapped_column(String(64), unique=True)

@@ -4,7 +4,7 @@
 import datetime as dt
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storage.models.base import Base
@@ -43,11 +43,15 @@ class Message(Base):
     """What was said in a ticket: by the user, to the user, or among agents."""
 
     __tablename__ = "message"
+    __table_args__ = (
+        Index("ix_message_state_hold_until", "state", "hold_until"),
+        Index("ix_message_author_at", "author", "at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(64), unique=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"), index=True)
-    letter_id: Mapped[int | None] = mapped_column(ForeignKey("letter.id", ondelete="SET NULL"))
+    letter_id: Mapped[int | None] = mapped_column(ForeignKey("letter.id", ondelete="SET NULL"), index=True)
     kind: Mapped[MessageKind]
     at: Mapped[dt.datetime]
     author: Mapped[str | None] = mapped_column(String(255))
@@ -82,6 +86,14 @@ class OutgoingFile(Base):
     """A file that an agent wants to go out; without a size it has not been fetched yet."""
 
     __tablename__ = "enclosure"
+    __table_args__ = (
+        Index(
+            "ix_enclosure_fetched",
+            "id",
+            sqlite_where=text("size IS NULL"),
+            postgresql_where=text("size IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(64), unique=True)

@@ -4,7 +4,7 @@
 import datetime as dt
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
@@ -29,14 +29,19 @@ class Outbox(OwnKey, Base):
     """What must leave the house; written with the decision, sent after it."""
 
     __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_lane_state", "lane", "state"),
+        Index("ix_outbox_room_state", "room", "state"),
+        Index("ix_outbox_room_kind", "room", "kind"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(32))
-    lane: Mapped[str] = mapped_column(String(255), index=True)
+    lane: Mapped[str] = mapped_column(String(255))
     """Rows of one lane leave one after the other, in order of id."""
     ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"), index=True)
     message_id: Mapped[int | None] = mapped_column(ForeignKey("message.id", ondelete="CASCADE"), index=True)
-    room: Mapped[int | None] = mapped_column(ForeignKey("room.id", ondelete="CASCADE"), index=True)
+    room: Mapped[int | None] = mapped_column(ForeignKey("room.id", ondelete="CASCADE"))
     state: Mapped[OutboxState] = mapped_column(index=True)
     tries: Mapped[int] = mapped_column(default=0)
     surprises: Mapped[int] = mapped_column(default=0, server_default="0")

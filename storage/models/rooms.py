@@ -4,7 +4,7 @@
 import datetime as dt
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.models.base import Base
@@ -34,13 +34,14 @@ class Room(OwnKey, Base):
     """A room that the bot made or was given; the row is written before the room is made."""
 
     __tablename__ = "room"
+    __table_args__ = (Index("ix_room_purpose_state", "purpose", "state"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     purpose: Mapped[RoomPurpose]
     queue: Mapped[str | None] = mapped_column(String(64))
     ticket_id: Mapped[int | None] = mapped_column(ForeignKey("ticket.id", ondelete="SET NULL"), index=True)
     room_id: Mapped[str | None] = mapped_column(String(255), index=True)
-    state: Mapped[RoomState]
+    state: Mapped[RoomState] = mapped_column(index=True)
     opened_by: Mapped[str | None] = mapped_column(String(255))
     ends_at: Mapped[dt.datetime | None]
     invited_sealed: Mapped[bytes | None]

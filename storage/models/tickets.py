@@ -4,7 +4,7 @@
 import datetime as dt
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storage.models.base import Base
@@ -33,9 +33,10 @@ class Ticket(OwnKey, Base):
     """One person's matter; `id` is the number agents use, `ref` what outside identifiers are made from."""
 
     __tablename__ = "ticket"
+    __table_args__ = (Index("ix_ticket_closed_at_queue", "closed_at", "queue"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    queue: Mapped[str] = mapped_column(String(64), index=True)
+    queue: Mapped[str] = mapped_column(String(64))
     """The queue in whose room the ticket is worked on."""
     mailbox: Mapped[str] = mapped_column(String(64))
     """The queue whose address the user wrote to: its address and key answer."""
@@ -111,7 +112,7 @@ class Link(Base):
     __tablename__ = "link"
 
     ticket_id: Mapped[int] = mapped_column(ForeignKey("ticket.id", ondelete="CASCADE"), primary_key=True)
-    problem_id: Mapped[int] = mapped_column(ForeignKey("problem.id"), primary_key=True)
+    problem_id: Mapped[int] = mapped_column(ForeignKey("problem.id"), primary_key=True, index=True)
     linked_by: Mapped[str] = mapped_column(String(255))
     linked_at: Mapped[dt.datetime]
     problem: Mapped[Problem] = relationship(lazy="raise")

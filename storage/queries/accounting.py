@@ -32,15 +32,21 @@ class Accounting(Queries):
     async def census(self, since: dt.datetime, until: dt.datetime) -> Census:
         """Count the letters that came from `since` up to `until`."""
         in_span = and_(Letter.received_at >= since, Letter.received_at < until)
-        rows = await self._session.execute(
-            select(Letter.state, func.count()).where(in_span, _traced()).group_by(Letter.state)
-        )
+        # Not in the condition: it would have SQLite look at all letters of a state.
+        is_traced = _traced().label("is_traced")
+        query = select(Letter.state, is_traced, func.count()).where(in_span)
+        rows = (await self._session.execute(query.group_by(Letter.state, is_traced))).all()
         lost = select(Letter.id).where(in_span, ~_traced()).order_by(Letter.id).limit(_MOST_NAMED)
-        incoming = and_(Message.kind == MessageKind.IN, Message.at >= since, Message.at < until)
+        incoming = and_(
+            Message.author.is_(None),  # for the index
+            Message.kind == MessageKind.IN,
+            Message.at >= since,
+            Message.at < until,
+        )
         orphans = select(func.count()).select_from(Message).where(incoming, Message.letter_id.is_(None))
         return Census(
-            received=await self._session.scalar(select(func.count()).select_from(Letter).where(in_span)) or 0,
-            counts={row[0]: row[1] for row in rows},
+            received=sum(count for _, _, count in rows),
+            counts={state: count for state, traced, count in rows if traced},
             lost=tuple((await self._session.scalars(lost)).all()),
             orphans=await self._session.scalar(orphans) or 0,
         )

@@ -190,7 +190,7 @@ class Letters(Queries):
 
     async def end_leases(self) -> None:
         """Free all letters that somebody had begun; the tries stay counted."""
-        leased = Letter.leased_until.is_not(None)
+        leased = and_(Letter.state == LetterState.NEW, Letter.leased_until.is_not(None))
         await self._session.execute(update(Letter).where(leased).values(leased_until=None))
 
     async def hold_same(self, same_tag: str) -> None:

@@ -97,10 +97,10 @@ class OutboxRows(Queries):
         return (await self._session.execute(query)).scalars().all()
 
     async def pending(
-        self, kind: str, *, ticket: int | None = None, room: int | None = None, message: int | None = None
+        self, kind: str, *, ticket: int | None = None, message: int | None = None
     ) -> Sequence[Outbox]:
-        """Return the rows of a kind that wait to leave, for a ticket and room or for a message."""
-        wanted = ((Outbox.ticket_id, ticket), (Outbox.room, room), (Outbox.message_id, message))
+        """Return the rows of a kind that wait to leave, for a ticket or for a message."""
+        wanted = ((Outbox.ticket_id, ticket), (Outbox.message_id, message))
         query = select(Outbox).where(Outbox.kind == kind, Outbox.state == OutboxState.PENDING)
         query = query.where(*(column == value for column, value in wanted if value is not None))
         return (await self._session.scalars(query.order_by(Outbox.id))).all()

@@ -158,7 +158,7 @@ async def test_an_edit_of_an_older_announcement_is_not_replaced(desk: Desk):
         await show_state(desk.work(unit), ticket)
         await show_state(desk.work(unit), ticket)
         room = await unit.rooms.of_queue("en")
-        waiting = await unit.outbox.pending("announce.edit", ticket=number, room=room.id)
+        waiting = await unit.outbox.pending("announce.edit", ticket=number)
         assert [row.lane for row in waiting] == [lane_of(room, Rank.EDIT)] * 2
         assert not any(map(is_aside, waiting))
 
