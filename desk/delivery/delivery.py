@@ -11,7 +11,7 @@ from typing import TypeVar
 import structlog
 
 from desk.context import Work, Workplace
-from desk.outbox.kinds import Kind, Kinds, Then
+from desk.outbox.kinds import Kind, Kinds, Then, unfollowed
 from desk.outbox.outcomes import (
     Deferred,
     Delivered,
@@ -176,9 +176,17 @@ class Delivery:
             ms=stopwatch.ms,
         )
         # What has left must be noted as left, however long the database takes to be well.
-        return await retry_storage(partial(self._note, parcel, outcome))
+        try:
+            return await retry_storage(partial(self._note, parcel, outcome))
+        except Exception as surprise:
+            log.exception("delivery.follow_surprise", row=parcel.id, kind=parcel.kind)
+            return await retry_storage(partial(self._note, parcel, outcome, fault=type(surprise).__name__))
 
-    async def _note(self, parcel: OutboxItem, outcome: Outcome) -> bool:
+    async def _note(self, parcel: OutboxItem, outcome: Outcome, *, fault: str = "") -> bool:
+        """Note what came of a row, and do what follows from it.
+
+        With a `fault`, what follows has failed: it is left out, and the operators are told.
+        """
         async with self._place.units() as unit:
             row = await unit.outbox.get(parcel.id)
             # What ended together with its work stays so, also where only the word of that commit was lost.
@@ -190,7 +198,10 @@ class Delivery:
                 return True
             row.tries += 1
             lane = row.lane
-            await self._settle(unit, row, outcome)
+            kind = self._kinds[row.kind]
+            await self._settle(unit, row, outcome, unfollowed(kind) if fault else kind)
+            if fault and row.state in {OutboxState.SENT, OutboxState.DROPPED}:
+                await _tell_fault(self._place.work(unit), row, fault)
             return row.state is not OutboxState.PENDING or row.lane != lane
 
     async def _note_limit(self) -> None:
@@ -213,8 +224,8 @@ class Delivery:
             log.exception("delivery.surprise", row=parcel.id, kind=parcel.kind)
             return Failed(f"our own code failed ({type(surprise).__name__})")
 
-    async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome) -> None:
-        kind, work = self._kinds[row.kind], self._place.work(unit)
+    async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome, kind: Kind) -> None:
+        work = self._place.work(unit)
         if kind.wakes is not None:
             unit.wake(kind.wakes)
         match self._weigh(row, outcome):
@@ -231,7 +242,7 @@ class Delivery:
                 row.due_at = work.world.now() + _pause(kind, row)
             case Impossible(why):
                 row.error = why
-                await self._park(work, row)
+                await _park(work, row, kind)
             case Overtaken():
                 finish(work.world, row, OutboxState.DROPPED)
                 await _follow(kind.overtaken, work, row)
@@ -254,13 +265,6 @@ class Delivery:
             return Impossible(outcome.why) if enough else Deferred(outcome.why)
         return outcome
 
-    async def _park(self, work: Work, row: Outbox) -> None:
-        row.state = OutboxState.PARKED
-        log.warning("delivery.parked", row=row.id, kind=row.kind)
-        failed = self._kinds[row.kind].failed
-        if failed is None or not await failed(work, row):
-            await _tell_parked(work, row)
-
     def _too_old(self, row: Outbox) -> bool:
         life = self._kinds[row.kind].lifetime
         return life is not None and self._place.world.now() - row.created_at > life
@@ -269,7 +273,8 @@ class Delivery:
         """After a crash: what was being handed over at that moment is unclear, and is told as such."""
         async with self._place.units() as unit:
             for row in await unit.outbox.in_state(OutboxState.SENDING):
-                await self._settle(unit, row, Unclear("Helproom stopped while it was being handed over"))
+                stopped = Unclear("Helproom stopped while it was being handed over")
+                await self._settle(unit, row, stopped, self._kinds[row.kind])
 
 
 async def retry_storage(attempt: Callable[[], Awaitable[T]]) -> T:
@@ -299,6 +304,13 @@ async def _follow(then: Then | None, work: Work, row: Outbox) -> None:
         await then(work, row)
 
 
+async def _park(work: Work, row: Outbox, kind: Kind) -> None:
+    row.state = OutboxState.PARKED
+    log.warning("delivery.parked", row=row.id, kind=row.kind)
+    if kind.failed is None or not await kind.failed(work, row):
+        await _tell_parked(work, row)
+
+
 async def _tell_parked(work: Work, row: Outbox) -> None:
     """Tell the operators, unless it is their own room that takes nothing: that would never end.
 
@@ -316,9 +328,29 @@ def _is_alike(row: Outbox, other: Outbox) -> bool:
     return other.id != row.id and (other.room, other.error) == (row.room, row.error)
 
 
-def _parked_words(row: Outbox) -> str:
+def _called(row: Outbox) -> str:
     about = f" for ticket {row.ticket_id}" if row.ticket_id is not None else ""
-    words = f"Parked: outbox row {row.id} ({row.kind}{about}): {row.error}".rstrip(".")
+    return f"outbox row {row.id} ({row.kind}{about})"
+
+
+async def _tell_fault(work: Work, row: Outbox, fault: str) -> None:
+    """Tell the operators, unless it is what they are told that fails: that would never end."""
+    operators = await work.unit.rooms.of_operators()
+    if operators is not None and row.room != operators.id:
+        await tell_operators(work, _fault_words(row, fault))
+
+
+def _fault_words(row: Outbox, fault: str) -> str:
+    end = "It has left" if row.state is OutboxState.SENT else "It is not tried again"
+    look = f" Please look at ticket {row.ticket_id}." if row.ticket_id is not None else ""
+    return (
+        f"Our own code failed ({fault}) after {_called(row)} was handed over. {end}, "
+        f"but what should follow was not done.{look} Please report it."
+    )
+
+
+def _parked_words(row: Outbox) -> str:
+    words = f"Parked: {_called(row)}: {row.error}".rstrip(".")
     if row.room is None:
         return f"{words}. `!unpark {row.id}` tries again."
     return (

@@ -3,7 +3,7 @@
 
 import datetime as dt
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from desk.context import Work
 from storage.models import Outbox
@@ -43,6 +43,11 @@ class Kind:
     overtaken: Then | None = None
     tried_again: Then | None = None
     """A person has it tried again after it was parked; raises Refusal when it cannot be."""
+
+
+def unfollowed(kind: Kind) -> Kind:
+    """Return a kind from whose rows nothing follows."""
+    return replace(kind, sent=None, postponed=None, failed=None, unclear=None, overtaken=None)
 
 
 Kinds = Mapping[str, Kind]

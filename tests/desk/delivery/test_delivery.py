@@ -5,12 +5,25 @@ import asyncio
 import contextlib
 import datetime as dt
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from desk.context import Work
 from desk.delivery.delivery import REFUSALS_BEFORE_PARKING, Delivery
 from desk.kinds import KINDS
-from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome, Refused, StopDelivery
+from desk.outbox import posts
+from desk.outbox.outcomes import (
+    Delivered,
+    Impossible,
+    Later,
+    OutboxItem,
+    Outcome,
+    Refused,
+    StopDelivery,
+    Unclear,
+)
 from desk.outbox.posts import Say, finish, put, say_in
 from storage.engine.troubles import StorageTrouble
 from storage.models import Outbox, OutboxState, ReplyState
@@ -27,7 +40,7 @@ class Carrier:
     async def __call__(self, parcel: OutboxItem) -> Outcome:
         self.carried.append(parcel.payload)
         answers = self.script.get(parcel.payload)
-        answer = answers.pop(0) if answers else Delivered(f"$of-{parcel.payload}")
+        answer = answers.pop(0) if answers else Delivered(f"$of-{parcel.payload}"[:255])
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -142,6 +155,35 @@ async def test_after_five_surprises_a_row_is_parked_and_operators_are_told_and_t
     await delivery(desk, carrier).drain()
     assert carrier.carried[-1] == "bad"
     assert (await row(desk, number)).state is OutboxState.SENT
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "told"),
+    [
+        (Delivered("$there"), OutboxState.SENT, "It has left, but what should follow was not done."),
+        (Unclear("nobody knows"), OutboxState.DROPPED, "It is not tried again, but what should follow"),
+        (Impossible("it cannot"), OutboxState.PARKED, "Parked: outbox row"),
+    ],
+)
+async def test_what_follows_may_fail_and_the_row_is_handed_over_once_all_the_same(
+    desk: Desk, outcome: Outcome, state: OutboxState, told: str
+):
+    async def fail(_work: Work, _row: Outbox) -> Any:
+        raise KeyError("ours")
+
+    number = await desk.ticket()
+    kind = replace(posts.SAY, sent=fail, unclear=fail, failed=fail)
+    carrier = Carrier(a=[outcome])
+    async with desk.units() as unit:
+        row = await put(desk.work(unit), kind, "lane", "a", ticket=number)
+        await unit.flush()
+        row_id = row.id
+    kinds = {**KINDS, "say": kind}
+    await Delivery(desk.place, kinds, dict.fromkeys(kinds.values(), carrier)).drain()
+    assert carrier.carried.count("a") == 1
+    async with desk.units() as unit:
+        assert (await unit.outbox.get(row_id)).state is state
+    assert any(told in words for words in carrier.carried)
 
 
 async def test_a_row_that_is_refused_again_and_again_is_parked_whatever_restarts_lie_between(desk: Desk):
