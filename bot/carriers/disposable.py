@@ -7,7 +7,6 @@ import structlog
 
 from bot.carriers.senders import Carrier, guarded
 from bot.errors import Rejected
-from bot.rooms.members import guests_of
 from bot.rooms.rooms import AGENT, RoomPlan, Rooms
 from bot.sending.sender import Sender
 from desk.agents.identities import forget_guests
@@ -15,7 +14,7 @@ from desk.context import Workplace
 from desk.outbox.kinds import Kind
 from desk.outbox.outcomes import Delivered, OutboxItem, Outcome
 from desk.outbox.posts import Say, answer_in_thread, say_in
-from desk.rooms.disposable import CLOSE, OPEN
+from desk.rooms.disposable import CLOSE, OPEN, invited_to
 from storage.models import Room, RoomState
 from storage.unit import Unit
 
@@ -54,7 +53,7 @@ class DisposableRooms:
             if room is None or room.state is RoomState.OPEN:
                 return Delivered()
             wanted = room.state is RoomState.WANTED
-            guests, opener = guests_of(room), room.opened_by or ""
+            guests, opener = invited_to(room).everybody, room.opened_by or ""
         if not wanted:
             return await self._abandon(parcel, room)
         plan = RoomPlan(room.ref, NAME, powers={opener: AGENT}, version=self._version)
@@ -140,8 +139,8 @@ class DisposableRooms:
 
     async def _strangers(self, unit: Unit, room: Room) -> frozenset[str]:
         """The guests who are no agents, and whom no other room awaits."""
-        awaited = {guest for other in await unit.rooms.disposable() for guest in guests_of(other)}
-        return frozenset(guests_of(room)) - self._agents - awaited
+        awaited = {guest for other in await unit.rooms.disposable() for guest in invited_to(other).everybody}
+        return frozenset(invited_to(room).everybody) - self._agents - awaited
 
     async def _row(self, parcel: OutboxItem) -> Room | None:
         async with self._place.units() as unit:

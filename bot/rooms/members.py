@@ -1,26 +1,20 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Who belongs into which room: they alone get its keys, and all others are removed."""
 
-import json
-
 import structlog
 
-from bot.errors import Rejected
+from bot.errors import MatrixError, Rejected
 from bot.rooms.rooms import Member, Rooms
 from desk.context import Workplace
 from desk.house import House
 from desk.outbox.posts import tell_operators
+from desk.rooms.disposable import invited_to
 from desk.rooms.names import name_of
 from storage.models import Room, RoomPurpose, RoomState
 
 log = structlog.get_logger()
 
 NOBODY: frozenset[str] = frozenset()
-
-
-def guests_of(room: Room) -> tuple[str, ...]:
-    """Those whom an agent invited into a disposable room."""
-    return tuple(json.loads(room.invited)) if room.invited else ()
 
 
 def named_for(house: House, room: Room) -> frozenset[str]:
@@ -31,7 +25,8 @@ def named_for(house: House, room: Room) -> frozenset[str]:
         return house.admins
     if room.state is RoomState.CLOSED or room.opened_by is None:
         return NOBODY
-    return frozenset(guests_of(room)) | (house.agents & {room.opened_by})
+    invited = invited_to(room)
+    return frozenset(invited.outsiders) | (house.agents & {room.opened_by, *invited.agents})
 
 
 class Members:
@@ -41,6 +36,8 @@ class Members:
         self._place = place
         self._rooms = rooms
         self._lasting: dict[str, frozenset[str]] = {}
+        self._told: set[tuple[str, str]] = set()
+        """Who the operators know to be where they do not belong."""
         self._stubborn: set[tuple[str, str]] = set()
 
     async def readers(self, room_id: str) -> frozenset[str]:
@@ -63,7 +60,13 @@ class Members:
         async with self._place.units() as unit:
             rooms = [room.room_id for room in await unit.rooms.all_open() if room.room_id]
         for room_id in rooms:
-            await self.tidy(room_id)
+            try:
+                await self.tidy(room_id)
+            except MatrixError:
+                raise
+            except Exception:
+                # What a homeserver says may be of any shape: one room must not keep the others untidy.
+                log.exception("members.surprise", room=room_id)
 
     async def tidy(self, room_id: str) -> None:
         """Remove who does not belong into a room, and tell the operators; raises TryLater or SessionGone."""
@@ -80,19 +83,23 @@ class Members:
             log.warning("members.refused", room=room_id, code=why.code)
 
     async def _remove(self, room_id: str, strangers: list[Member]) -> None:
-        fresh = [member for member in strangers if (room_id, member.user_id) not in self._stubborn]
         # Before it is done: a crash in between must not keep it from the operators.
+        fresh = [member for member in strangers if (room_id, member.user_id) not in self._told]
         await self._tell(room_id, [f"{_said(member)} I remove this user." for member in fresh])
+        self._told.update((room_id, member.user_id) for member in fresh)
         stay = []
         for member in strangers:
             try:
                 await self._rooms.kick(room_id, member.user_id)
             except Rejected as why:
                 log.warning("members.stays", room=room_id, code=why.code)
-                stay.append(member)
-        self._stubborn.update((room_id, member.user_id) for member in stay)
+                stay.append(member.user_id)
+            else:
+                self._told.discard((room_id, member.user_id))
+        news = [user for user in stay if (room_id, user) not in self._stubborn]
         words = "I could not remove {who}: somebody with more power in the room must."
-        await self._tell(room_id, [words.format(who=member.user_id) for member in stay if member in fresh])
+        await self._tell(room_id, [words.format(who=user) for user in news])
+        self._stubborn.update((room_id, user) for user in news)
 
     async def _tell(self, room_id: str, sentences: list[str]) -> None:
         if not sentences:

@@ -29,10 +29,14 @@ class Successors:
 
     async def follow(self, old: str) -> None:
         """Go where a room of ours has gone, or ask for the way; raises TryLater or SessionGone."""
-        new = await self._rooms.replacement(old)
-        if new is None or await self._lasting(old) is None:
+        room = await self._lasting(old)
+        if room is None:
             return
-        await self._stop_speaking(old)
+        new = await self._rooms.replacement(old)
+        if new is None:
+            await self._stay(old)
+            return
+        await self._set_state(old, RoomState.OPEN, RoomState.REPLACED)
         if new not in await self._rooms.joined_rooms():
             try:
                 await self._rooms.join(new)
@@ -53,7 +57,7 @@ class Successors:
         for old in lasting:
             if await self._rooms.replacement(old) == new:
                 await self._rooms.join(new)
-                await self._stop_speaking(old)
+                await self._set_state(old, RoomState.OPEN, RoomState.REPLACED)
                 await self._settle(old, new)
                 return True
         return False
@@ -66,7 +70,8 @@ class Successors:
             if not await self._is_ours(new):
                 await self._rooms.leave(new)
                 words += " I stay out of it."
-            await self._tell_once(old, new, words)
+            await self._set_state(old, RoomState.REPLACED, RoomState.OPEN)
+            await self._tell_once(old, new, f"{words} I go on in the old room.")
             return
         lacks = await self._rooms.missing_rights(new)
         await self._move(old, new, lacks)
@@ -111,12 +116,24 @@ class Successors:
         async with self._place.units() as unit:
             return await unit.rooms.by_room_id(room_id) is not None
 
-    async def _stop_speaking(self, old: str) -> None:
-        """What is said in a dead room reaches nobody: it waits for the successor."""
+    async def _stay(self, old: str) -> None:
+        """Go on in a room that was ended without another in its place, or whose end was taken back."""
+        await self._set_state(old, RoomState.REPLACED, RoomState.OPEN)
+        words = (
+            "was ended by somebody, but no other room was named in its place. I go on there. "
+            "Agents may not see it in their clients: put another room into the config, or have its end "
+            "taken back."
+        )
+        if await self._rooms.is_ended(old):
+            await self._tell_once(old, "", words)
+
+    async def _set_state(self, old: str, before: RoomState, after: RoomState) -> None:
+        """Have what is said in a room wait for its successor, as it reaches nobody; or say it there again."""
         async with self._place.units() as unit:
             room = await unit.rooms.by_room_id(old)
-            if room is not None and room.state is RoomState.OPEN:
-                room.state = RoomState.REPLACED
+            if room is not None and room.state is before:
+                room.state = after
+                unit.wake("outbox")
 
     async def _tell_once(self, old: str, new: str, words: str) -> None:
         if (old, new) in self._told:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Make, find, people and leave rooms; all of them private and encrypted."""
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -15,6 +16,8 @@ from bot.http.wire import Json, exchange, path, request
 log = structlog.get_logger()
 
 MARKER = "org.helproom.room"
+# Specification, "Room IDs": at most 255 bytes. They stand in what the bot says, so that nothing else may.
+_ROOM_ID = re.compile(r"![A-Za-z0-9._~/+=:\[\]-]{1,254}")
 ALGORITHM = "m.megolm.v1.aes-sha2"
 OWNER = 100
 AGENT = 50
@@ -133,13 +136,15 @@ class Rooms:
         """Join a room to which we are invited, or stay in it."""
         await request(self._client, "POST", path("rooms", room_id, "join"), {})
 
-    async def invite(self, room_id: str, user_id: str) -> bool:
-        """Invite a user; return False for one who is invited or there already, and is left as is."""
+    async def invite(self, room_id: str, user_id: str) -> None:
+        """Invite a user; one who is invited or there already is left as is."""
+        if not await self.is_present(room_id, user_id):
+            await request(self._client, "POST", path("rooms", room_id, "invite"), {"user_id": user_id})
+
+    async def is_present(self, room_id: str, user_id: str) -> bool:
+        """Whether a user is invited or there already."""
         present = await self.state(room_id, "m.room.member", user_id)
-        if present.get("membership") in ("invite", "join"):
-            return False
-        await request(self._client, "POST", path("rooms", room_id, "invite"), {"user_id": user_id})
-        return True
+        return present.get("membership") in ("invite", "join")
 
     async def kick(self, room_id: str, user_id: str) -> None:
         """Remove a user or take an invitation back; nothing happens when they are gone."""
@@ -164,14 +169,14 @@ class Rooms:
         users = {
             user: power
             for user, power in levels.get("users", {}).items()
-            if user in members or user == self.own_id or int(power) >= OWNER
+            if user in members or user == self.own_id or level_of(power) >= OWNER
         }
-        mended = {**levels, "users": users, "invite": max(OWNER, int(levels.get("invite", 0)))}
+        mended = {**levels, "users": users, "invite": max(OWNER, level_of(levels.get("invite", 0)))}
         if mended == levels:
             return True
         created = await self.state(room_id, "m.room.create")
         if await self._own_power(room_id, created, levels) < OWNER:
-            return int(levels.get("invite", 0)) >= OWNER
+            return level_of(levels.get("invite", 0)) >= OWNER
         where = path("rooms", room_id, "state", "m.room.power_levels", "")
         await request(self._client, "PUT", where, mended)
         return True
@@ -179,7 +184,11 @@ class Rooms:
     async def replacement(self, room_id: str) -> str | None:
         """The room that has taken this one's place, as its tombstone says."""
         named = (await self.state(room_id, "m.room.tombstone")).get("replacement_room")
-        return named if isinstance(named, str) and named else None
+        return named if isinstance(named, str) and _ROOM_ID.fullmatch(named) else None
+
+    async def is_ended(self, room_id: str) -> bool:
+        """Whether a tombstone stands in the room."""
+        return bool(await self.state(room_id, "m.room.tombstone"))
 
     async def predecessor(self, room_id: str) -> str | None:
         """The room whose place this one has taken, as it says itself."""
@@ -242,7 +251,7 @@ class Rooms:
                 "m.room.encrypted", levels.get("events_default", 0)
             ),
         }
-        return [(sentence, mine >= int(level)) for sentence, level in wanted.items()]
+        return [(sentence, mine >= level_of(level)) for sentence, level in wanted.items()]
 
     async def _own_power(self, room_id: str, created: Json, levels: Json) -> float:
         """Our power level; nio does not know that creators of newer rooms outrank all (MSC4289)."""
@@ -251,7 +260,7 @@ class Rooms:
             creator = (await request(self._client, "GET", where)).get("sender")
             if self._client.user_id in (creator, *created.get("additional_creators", ())):
                 return float("inf")
-        return int(levels.get("users", {}).get(self._client.user_id, levels.get("users_default", 0)))
+        return level_of(levels.get("users", {}).get(self._client.user_id, levels.get("users_default", 0)))
 
     async def state(self, room_id: str, kind: str, key: str = "") -> Json:
         """The content of a state event, empty when there is none."""
@@ -261,6 +270,14 @@ class Rooms:
             if error.code in ("M_NOT_FOUND", "M_FORBIDDEN"):
                 return {}
             raise
+
+
+def level_of(value: object) -> int:
+    """Return a power level; 0 for what is none. Old room versions allow it as a string of digits."""
+    try:
+        return int(value)  # type: ignore[call-overload, no-any-return]  # whatever a homeserver sends
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _creators_outrank(version: str) -> bool:

@@ -74,15 +74,18 @@ class Sender:
                 cipher_kind, cipher = self._client.encrypt(room_id, kind, marked)
             return await self._put(room_id, cipher_kind, cipher, txn_id)
 
-    async def react(self, room_id: str, event_id: str, key: str, txn_id: str) -> str:
-        """React to an event, in clear as all reactions are; return the reaction's event id."""
+    async def react(self, room_id: str, event_id: str, key: str, txn_id: str) -> str | None:
+        """React to an event, in clear as all reactions are; return the reaction's event id.
+
+        None where the same reaction stood there before, which the homeserver takes once only.
+        """
         async with self._turn(room_id):
             try:
                 return await self._put(room_id, "m.reaction", contents.reaction(event_id, key), txn_id)
             except Rejected as error:
                 if error.code != "M_DUPLICATE_ANNOTATION":
                     raise
-                return ""
+                return None
 
     async def redact(self, room_id: str, event_id: str, txn_id: str, *, reason: str = "") -> str:
         """Redact an event; return the redaction's event id."""

@@ -2,6 +2,7 @@
 """Disposable rooms: wanted, open for a while, and ended so that nothing is left."""
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 
 from desk.context import Work
@@ -26,6 +27,28 @@ class RoomRequest:
     """Matrix user ids."""
 
 
+@dataclass(frozen=True)
+class Invited:
+    """Whom an agent invited into a disposable room, as Matrix user ids."""
+
+    outsiders: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
+    """They were agents then; who is no agent any more does not belong there."""
+
+    @property
+    def everybody(self) -> tuple[str, ...]:
+        """Return all of them."""
+        return self.outsiders + self.agents
+
+
+def invited_to(room: Room) -> Invited:
+    """Return who was invited into a room; of older rooms it is not known who of them was an agent."""
+    kept = json.loads(room.invited) if room.invited else []
+    if isinstance(kept, list):
+        return Invited(tuple(kept))
+    return Invited(tuple(kept["outsiders"]), tuple(kept["agents"]))
+
+
 async def open_room(work: Work, ticket: Ticket, wish: RoomRequest) -> str:
     """Have a room made for a ticket; return what to say. Raises Refusal when it cannot be."""
     life = work.config.room_life if wish.life is None else wish.life
@@ -43,7 +66,12 @@ async def open_room(work: Work, ticket: Ticket, wish: RoomRequest) -> str:
         ends_at=work.world.now() + life,
     )
     guests = [guest for guest in dict.fromkeys(wish.guests) if guest != wish.agent]
-    await work.unit.rooms.add(room, to_json(guests))
+    agents = work.config.agents
+    invited = {
+        "outsiders": [guest for guest in guests if guest not in agents],
+        "agents": [guest for guest in guests if guest in agents],
+    }
+    await work.unit.rooms.add(room, to_json(invited))
     await put(work, OPEN, lane_of(room), room=room.id, ticket=ticket.id)
     return "The room is being made; the invitations follow."
 

@@ -33,11 +33,11 @@ async def move_room(work: Work, kinds: Kinds, room: Room, successor: str) -> Non
     moved: set[int | None] = {None}
     tickets = await work.unit.tickets.open_in(room.queue) if room.purpose is RoomPurpose.QUEUE else ()
     for ticket in tickets:
-        if ticket.event_id is not None:
-            # Threads stay behind in the old room, with the events that root them.
-            ticket.event_id = None
-            moved.add(ticket.id)
-            await announce(work, ticket)
+        # Threads stay behind in the old room, with the events that root them; so does an announcement that
+        # is on its way there at this moment.
+        ticket.event_id = None
+        moved.add(ticket.id)
+        await announce(work, ticket)
     await work.unit.flush()
     for row in waiting:
         if row.ticket_id in moved:

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Rooms: what is said there is heard and acted on, and what the desk says is carried there."""
 
+import asyncio
+
 import structlog
 
 from bot.desk.doorkeeping import Doorkeeper
 from bot.errors import TryLater
 from bot.http.pause import Pause
-from bot.rooms.homes import settle_homes
+from bot.rooms.homes import HomeKeeper
 from bot.rooms.profile import show_face
 from bot.rooms.replacement import Successors
 from helproom.config import for_edges
@@ -14,6 +16,9 @@ from helproom.features.feature import Feature, Task
 from helproom.jobs.schedule import LOOK_ANYHOW, Job, Role
 from helproom.parts.parts import Parts
 from helproom.world import real_jitter
+
+_REFUSED_PAUSE = 600.0
+"""Seconds until it is tried again to make a room that the homeserver has refused."""
 
 log = structlog.get_logger()
 
@@ -56,19 +61,21 @@ async def _settle(parts: Parts) -> None:
     """Make the lasting rooms and remove strangers, however long the homeserver takes to be well."""
     pause = Pause(jitter=real_jitter)
     matrix, wanted = parts.matrix, parts.settings.matrix
+    keeper = HomeKeeper(
+        parts.place,
+        matrix.rooms,
+        for_edges.homes(parts.settings),
+        version=wanted.room_version,
+        federate=wanted.federate,
+    )
     while True:
         try:
             await matrix.members.tidy_all()
             await show_face(matrix.rooms, parts.desk.units)
-            await settle_homes(
-                parts.place,
-                matrix.rooms,
-                for_edges.homes(parts.settings),
-                version=wanted.room_version,
-                federate=wanted.federate,
-            )
+            if await keeper.settle():
+                return
         except TryLater as trouble:
             log.warning("homes.later", reason=str(trouble))
             await pause.wait(trouble.after)
         else:
-            return
+            await asyncio.sleep(_REFUSED_PAUSE)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from desk.rooms.disposable import invited_to
 from tests.desks import ANA, BEN, Desk, desk_at
 
 ZERO_WIDTH, BYTE_ORDER_MARK, LEFT_TO_RIGHT = "\u200b", "\ufeff", "\u200e"
@@ -127,14 +128,14 @@ async def test_a_pill_names_the_guest_of_a_room(desk: Desk):
     await desk.say("!room open 12h A User @other:elsewhere.test", ticket=1, pills=("@user:elsewhere.test",))
     async with desk.units() as unit:
         room = await unit.rooms.of_ticket(1)
-        assert room.invited == '["@user:elsewhere.test","@other:elsewhere.test"]'
+        assert invited_to(room).outsiders == ("@user:elsewhere.test", "@other:elsewhere.test")
 
 
 async def test_a_guest_is_invited_once_and_the_agent_is_no_guest(desk: Desk):
     await desk.ticket()
     await desk.say(f"!room open @a:b.test {ANA} @a:b.test", ticket=1)
     async with desk.units() as unit:
-        assert (await unit.rooms.of_ticket(1)).invited == '["@a:b.test"]'
+        assert invited_to(await unit.rooms.of_ticket(1)).everybody == ("@a:b.test",)
 
 
 async def test_queues_and_all_are_found_whatever_their_case(desk: Desk):

@@ -114,6 +114,20 @@ async def test_a_successor_that_does_not_say_so_is_left(tmp_path: Path, synapse:
         assert await room_of(desk, "fr") == old
         present = await ask(desk.ana, "GET", path("rooms", made["room_id"], "joined_members"), {})
         assert bot.user_id not in present["joined"]
+        await desk.deliver(MAIL)
+        assert (await desk.announced(1)).room_id == await room_of(desk, "en")
+
+
+async def test_a_room_that_ends_without_another_is_told_and_spoken_in(
+    tmp_path: Path, synapse: Homeserver
+) -> None:
+    async with office(Plan(tmp_path, synapse)) as desk:
+        room, bot = await room_of(desk, "en"), desk.running.session
+        where = path("rooms", room, "state", "m.room.tombstone", "")
+        await request(bot.client, "PUT", where, {"body": "", "replacement_room": "{odd} <b>"})
+        await desk.hears("but no other room was named in its place. I go on there.")
+        await desk.deliver(MAIL)
+        assert (await desk.announced(1)).room_id == room
 
 
 @pytest.mark.parametrize(("how", "words"), [("kick", "I was removed from"), ("ban", "I was banned from")])
