@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 
 from desk.context import Work
+from desk.duty.pings import call, mention
 from desk.outbox.kinds import MINUTE, Kind
 from desk.outbox.posts import answer_in_thread, finish, put
 from desk.replies import files, previews
@@ -206,9 +207,19 @@ async def _do_without(work: Work, enclosure: OutgoingFile, draft: Message | None
         draft.state = ReplyState.STALE
         await files.list_on(work.unit, draft)
         await previews.show_state(work, draft)
-    elif draft is not None:
+        await _call_author(work, draft, words)
+        return
+    if draft is not None:
         words += " An answer with that file does not leave, unless it is leaving at this moment."
     await answer_in_thread(work, ticket, words)
+
+
+async def _call_author(work: Work, draft: Message, words: str) -> None:
+    """Nobody else knows that the answer waits; where its author has gone, the ticket's agents are called."""
+    if draft.author in work.config.agents:
+        await mention(work, draft.ticket, [draft.author], words)
+    else:
+        await call(work, draft.ticket, words)
 
 
 async def _hold_anew(work: Work, held: Message) -> None:

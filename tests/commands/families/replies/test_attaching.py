@@ -160,6 +160,7 @@ async def test_without_its_file_an_answer_waits_for_a_persons_word(desk: Desk):
     await arrives(desk, "that file was not sent encrypted.")
     words = "The answer stays here: `!send` it without that file, or `!cancel` it."
     assert await said(desk) == [f"NOT attached: that file was not sent encrypted. {words}"]
+    assert say_from_json((await desk.rows("say"))[0].payload or "").mentions == (ANA,)
     assert ((await answer_of(desk)).state, await files(desk)) == (ReplyState.STALE, [])
     assert await desk.say("!send", ticket=1) == ""
 
