@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.figures import Figure
 from benchmarks.post import ADDRESS, Post, encrypted_mail, plain_mail, post, words
+from desk.config import DeskConfig, Queue
 from desk.context import Workplace
-from desk.house import House, Queue
 from helproom.jobs.keeping import keeper
 from helproom.world import real_world
 from mail.openpgp.keyring import GpgExecutor
@@ -92,7 +92,7 @@ async def _desk(database: Path, office: Post) -> AsyncIterator[tuple[Units, Lett
     engine = open_engine(f"sqlite:///{database}")
     await migrate(engine)
     units = Units(engine, Vault(os.urandom(32)))
-    house = House((Queue("help", "en", ADDRESS, "Help Desk", office.fingerprint),), frozenset())
+    config = DeskConfig((Queue("help", "en", ADDRESS, "Help Desk", office.fingerprint),), frozenset())
     workshop = GpgExecutor(WORKERS)
     async with units() as unit:
         for purpose, queue, ref in ((RoomPurpose.QUEUE, "help", "r1"), (RoomPurpose.OPERATORS, None, "r2")):
@@ -100,7 +100,7 @@ async def _desk(database: Path, office: Post) -> AsyncIterator[tuple[Units, Lett
             await unit.rooms.add(room)
     try:
         opener = LetterOpener(office.keyring, workshop)
-        yield units, LetterWorker(Workplace(units, real_world(), house), opener, parallel=WORKERS)
+        yield units, LetterWorker(Workplace(units, real_world(), config), opener, parallel=WORKERS)
     finally:
         workshop.close()
         await units.close()

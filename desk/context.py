@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from desk.house import House
+from desk.config import DeskConfig
 from desk.world import World
 from storage.unit import Unit, Units
 
@@ -14,7 +14,7 @@ class Work:
 
     unit: Unit
     world: World
-    config: House
+    config: DeskConfig
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Workplace:
 
     units: Units
     world: World
-    config: House
+    config: DeskConfig
 
     def work(self, unit: Unit) -> Work:
         """Return what decisions in this transaction work with."""

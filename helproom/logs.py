@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from helproom.config.sections import Log
+from helproom.config.sections.log import LogSection
 
 _MOST_FRAMES = 12
 _MOST_CAUSES = 5
@@ -22,7 +22,7 @@ Caught = tuple[type[BaseException], BaseException, TracebackType | None]
 log = structlog.get_logger()
 
 
-def set_up(settings: Log, stream: TextIO | None = None) -> None:
+def set_up(settings: LogSection, stream: TextIO | None = None) -> None:
     """Send our logs, those of libraries, warnings and uncaught exceptions to `stream` (standard error)."""
     stream = stream or sys.stderr
     level = logging.getLevelNamesMapping()[settings.level.upper()]
@@ -42,7 +42,7 @@ def set_up(settings: Log, stream: TextIO | None = None) -> None:
     _route_uncaught()
 
 
-def _renderer(settings: Log, stream: TextIO) -> Processor:
+def _renderer(settings: LogSection, stream: TextIO) -> Processor:
     if settings.form == "console" or (settings.form == "auto" and stream.isatty()):
         return structlog.dev.ConsoleRenderer(colors=stream.isatty())
     return structlog.processors.JSONRenderer(ensure_ascii=True)

@@ -6,16 +6,16 @@ import contextlib
 import datetime as dt
 import threading
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
 import commands
 from commands.context import Context, Reply
 from commands.event import EventKind, RoomEvent
+from desk.config import DeskConfig, Queue, RepliesConfig
 from desk.context import Work, Workplace
 from desk.delivery.delivery import Delivery
-from desk.house import House, Queue
 from desk.keys.offers import keep
 from desk.kinds import KINDS
 from desk.letters.opened import OfferedKey
@@ -46,14 +46,14 @@ USER = "user@example.org"
 FINGERPRINT = "0123456789ABCDEF0123456789ABCDEF01234567"
 MONDAY_NOON = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 
-HOUSE = House(
+CONFIG = DeskConfig(
     queues=(
         Queue("en", "en", "help@helproom.test", "Help desk", "A" * 40, detect=True),
         Queue("fr", "fr", "aide@helproom.test", "Aide", "B" * 40, fallback=(BEN,)),
     ),
     agents=frozenset({ANA, BEN, *CREW}),
     admins=frozenset({ANA}),
-    variables={"site": "https://example.org"},
+    replies=RepliesConfig(variables={"site": "https://example.org"}),
     tracker_url="https://redmine.example.org",
 )
 
@@ -102,13 +102,23 @@ async def unclear(work: Work, row: Outbox) -> None:
         await then(work, row)
 
 
+def with_replies(config: DeskConfig, **fields: Any) -> DeskConfig:
+    """Return a config in which something about replies is different."""
+    return replace(config, replies=replace(config.replies, **fields))
+
+
+def with_intake(config: DeskConfig, **fields: Any) -> DeskConfig:
+    """Return a config in which something about the intake of letters is different."""
+    return replace(config, intake=replace(config.intake, **fields))
+
+
 @dataclass
 class Desk:
     """The desk and the hands that work at it."""
 
     units: Units
     clock: Clock = field(default_factory=Clock)
-    house: House = HOUSE
+    config: DeskConfig = CONFIG
     _tokens: count = field(default_factory=count)
 
     @property
@@ -118,7 +128,7 @@ class Desk:
     @property
     def place(self) -> Workplace:
         """Return what parts of the desk are given."""
-        return Workplace(self.units, self.world, self.house)
+        return Workplace(self.units, self.world, self.config)
 
     def work(self, unit: Unit) -> Work:
         """Return what a decision in this unit works with."""
@@ -127,7 +137,7 @@ class Desk:
     async def furnish(self) -> None:
         """Make the rooms of the queues and of the operators."""
         async with self.units() as unit:
-            for queue in self.house.queues:
+            for queue in self.config.queues:
                 await unit.rooms.add(_room(RoomPurpose.QUEUE, queue.name, queue=queue.name))
             await unit.rooms.add(_room(RoomPurpose.OPERATORS, "ops"))
 

@@ -66,7 +66,7 @@ class EnclosureFetcher:
         except _Unfit as why:
             file = str(why)
         except TooLarge:
-            most = size_words(self._place.config.files_size)
+            most = size_words(self._place.config.replies.files_size)
             file = f"it is larger than {most}, which is the most for one answer."
         async with self._place.units() as unit:
             await fetched(self._place.work(unit), parcel.id, number, file)
@@ -80,7 +80,7 @@ class EnclosureFetcher:
             if not await choose(unit, number, source["event_id"]):
                 raise _Unfit("nobody wants it any more.")
         declared = _part(content, "info").get("size")
-        if isinstance(declared, int) and declared > self._place.config.files_size:
+        if isinstance(declared, int) and declared > self._place.config.replies.files_size:
             raise TooLarge
         sealed = await self._download(_part(content, "file").get("url"))
         plain = await asyncio.to_thread(_decrypted, sealed, _part(content, "file"))
@@ -169,7 +169,7 @@ class EnclosureFetcher:
         if place is None:
             raise _Unfit("where that file is stored cannot be read.")
         where = "/".join(quote(part, safe="") for part in place.groups())
-        largest = self._place.config.files_size
+        largest = self._place.config.replies.files_size
         for begin in ("/_matrix/client/v1/media/download", "/_matrix/media/v3/download"):
             try:
                 asked = f"{begin}/{where}?allow_redirect=false"

@@ -5,8 +5,8 @@ import structlog
 
 from bot.errors import MatrixError, Rejected
 from bot.rooms.rooms import Member, Rooms
+from desk.config import DeskConfig
 from desk.context import Workplace
-from desk.house import House
 from desk.outbox.posts import tell_operators
 from desk.rooms.disposable import invited_to
 from desk.rooms.names import name_of
@@ -17,16 +17,16 @@ log = structlog.get_logger()
 NOBODY: frozenset[str] = frozenset()
 
 
-def named_for(house: House, room: Room) -> frozenset[str]:
+def named_for(config: DeskConfig, room: Room) -> frozenset[str]:
     """The people whom the config or an agent named for a room."""
     if room.purpose is RoomPurpose.QUEUE:
-        return house.agents
+        return config.agents
     if room.purpose is RoomPurpose.OPERATORS:
-        return house.admins
+        return config.admins
     if room.state is RoomState.CLOSED or room.opened_by is None:
         return NOBODY
     invited = invited_to(room)
-    return frozenset(invited.outsiders) | (house.agents & {room.opened_by, *invited.agents})
+    return frozenset(invited.outsiders) | (config.agents & {room.opened_by, *invited.agents})
 
 
 class Members:

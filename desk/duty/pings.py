@@ -4,9 +4,9 @@
 import datetime as dt
 from collections.abc import Sequence
 
+from desk.config import DeskConfig
 from desk.context import Work
 from desk.duty.rota import on_duty
-from desk.house import House
 from desk.outbox.kinds import Kind
 from desk.outbox.posts import (
     IN_TICKET_THREAD,
@@ -30,16 +30,16 @@ _LAST_MOMENT = dt.timedelta(seconds=5)
 _MOST_NAMED = 5
 
 
-def responsible(house: House, ticket: Ticket, now: dt.datetime) -> tuple[str, ...]:
+def responsible(config: DeskConfig, ticket: Ticket, now: dt.datetime) -> tuple[str, ...]:
     """Return whom a ticket waits for: its owner, else whoever is on duty, else the queue's fallback."""
-    if ticket.owner in house.agents:
+    if ticket.owner in config.agents:
         return (ticket.owner,)
-    return on_duty(house.shifts, ticket.queue, now) or _fallback(house, ticket.queue)
+    return on_duty(config.shifts, ticket.queue, now) or _fallback(config, ticket.queue)
 
 
-def _fallback(house: House, name: str) -> tuple[str, ...]:
+def _fallback(config: DeskConfig, name: str) -> tuple[str, ...]:
     """The queue of an old ticket may have gone from the config."""
-    return next((queue.fallback for queue in house.queues if queue.name == name), ())
+    return next((queue.fallback for queue in config.queues if queue.name == name), ())
 
 
 async def call(work: Work, ticket: Ticket, text: str, *, rank: Rank = Rank.USUAL) -> None:
@@ -89,9 +89,9 @@ def _can_grow(row: Outbox, now: dt.datetime) -> bool:
     return is_untried and _LAST_MOMENT < waits <= BETWEEN_PINGS
 
 
-def _ping(house: House, queue: str, numbers: tuple[int, ...], now: dt.datetime) -> Say:
-    on_shift = on_duty(house.shifts, queue, now)
-    called = on_shift or _fallback(house, queue)
+def _ping(config: DeskConfig, queue: str, numbers: tuple[int, ...], now: dt.datetime) -> Say:
+    on_shift = on_duty(config.shifts, queue, now)
+    called = on_shift or _fallback(config, queue)
     news = _news(numbers)
     if on_shift:
         text = f"{news}, you are on duty."

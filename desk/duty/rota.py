@@ -5,7 +5,7 @@ import datetime as dt
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
-from desk.house import Shift
+from desk.config import Shift
 
 
 def on_duty(shifts: Iterable[Shift], queue: str, now: dt.datetime) -> tuple[str, ...]:

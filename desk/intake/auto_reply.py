@@ -26,10 +26,10 @@ async def give(work: Work, arrival: Arrival, ticket: Ticket) -> None:
     It goes to the ticket's contact alone, through the outbox as any mail, and quotes nothing. Where it could
     not be protected as the ticket demands, none leaves.
     """
-    if work.config.first_answer is None or not await _may(work, arrival, ticket):
+    if work.config.replies.first_answer is None or not await _may(work, arrival, ticket):
         return
     try:
-        text = await _text(work, ticket, work.config.first_answer)
+        text = await _text(work, ticket, work.config.replies.first_answer)
     except Refusal as why:
         await _tell_once(work, _NO_TEXT, f"No automatic first answer leaves: {why}")
         return
@@ -59,7 +59,7 @@ async def _may(work: Work, arrival: Arrival, ticket: Ticket) -> bool:
 
 async def _is_broken(work: Work, sent: int) -> bool:
     """Stop for as long as more leave than any usual hour brings, and say so once."""
-    most = work.config.most_first_answers
+    most = work.config.replies.most_first_answers
     if sent < most:
         await work.unit.facts.set(_BROKEN, "")
         return False

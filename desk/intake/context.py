@@ -4,8 +4,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from desk.config import Queue
 from desk.context import Work
-from desk.house import Queue
 from desk.letters.opened import Opened
 from storage.models import Letter, LetterState, Message, MessageKind
 

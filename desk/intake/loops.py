@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Our own mail come back, known by Message-ID, sender or mark; operators hear of it once a day."""
 
+from desk.config import DeskConfig
 from desk.context import Work
-from desk.house import House
 from desk.intake.context import Arrival, Verdict, first
 from desk.letters.opened import Automatic, EncryptionState, Opened
 from desk.outbox.posts import tell_operators
@@ -29,9 +29,9 @@ async def take_out(work: Work, arrival: Arrival) -> Verdict | None:
     return await _dropped(work, arrival) if is_from_us else None
 
 
-def _is_from_us(house: House, opened: Opened) -> bool:
+def _is_from_us(config: DeskConfig, opened: Opened) -> bool:
     # WhisperBack may put the desk's own address into From.
-    return not opened.by_whisperback and house.is_ours(opened.headers.sender)
+    return not opened.by_whisperback and config.is_ours(opened.headers.sender)
 
 
 async def _aside(work: Work, arrival: Arrival, reason: str) -> Verdict:

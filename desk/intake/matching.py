@@ -94,7 +94,7 @@ def partner_tags(work: Work, arrival: Arrival) -> tuple[str, ...]:
     subject = arrival.opened.headers.subject
     found = (
         work.unit.vault.tag(TagKind.PARTNER, f"{pattern.pattern}\0{match[1]}")
-        for pattern in work.config.partners
+        for pattern in work.config.intake.partners
         for match in _first_of(pattern, subject)
     )
     return tuple(dict.fromkeys(found))

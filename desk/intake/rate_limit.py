@@ -3,8 +3,8 @@
 
 import datetime as dt
 
+from desk.config import DeskConfig, Rate
 from desk.context import Work
-from desk.house import House, Rate
 from desk.outbox.posts import tell_operators
 from storage.models import Letter
 from storage.queries.letters import LONGEST_TURN
@@ -22,11 +22,11 @@ async def hold_back(work: Work, letter: Letter) -> bool:
 
     A letter that was begun before or that a person has released is never held back.
     """
-    if letter.begun_at is None and letter.released_by is None and work.config.rate is not None:
-        turn = await _turn(work.unit, work.world.now(), work.config.rate, work.config, letter)
+    if letter.begun_at is None and letter.released_by is None and work.config.intake.rate is not None:
+        turn = await _turn(work.unit, work.world.now(), work.config.intake.rate, work.config, letter)
         if turn is not None:
             letter.due_at, letter.reason = turn, HELD_BACK
-            await _tell(work, work.config.rate)
+            await _tell(work, work.config.intake.rate)
             return True
     letter.begun_at = letter.begun_at or work.world.now()
     if letter.reason == HELD_BACK:
@@ -40,7 +40,9 @@ async def is_on(unit: Unit) -> bool:
     return bool(await unit.facts.get(_TOLD))
 
 
-async def _turn(unit: Unit, now: dt.datetime, rate: Rate, house: House, letter: Letter) -> dt.datetime | None:
+async def _turn(
+    unit: Unit, now: dt.datetime, rate: Rate, config: DeskConfig, letter: Letter
+) -> dt.datetime | None:
     """Return when the letter's turn comes; None when that is now.
 
     Of one sender, those that wait stand before it in the line. For the rate of all they do not count: who
@@ -48,7 +50,7 @@ async def _turn(unit: Unit, now: dt.datetime, rate: Rate, house: House, letter: 
     """
     letters, since = unit.letters, now - _SPAN
     spans = 1 if await letters.begun_since(since) >= rate.in_all else 0
-    own = {address_tag(unit.vault, each) for each in (*rate.exempt, *(q.address for q in house.queues))}
+    own = {address_tag(unit.vault, each) for each in (*rate.exempt, *(q.address for q in config.queues))}
     if letter.sender_tag is not None and letter.sender_tag not in own:
         begun = await letters.begun_since(since, letter.sender_tag)
         waiting = await letters.held(HELD_BACK, sender_tag=letter.sender_tag, before=letter.id)

@@ -4,8 +4,8 @@
 import datetime as dt
 from collections.abc import Mapping
 
+from desk.config import Queue
 from desk.context import Work
-from desk.house import Queue
 from desk.keys.standing import spaced
 from desk.outbox.posts import tell_operators
 

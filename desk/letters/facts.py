@@ -3,7 +3,7 @@
 
 import re
 
-from desk.house import House
+from desk.config import DeskConfig
 from desk.letters.opened import EncryptionState, Opened, SignatureState
 
 _PROGRAM = re.compile(r"[a-z0-9-]{1,30}")
@@ -17,7 +17,7 @@ def kind_of(opened: Opened) -> str:
     return f"bug report, {app}" if app and _PROGRAM.fullmatch(app) else "bug report"
 
 
-def contact_of(house: House, opened: Opened) -> str | None:
+def contact_of(config: DeskConfig, opened: Opened) -> str | None:
     """Return the address of the person: for a WhisperBack report the one in it, as its From leads nowhere.
 
     None where there is none, or where it is the desk's own: nobody is answered there.
@@ -26,7 +26,7 @@ def contact_of(house: House, opened: Opened) -> str | None:
         contact = opened.whisperback.contact_email
     else:
         contact = opened.headers.reply_to or opened.headers.sender
-    return None if not contact or house.is_ours(contact) else contact
+    return None if not contact or config.is_ours(contact) else contact
 
 
 def subject_of(opened: Opened) -> str:

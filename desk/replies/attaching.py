@@ -54,13 +54,12 @@ async def ask(work: Work, ticket: Ticket, room: Room, wish: AttachRequest) -> No
     """
     held = await work.unit.messages.open_reply(ticket, lock=True)
     _refuse_where_none_can(ticket, held)
-    if work.config.most_files == 0:
+    most = work.config.replies.most_files
+    if most == 0:
         raise Refusal("At this desk no files leave with answers: its config says `most_files: 0`.")
     there = await _there(work.unit, ticket, held)
-    if len(there) >= work.config.most_files:
-        raise Refusal(
-            f"With one answer {work.config.most_files} files can leave at most; `!detach` takes some away."
-        )
+    if len(there) >= most:
+        raise Refusal(f"With one answer {most} files can leave at most; `!detach` takes some away.")
     if wish.file is not None and any(each.event_id == wish.file for each in there):
         raise Refusal("That file is attached already.")
     new = OutgoingFile(ref=work.world.token(), ticket=ticket, event_id=wish.file, asked_at=work.world.now())
@@ -191,8 +190,8 @@ async def _unfit(work: Work, enclosure: OutgoingFile, draft: Message | None, fil
     others = [each for each in await _there(work.unit, enclosure.ticket, draft) if each is not enclosure]
     if any(each.event_id == file.event_id for each in others):
         return "that file is attached already."
-    if sum(each.size or 0 for each in others) + len(file.content) > work.config.files_size:
-        most = size_words(work.config.files_size)
+    if sum(each.size or 0 for each in others) + len(file.content) > work.config.replies.files_size:
+        most = size_words(work.config.replies.files_size)
         return f"the files of one answer can have {most} together at most."
     return ""
 

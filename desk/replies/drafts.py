@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import structlog
 
+from desk.config import DeskConfig
 from desk.context import Work
 from desk.duty.pings import call, mention
-from desk.house import House
 from desk.keys.expiry import words_if_over
 from desk.outbox.posts import answer_in_thread, put, show_file, tell_operators
 from desk.outbox.ranks import Rank
@@ -102,7 +102,7 @@ async def _draft(work: Work, ticket: Ticket, answer: Answer) -> Message:
     above = await quotes.of_newest(work, ticket) if answer.quotes else ""
     draft.text = await with_signature(work, ticket, f"{above}{answer.text}")
     tells_subject = answer.path not in IN_CLEAR and not await _hides_subject(work.unit, ticket)
-    hold = work.config.hold.total_seconds()
+    hold = work.config.replies.hold.total_seconds()
     DraftDetails(path=answer.path.value, hold_seconds=hold, tells_subject=tells_subject).store(draft)
     draft.subject = _subject(ticket, work.config, tells=tells_subject)
     return await work.unit.messages.add(draft)
@@ -174,17 +174,17 @@ async def _hides_subject(unit: Unit, ticket: Ticket) -> bool:
     return bool(letters) and hides_subject(letters[0])
 
 
-def _subject(ticket: Ticket, house: House, *, tells: bool) -> str:
+def _subject(ticket: Ticket, config: DeskConfig, *, tells: bool) -> str:
     """Return the subject; where it must not tell anything of the user's, nothing in it comes from them."""
     if not tells:
-        return tagged(ticket.id, house.queue(ticket.mailbox).role_name)
+        return tagged(ticket.id, config.queue(ticket.mailbox).role_name)
     return answer_subject(ticket.id, ticket.subject or "")
 
 
-def _facts_of(ticket: Ticket, draft: Message, protection: Protection, house: House) -> str:
+def _facts_of(ticket: Ticket, draft: Message, protection: Protection, config: DeskConfig) -> str:
     return (
         f"To: {ticket.contact}\n"
-        f"From: {house.queue(ticket.mailbox).role_name} <{house.queue(ticket.mailbox).address}>\n"
+        f"From: {config.queue(ticket.mailbox).role_name} <{config.queue(ticket.mailbox).address}>\n"
         f"Protection: {protection.words}\n"
         f"Subject: {draft.subject}"
     )

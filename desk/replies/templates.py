@@ -7,8 +7,8 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from desk.config import DeskConfig
 from desk.context import Work
-from desk.house import House
 from desk.world import Refusal
 from storage.models import Template, Ticket
 from storage.unit import Unit
@@ -80,9 +80,11 @@ def _first_of(template: Template, languages: Sequence[str]) -> str | None:
     return next((texts[language] for language in languages if language in texts), None)
 
 
-def chain(language: str, house: House) -> tuple[str, ...]:
+def chain(language: str, config: DeskConfig) -> tuple[str, ...]:
     """Return the languages to try: the ticket's, its base ("pt-br" to "pt"), then the house's."""
-    return tuple(dict.fromkeys((language, language.split("-", maxsplit=1)[0], *house.fallback_languages)))
+    return tuple(
+        dict.fromkeys((language, language.split("-", maxsplit=1)[0], *config.replies.fallback_languages))
+    )
 
 
 def variables_of(name: str, text: str) -> tuple[str, ...]:
@@ -168,7 +170,7 @@ async def house_words(work: Work, ticket: Ticket, name: str, **more: str) -> str
     wording = _first_of(template, chain(ticket.language, work.config)) if template is not None else None
     if wording is None:
         return None
-    values = {**work.config.variables, "role": work.config.queue(ticket.mailbox).role_name, **more}
+    values = {**work.config.replies.variables, "role": work.config.queue(ticket.mailbox).role_name, **more}
     unknown = [each for each in variables_of(name, wording) if not values.get(each.casefold())]
     if unknown:
         raise Refusal(
@@ -178,13 +180,13 @@ async def house_words(work: Work, ticket: Ticket, name: str, **more: str) -> str
     return fill(name, wording, values)
 
 
-def values_for(house: House, ticket: Ticket) -> dict[str, str]:
+def values_for(config: DeskConfig, ticket: Ticket) -> dict[str, str]:
     """Return the values that need not be given: the house's, and of the ticket what is no secret."""
     return {
-        **house.variables,
+        **config.replies.variables,
         "ticket": str(ticket.id),
         "version": ticket.tails_version or "",
-        "role": house.queue(ticket.mailbox).role_name,
+        "role": config.queue(ticket.mailbox).role_name,
     }
 
 

@@ -51,9 +51,9 @@ def invited_to(room: Room) -> Invited:
 
 async def open_room(work: Work, ticket: Ticket, wish: RoomRequest) -> str:
     """Have a room made for a ticket; return what to say. Raises Refusal when it cannot be."""
-    life = work.config.room_life if wish.life is None else wish.life
-    if not dt.timedelta() < life <= work.config.longest_room_life:
-        longest = work.config.longest_room_life // dt.timedelta(hours=1)
+    life = work.config.rooms.life if wish.life is None else wish.life
+    if not dt.timedelta() < life <= work.config.rooms.longest:
+        longest = work.config.rooms.longest // dt.timedelta(hours=1)
         raise Refusal(f"A disposable room lives for some time, at most {longest} h.")
     if await work.unit.rooms.of_ticket(ticket.id) is not None:
         raise Refusal(f"Ticket {ticket.id} has a disposable room. `!room close` ends it.")
@@ -95,6 +95,6 @@ async def end_rooms(work: Work) -> dt.datetime | None:
         await close_room(work, room)
     ends = []
     for room in await work.unit.rooms.ending_after(now):
-        room.ends_at = min(room.ends_at or now, now + work.config.longest_room_life)
+        room.ends_at = min(room.ends_at or now, now + work.config.rooms.longest)
         ends.append(room.ends_at)
     return min(ends, default=None)

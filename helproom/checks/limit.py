@@ -9,7 +9,6 @@ from bot.identity.rate_limit import lift_limit, limit_path
 from desk.delivery.delivery import LIMITED
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.config import databases, for_desk
-from helproom.config.for_edges import bot_account
 from helproom.config.settings import Settings
 from helproom.world import real_world
 from storage.migrating import Shape, shape_of
@@ -43,7 +42,7 @@ async def check_limit(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _lift(settings: Settings, token: str) -> Finding:
     try:
-        was_limited = await lift_limit(bot_account(settings), token)
+        was_limited = await lift_limit(settings.bot_account(), token)
     except MatrixError as error:
         return problem(PART, str(error))
     if was_limited:

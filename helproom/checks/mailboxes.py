@@ -6,8 +6,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 
 from helproom.checks.findings import Finding, ok, problem, warning
-from helproom.config.for_edges import imap_account
-from helproom.config.sections import ImapSection, MaildirSection
+from helproom.config.sections.mail_in import ImapSection, MaildirSection
 from helproom.config.settings import Settings
 from mail.inbound.imap import Abilities, connected
 from mail.inbound.mailbox import LoginRefused, MailboxTrouble
@@ -35,7 +34,7 @@ async def _imap(section: ImapSection) -> list[Finding]:
 
 
 def _look(section: ImapSection) -> Abilities:
-    with connected(imap_account(section)) as mailbox:
+    with connected(section.account()) as mailbox:
         return mailbox.abilities()
 
 

@@ -11,7 +11,6 @@ from bot.identity.session import Credential, Session, only_asking, open_session
 from bot.rooms.rooms import Rooms
 from helproom.checks.findings import Finding, ok, problem
 from helproom.checks.rooms import check_rooms
-from helproom.config.for_edges import bot_account, bot_credential
 from helproom.config.settings import Settings
 
 _PATIENCE = 8.0
@@ -20,18 +19,18 @@ PART = "Matrix"
 
 async def check_matrix(settings: Settings) -> AsyncIterator[Finding]:
     """Log in as `helproom run` would, and look at device and rooms; a login made for it ends with it."""
-    credential = bot_credential(settings)
+    credential = settings.matrix.credential()
     try:
-        session = await open_session(bot_account(settings), credential, patience=_PATIENCE)
+        session = await open_session(settings.bot_account(), credential, patience=_PATIENCE)
     except StoreInUse:
         yield ok(PART, "A running Helproom uses the bot's session, so its keys are not tried now.")
-        async with only_asking(bot_account(settings)) as client:
+        async with only_asking(settings.bot_account()) as client:
             for finding in await check_rooms(settings, Rooms(client)):
                 yield finding
         return
     try:
         yield _look_at_login(session)
-        yield await _look_at_device(session, bot_account(settings).folder, credential)
+        yield await _look_at_device(session, settings.bot_account().folder, credential)
         for finding in await check_rooms(settings, Rooms(session.client)):
             yield finding
     finally:

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from desk.letters.opened import EncryptionState
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.checks.folders import strangers_in, trouble_with
-from helproom.config.for_edges import open_keyring
-from helproom.config.sections import QueueSection
+from helproom.config.sections.queues import QueueSection
 from helproom.config.settings import Settings
 from helproom.world import real_world
 from mail.openpgp.keyring import KeyRefused, Keyring, KeyringUnusable, SealRefused, SecretKey
@@ -25,7 +24,7 @@ async def check_openpgp(settings: Settings) -> AsyncIterator[Finding]:
     if trouble := trouble_with(home) or strangers_in(home):
         yield problem("OpenPGP", trouble)
         return
-    keyring = await asyncio.to_thread(open_keyring, settings)
+    keyring = await asyncio.to_thread(settings.mail.open_keyring)
     try:
         for surplus in await asyncio.to_thread(_surplus, keyring, settings):
             yield surplus

@@ -11,7 +11,7 @@ from desk.rooms import replacement
 from desk.rooms.names import name_of
 from helproom.checks.findings import Finding, ok, problem, warning
 from helproom.config import databases, for_desk
-from helproom.config.for_edges import homes
+from helproom.config.homes import homes_of
 from helproom.config.settings import Settings
 from storage.migrating import Shape, shape_of
 from storage.models import RoomPurpose, RoomState
@@ -83,7 +83,7 @@ async def _absent(rooms: Rooms, place: Place, members: tuple[Member, ...]) -> li
 
 
 async def _places(settings: Settings) -> list[Place]:
-    wanted = homes(settings)
+    wanted = homes_of(settings)
     file = databases.file_of(for_desk.database_url(settings))
     if file is not None and not file.exists():
         return [_place_of(home, home.room_id) for home in wanted]
@@ -112,9 +112,9 @@ def _place_of(home: Home, room_id: str | None, old_line: str | None = None) -> P
 
 
 async def _disposable(unit: Unit, settings: Settings) -> list[Place]:
-    house = for_desk.house_of(settings)
+    config = for_desk.desk_config(settings)
     return [
-        Place(name_of(row), row.room_id, named_for(house, row))
+        Place(name_of(row), row.room_id, named_for(config, row))
         for row in await unit.rooms.all_open()
         if row.purpose is RoomPurpose.DISPOSABLE and row.state is RoomState.OPEN
     ]

@@ -4,7 +4,6 @@
 from collections.abc import AsyncIterator
 
 from helproom.checks.findings import Finding, ok, problem
-from helproom.config.for_edges import open_tracker, submission_settings
 from helproom.config.settings import Settings
 from mail.outbound.submission import NotSubmitted, knock
 from trackers.tracker import TrackerTrouble
@@ -15,7 +14,7 @@ async def check_submission(settings: Settings) -> AsyncIterator[Finding]:
     part = "answers out"
     where = f"{settings.mail.submission.host}:{settings.mail.submission.port}"
     try:
-        await knock(submission_settings(settings))
+        await knock(settings.mail.submission.to_mail())
     except NotSubmitted as error:
         yield problem(part, f"{error} Look at mail.submission: it says {where}.")
     else:
@@ -25,7 +24,7 @@ async def check_submission(settings: Settings) -> AsyncIterator[Finding]:
 async def check_redmine(settings: Settings) -> AsyncIterator[Finding]:
     """Ask Redmine who we are."""
     part = "Redmine"
-    tracker = open_tracker(settings)
+    tracker = settings.redmine.open_tracker() if settings.redmine is not None else None
     if tracker is None:
         yield ok(part, "There is none in the config; `!link` keeps numbers only.")
         return

@@ -22,7 +22,7 @@ from helproom.checks.openpgp import check_openpgp
 from helproom.checks.servers import check_redmine, check_submission
 from helproom.cli.exit_codes import explain
 from helproom.config.configfile import ConfigTrouble
-from helproom.config.sections import Log
+from helproom.config.sections.log import LogSection
 from helproom.config.settings import Settings, find_config, read_settings
 
 Check = Callable[[Settings], AsyncIterator[Finding]]
@@ -49,7 +49,7 @@ _MARKS = {
 
 def check(asked: argparse.Namespace) -> int:
     """Try every part; 0 when all is well (warnings allowed), 78 for a broken config, 69 otherwise."""
-    logs.set_up(Log(level="error"))
+    logs.set_up(LogSection(level="error"))
     show = _show_json if asked.json else _show_line
     file = find_config(asked.config)
     try:

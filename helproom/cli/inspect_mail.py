@@ -22,7 +22,7 @@ from desk.world import Refusal
 from helproom import logs
 from helproom.cli import inspect_output
 from helproom.config.credentials import SecretUnusable
-from helproom.config.sections import Log
+from helproom.config.sections.log import LogSection
 from mail.limits import LETTER_BYTES
 from mail.openpgp.borrowed import borrow
 from mail.reading.open_letter import open_letter
@@ -32,7 +32,7 @@ _NOT_LOOKED_AT = "Nothing in it was looked at."
 
 def inspect_mail(asked: argparse.Namespace) -> int:
     """Describe one mail; 0 for whatever could be described, broken or hostile as it may be."""
-    logs.set_up(Log(level="error"))
+    logs.set_up(LogSection(level="error"))
     os.umask(0o077)
     raw = _read(asked.file)
     with borrow(_home(asked.gnupghome), passphrase=_passphrase(asked.passphrase_file)) as keyring:

@@ -17,8 +17,7 @@ from desk.world import Refusal
 from helproom import logs
 from helproom.cli.terminal import complain, say
 from helproom.config import for_desk
-from helproom.config.for_edges import open_keyring
-from helproom.config.sections import LARGEST_LETTER
+from helproom.config.sections.mail_in import LARGEST_LETTER
 from helproom.config.settings import Settings, find_config, read_settings
 from helproom.startup.masterkey import refuse_other_master_key
 from helproom.world import real_world
@@ -57,7 +56,7 @@ def _import_secret(settings: Settings, content: bytes, address: str | None) -> i
         raise Refusal(
             "This is a secret key. Of contacts only public keys are wanted; for a queue, leave --address out."
         )
-    keyring = open_keyring(settings)
+    keyring = settings.mail.open_keyring()
     try:
         fingerprint = keyring.import_secret_key(content)
     finally:
@@ -73,7 +72,7 @@ def _import_secret(settings: Settings, content: bytes, address: str | None) -> i
 def _tell_of_new_key(settings: Settings) -> None:
     async def tell(units: Units) -> Sequence[int]:
         async with units() as unit:
-            return await tell_of_new_key(Work(unit, real_world(), for_desk.house_of(settings)))
+            return await tell_of_new_key(Work(unit, real_world(), for_desk.desk_config(settings)))
 
     try:
         numbers = asyncio.run(_with_units(settings, tell))
@@ -101,7 +100,7 @@ def _import_public(settings: Settings, content: bytes, address: str | None) -> i
         while True:
             try:
                 async with units() as unit:
-                    work = Work(unit, real_world(), for_desk.house_of(settings))
+                    work = Work(unit, real_world(), for_desk.desk_config(settings))
                     await pin_imported(work, address_tag(units.vault, address), offer)
                     return
             except KeyGrown as grown:
@@ -120,7 +119,7 @@ def forget_keys(asked: argparse.Namespace) -> int:
     async def forget(units: Units) -> int:
         async with units() as unit:
             tag = address_tag(units.vault, asked.address)
-            work = Work(unit, real_world(), for_desk.house_of(settings))
+            work = Work(unit, real_world(), for_desk.desk_config(settings))
             return await forget_by_sysadmin(work, tag, fingerprint)
 
     count = asyncio.run(_with_units(settings, forget))
@@ -141,7 +140,7 @@ async def _with_units(settings: Settings, work: Callable[[Units], Awaitable[T]])
 def list_keys(asked: argparse.Namespace) -> int:
     """Show the queues' keys, and those of a contact whose address is given; all others stay sealed."""
     settings = settings_of(asked)
-    keyring = open_keyring(settings)
+    keyring = settings.mail.open_keyring()
     try:
         own = {key.fingerprint: key for key in keyring.secret_keys()}
     finally:

@@ -52,7 +52,7 @@ def _in_unit(asked: argparse.Namespace, decide: Callable[[Work], Awaitable[str]]
             await migrate(units.engine)
             await refuse_other_master_key(units)
             async with units() as unit:
-                return await decide(Work(unit, real_world(), for_desk.house_of(settings)))
+                return await decide(Work(unit, real_world(), for_desk.desk_config(settings)))
         finally:
             await units.close()
 

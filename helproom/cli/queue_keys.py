@@ -13,7 +13,6 @@ from helproom.checks.openpgp import check_openpgp
 from helproom.cli.keys import settings_of
 from helproom.cli.terminal import say
 from helproom.config import for_desk
-from helproom.config.for_edges import open_keyring
 from helproom.config.settings import Settings
 
 _PERIOD = re.compile(r"([1-9][0-9]{0,3})([dwmy])")
@@ -29,8 +28,8 @@ def export_key(asked: argparse.Namespace) -> int:
     if asked.queue is None:
         wanted = [queue.fingerprint for queue in settings.queues]
     else:
-        wanted = [for_desk.house_of(settings).queue(asked.queue).fingerprint]
-    keyring = open_keyring(settings)
+        wanted = [for_desk.desk_config(settings).queue(asked.queue).fingerprint]
+    keyring = settings.mail.open_keyring()
     try:
         for fingerprint in dict.fromkeys(wanted):
             say(keyring.export_public_key(fingerprint).decode("ascii").rstrip())
@@ -56,7 +55,7 @@ def extend_key(asked: argparse.Namespace) -> int:
     """Let a queue's key, with its subkeys, live for a period from now on."""
     _refuse_period(asked.period)
     settings = settings_of(asked)
-    keyring = open_keyring(settings)
+    keyring = settings.mail.open_keyring()
     try:
         key = keyring.extend(_fingerprint_of(settings, asked.key), asked.period)
     finally:
@@ -81,4 +80,4 @@ def _fingerprint_of(settings: Settings, key: str) -> str:
     fingerprint = "".join(key.upper().split())
     if _FINGERPRINT.fullmatch(fingerprint):
         return fingerprint
-    return for_desk.house_of(settings).queue(key).fingerprint
+    return for_desk.desk_config(settings).queue(key).fingerprint

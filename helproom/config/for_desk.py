@@ -1,77 +1,29 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What the settings say, as the values that desk and storage want."""
+"""What the settings say, as the values that desk and storage are given."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
+from desk.config import DeskConfig
 from desk.context import Workplace
-from desk.house import House, Queue, Rate, Relay, Shift
-from desk.intake.matching import partner_pattern
 from helproom.config import databases
 from helproom.config.credentials import SecretUnusable, read_master_key
-from helproom.config.sections import QueueSection, RateSection, SchleuderSection, ShiftSection
 from helproom.config.settings import Settings
 from helproom.world import real_world
-from mail.whisperback.report import NOBODIES
 from storage.engine.connect import open_engine
 from storage.sealing.vault import MASTER_KEY_BYTES, Vault
 from storage.unit import Units
 
 
-def house_of(settings: Settings) -> House:
+def desk_config(settings: Settings) -> DeskConfig:
     """Return how the desk is set up."""
     admins = frozenset(settings.operators.admins)
-    return House(
-        queues=tuple(_queue(section) for section in settings.queues),
+    return DeskConfig(
+        queues=tuple(section.to_desk() for section in settings.queues),
         agents=frozenset(settings.agents) | admins,
         admins=admins,
-        shifts=tuple(_shift(section) for section in settings.shifts),
-        hold=settings.replies.hold,
-        fallback_languages=settings.replies.fallback_languages,
-        variables=settings.replies.variables,
-        partners=tuple(partner_pattern(each) for each in settings.mail.partner_tags),
-        first_answer=settings.replies.first_answer,
-        most_first_answers=settings.replies.most_first_answers,
-        most_files=settings.replies.most_files,
-        files_size=settings.replies.files_size,
-        rate=_rate(settings.mail.rate, settings.mail.schleuder),
-        relays=tuple(Relay(each.address.lower(), each.fingerprint) for each in settings.mail.schleuder),
+        shifts=tuple(section.to_desk() for section in settings.shifts),
+        intake=settings.mail.to_desk(),
+        replies=settings.replies.to_desk(),
+        rooms=settings.rooms.to_desk(),
         tracker_url=settings.redmine.url if settings.redmine else "",
-        room_life=settings.rooms.life,
-        longest_room_life=settings.rooms.longest,
-    )
-
-
-def _queue(section: QueueSection) -> Queue:
-    return Queue(
-        name=section.name,
-        language=section.language,
-        address=section.address.lower(),
-        role_name=section.role_name,
-        fingerprint=section.fingerprint,
-        detect=section.detect,
-        fallback=section.fallback,
-    )
-
-
-def _rate(section: RateSection | None, lists: Sequence[SchleuderSection]) -> Rate | None:
-    if section is None:
-        return None
-    # What a list relays comes from one address, whoever wrote it, and so do all WhisperBack reports.
-    relayed = (each.address.lower().replace("@", f"{end}@") for each in lists for end in ("", "-bounce"))
-    crowds = tuple(sorted({*relayed, *NOBODIES}))
-    exempt = tuple(sorted(each.lower() for each in section.exempt))
-    return Rate(section.per_sender, section.in_all, exempt, section.per_crowd, crowds)
-
-
-def _shift(section: ShiftSection) -> Shift:
-    return Shift(
-        user_id=section.who,
-        weekdays=section.days,
-        start=section.start,
-        end=section.end,
-        zone=section.zone,
-        queues=frozenset(section.queues),
     )
 
 
@@ -99,9 +51,4 @@ def open_units(settings: Settings) -> Units:
 
 def open_place(settings: Settings) -> Workplace:
     """Return all that a part of the desk is given, the database not connected yet. Raises SecretUnusable."""
-    return Workplace(open_units(settings), real_world(), house_of(settings))
-
-
-def session_folder(settings: Settings) -> Path:
-    """Return where the bot keeps its login and keys."""
-    return settings.data_dir / "matrix"
+    return Workplace(open_units(settings), real_world(), desk_config(settings))

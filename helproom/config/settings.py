@@ -4,26 +4,27 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo
 
 from helproom.config.complaints import explain
 from helproom.config.configfile import ConfigProblem, ConfigText, ConfigTrouble, Place, read_config_text
 from helproom.config.databases import check_database
-from helproom.config.sections import (
-    DisposableRooms,
-    Log,
-    MailSection,
-    Matrix,
-    Operators,
-    QueueSection,
-    RedmineSection,
-    Replies,
-    Section,
-    ShiftSection,
-)
+from helproom.config.sections.log import LogSection
+from helproom.config.sections.mail import MailSection
+from helproom.config.sections.matrix import MatrixSection
+from helproom.config.sections.operators import OperatorsSection
+from helproom.config.sections.queues import QueueSection
+from helproom.config.sections.redmine import RedmineSection
+from helproom.config.sections.replies import RepliesSection
+from helproom.config.sections.rooms import DisposableRoomsSection
+from helproom.config.sections.section import Section
+from helproom.config.sections.shifts import ShiftSection
 from helproom.config.values import FOLDER, PathOf, SecretFile, UserId
+
+if TYPE_CHECKING:
+    from bot.identity.session import BotAccount
 
 VARIABLE = "HELPROOM_CONFIG"
 USUAL_PLACES = (Path("config.yaml"), Path("/etc/helproom/config.yaml"))
@@ -40,18 +41,27 @@ class Settings(Section):
     database: Annotated[str, BeforeValidator(_read_database)] | None = None
     database_password_file: SecretFile | None = None
     master_key_file: SecretFile = Field(description="the file with the key that seals the database")
-    matrix: Matrix = Field(description="the section with the bot's Matrix account")
+    matrix: MatrixSection = Field(description="the section with the bot's Matrix account")
     queues: tuple[QueueSection, ...] = Field(
         min_length=1, description="the list of languages with their rooms, addresses and keys"
     )
-    operators: Operators = Field(description="the section that names those who run Helproom")
+    operators: OperatorsSection = Field(description="the section that names those who run Helproom")
     agents: tuple[UserId, ...] = Field(min_length=1, description="the user ids of those who answer")
     shifts: tuple[ShiftSection, ...] = ()
     mail: MailSection = Field(description="the section on mail in and out")
-    replies: Replies = Replies()
-    rooms: DisposableRooms = DisposableRooms()
+    replies: RepliesSection = RepliesSection()
+    rooms: DisposableRoomsSection = DisposableRoomsSection()
     redmine: RedmineSection | None = None
-    log: Log = Log()
+    log: LogSection = LogSection()
+
+    @property
+    def session_folder(self) -> Path:
+        """Return where the bot keeps its login and keys."""
+        return self.data_dir / "matrix"
+
+    def bot_account(self) -> "BotAccount":
+        """Return whose Matrix session it is and where it is kept."""
+        return self.matrix.account(self.session_folder)
 
 
 def find_config(asked: Path | None) -> Path:

@@ -111,7 +111,7 @@ async def _stay(there: Stage, narrator: Narrator, stop: asyncio.Event) -> None:
             url=there.homeserver.url,
             users=", ".join(VISITORS),
             password=there.secrets.password,
-            hold=int(there.running.desk.place.config.hold.total_seconds()),
+            hold=int(there.running.desk.place.config.replies.hold.total_seconds()),
             letter=f"sh {there.letter_script(sys.executable)} Is anybody there",
             log=there.log,
         )

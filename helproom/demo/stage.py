@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot.testing.person import Person
 from helproom import logs
-from helproom.config.sections import Log
+from helproom.config.sections.log import LogSection
 from helproom.config.settings import Settings, read_settings
 from helproom.demo.homeserver import Homeserver, Site, free_port
 from helproom.wiring import Running, serving
@@ -114,7 +114,9 @@ async def stage(folder: Path, tell: Callable[[str], None]) -> AsyncIterator[Stag
     """Start everything in `folder` and stop it afterwards; `tell` hears what is being started."""
     secrets = Secrets(folder, real_world().token())
     async with contextlib.AsyncExitStack() as stack:
-        logs.set_up(Log(), stack.enter_context((folder / "log").open("a", buffering=1, encoding="utf-8")))
+        logs.set_up(
+            LogSection(), stack.enter_context((folder / "log").open("a", buffering=1, encoding="utf-8"))
+        )
         tell("a Matrix homeserver (Synapse), which is not to be trusted with what is said")
         homeserver = stack.enter_context(Homeserver(Site(folder / "synapse", secrets.password)))
         ids = {name: homeserver.register(name, secrets.password) for name in _NAMES}

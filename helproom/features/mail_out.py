@@ -2,7 +2,6 @@
 """Mail that leaves."""
 
 from desk.replies.mail import MAIL
-from helproom.config import for_edges
 from helproom.features.feature import Feature, Task
 from helproom.parts.parts import Parts
 from mail.outbound.sender import MailSender, learn_server
@@ -11,7 +10,7 @@ from mail.outbound.sender import MailSender, learn_server
 def wire(parts: Parts) -> Feature:
     """Return what hands answers to the submission server. Raises SecretUnusable."""
     desk = parts.desk
-    submission = for_edges.submission_settings(parts.settings)
+    submission = parts.settings.mail.submission.to_mail()
 
     async def learn() -> None:
         await learn_server(desk.units, submission)

@@ -11,7 +11,7 @@ from bot.http.pause import Pause
 from bot.rooms.homes import HomeKeeper
 from bot.rooms.profile import show_face
 from bot.rooms.replacement import Successors
-from helproom.config import for_edges
+from helproom.config.homes import homes_of
 from helproom.features.feature import Feature, Task
 from helproom.jobs.schedule import LOOK_ANYHOW, Job, Role
 from helproom.parts.parts import Parts
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 def wire(parts: Parts) -> Feature:
     """Return what hears, answers, and keeps the rooms in order."""
     matrix = parts.matrix
-    homes = for_edges.homes(parts.settings)
+    homes = homes_of(parts.settings)
     successors = Successors(parts.place, matrix.rooms, matrix.members, homes)
     pause = Pause(jitter=real_jitter)
     doorkeeper = Doorkeeper(parts.place, matrix.rooms, matrix.members, successors, pause=pause)
@@ -64,7 +64,7 @@ async def _settle(parts: Parts) -> None:
     keeper = HomeKeeper(
         parts.place,
         matrix.rooms,
-        for_edges.homes(parts.settings),
+        homes_of(parts.settings),
         version=wanted.room_version,
         federate=wanted.federate,
     )

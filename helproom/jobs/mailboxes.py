@@ -10,8 +10,7 @@ from desk.monitoring.mail_arrivals import MailboxHealth, watch_arrivals, watch_m
 from desk.quarantine import left_in_mailbox
 from desk.quarantine.left_in_mailbox import RefusedLetter
 from helproom.config import for_desk
-from helproom.config.for_edges import imap_account
-from helproom.config.sections import MaildirSection
+from helproom.config.sections.mail_in import MaildirSection
 from helproom.config.settings import Settings
 from helproom.jobs.keeping import keeper
 from mail.addresses import queues_by_address
@@ -65,7 +64,7 @@ def _mailboxes(settings: Settings) -> Iterator[tuple[Mailbox, str, str, str | No
         # Not at the top, as in `imap_account`.
         from mail.inbound.imap import ImapMailbox  # noqa: PLC0415
 
-        yield ImapMailbox(imap_account(imap)), "imap", imap.name, imap.queue
+        yield ImapMailbox(imap.account()), "imap", imap.name, imap.queue
     for maildir in settings.mail.maildirs:
         yield Maildir(maildir_place(maildir)), "maildir", maildir.name, maildir.queue
 

@@ -18,7 +18,8 @@ from bot.rooms.rooms import Rooms
 from bot.sending.sender import Sender
 from bot.sync.syncing import Syncer, SyncPosition
 from desk.context import Workplace
-from helproom.config import for_desk, for_edges
+from helproom.config import for_desk
+from helproom.config.homes import homes_of
 from helproom.config.settings import Settings
 from helproom.parts.parts import DeskParts, MatrixParts, Parts
 from helproom.startup.masterkey import refuse_other_master_key
@@ -36,7 +37,7 @@ async def open_parts(settings: Settings, stack: contextlib.AsyncExitStack) -> Pa
     Raises MatrixError, StorageTrouble, KeyringUnusable, SecretUnusable or OSError with a sentence.
     """
     desk = await _open_desk(settings, stack)
-    session = await open_session(for_edges.bot_account(settings), for_edges.bot_credential(settings))
+    session = await open_session(settings.bot_account(), settings.matrix.credential())
     stack.push_async_callback(session.close)
     return Parts(desk, await _open_matrix(desk, session))
 
@@ -49,30 +50,30 @@ async def _open_desk(settings: Settings, stack: contextlib.AsyncExitStack) -> De
     stack.push_async_callback(sole_use.close)
     await migrate(units.engine)
     await refuse_other_master_key(units)
-    keyring = for_edges.open_keyring(settings)
+    keyring = settings.mail.open_keyring()
     stack.callback(keyring.close)
     await refuse_unusable_keys(keyring, settings)
     executor = GpgExecutor()
     stack.callback(executor.close)
     await executor.run(sweep)
-    tracker = for_edges.open_tracker(settings)
+    tracker = settings.redmine.open_tracker() if settings.redmine is not None else None
     if tracker is not None:
         stack.callback(tracker.close)
-    place = Workplace(units, real_world(), for_desk.house_of(settings))
-    await note_homes(place, for_edges.homes(settings))
+    place = Workplace(units, real_world(), for_desk.desk_config(settings))
+    await note_homes(place, homes_of(settings))
     return DeskParts(settings, place, sole_use, keyring, executor, tracker)
 
 
 async def _open_matrix(desk: DeskParts, session: Session) -> MatrixParts:
-    credential = for_edges.bot_credential(desk.settings)
-    await ensure_signed(session.client, for_desk.session_folder(desk.settings), credential.password)
+    credential = desk.settings.matrix.credential()
+    await ensure_signed(session.client, desk.settings.session_folder, credential.password)
     trust = await _trust(desk, session)
     journal = EventJournal(desk.place, own_id=session.user_id)
     rooms = Rooms(session.client)
     members = Members(desk.place, rooms)
     sender = Sender(session.client, trust, members.readers)
     since, pause = await _since(desk, journal), Pause(jitter=real_jitter)
-    only_verified = for_edges.key_policy(desk.settings) is TrustPolicy.SIGNED
+    only_verified = desk.settings.matrix.key_policy() is TrustPolicy.SIGNED
     return MatrixParts(
         session=session,
         trust=trust,
@@ -89,7 +90,7 @@ async def _open_matrix(desk: DeskParts, session: Session) -> MatrixParts:
 
 async def _trust(desk: DeskParts, session: Session) -> Trust:
     pinning = Pinning(desk.place)
-    policy = for_edges.key_policy(desk.settings)
+    policy = desk.settings.matrix.key_policy()
     known = await pinning.known()
     return Trust(session.client, known, policy=policy, keep=pinning.keep, report=pinning.report)
 

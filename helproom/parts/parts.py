@@ -43,7 +43,7 @@ class DeskParts:
     @property
     def opener(self) -> LetterOpener:
         """Return what opens letters."""
-        return LetterOpener(self.keyring, self.executor, self.place.config.relays)
+        return LetterOpener(self.keyring, self.executor, self.place.config.intake.relays)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Iterable
 
 from helproom.config.credentials import SecretUnusable
-from helproom.config.sections import QueueSection
+from helproom.config.sections.queues import QueueSection
 from helproom.config.settings import Settings
 from mail.openpgp.keyring import Keyring, SealRefused
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from desk.house import Relay
+from desk.config import Relay
 from desk.letters.opened import Headers, Signature, SignatureState
 from mail.mime.content import Content, safe_text
 from mail.mime.parts import Part

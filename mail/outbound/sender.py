@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from desk.config import Queue
 from desk.context import Workplace
-from desk.house import Queue
 from desk.outbox.outcomes import Delivered, Impossible, Later, OutboxItem, Outcome, Overtaken, Unclear
 from desk.replies.drafts import overtaken, protection_now
 from desk.replies.protection import IN_CLEAR, Path, Protection, path_of

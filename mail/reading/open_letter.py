@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from desk.house import Relay
+from desk.config import Relay
 from desk.letters.opened import Automatic, Bounce, Opened, WhisperBack
 from mail.mime.content import Content, join_texts
 from mail.mime.parts import Part, read_parts

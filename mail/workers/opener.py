@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from desk.house import Relay
+from desk.config import Relay
 from desk.keys.offers import KeyGrown
 from desk.letters.opened import Opened
 from mail.openpgp import packets

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from desk.config import DeskConfig, Queue
 from desk.context import Work, Workplace
-from desk.house import House, Queue
 from desk.letters.opened import Opened
 from desk.world import World
 from mail.openpgp.keyring import GpgExecutor, Keyring
@@ -57,14 +57,14 @@ class Office:
     units: Units
     clock: Clock
     world: World
-    house: House
+    config: DeskConfig
     keyring: Keyring
     workshop: GpgExecutor
 
     @property
     def place(self) -> Workplace:
         """Return what parts of the desk are given."""
-        return Workplace(self.units, self.world, self.house)
+        return Workplace(self.units, self.world, self.config)
 
     def work(self, unit: Unit) -> Work:
         """Return what a decision in this unit works with."""
@@ -76,7 +76,7 @@ class Office:
 
     def opener(self, keyring: Keyring | None = None) -> LetterOpener:
         """Return what letters are opened with: the office's keyring, or another."""
-        return LetterOpener(keyring or self.keyring, self.workshop, self.house.relays)
+        return LetterOpener(keyring or self.keyring, self.workshop, self.config.intake.relays)
 
     async def keep(
         self, raw: bytes, *, mail_from: str = "user@user.example", token: str | None = None
@@ -111,8 +111,10 @@ async def open_office(database: str, keyring: Keyring) -> AsyncIterator[Office]:
     clock = Clock()
     world = clock.world()
     fingerprint = keyring.secret_keys()[0].fingerprint
-    house = House((Queue("help", "en", "help@desk.example", "Help Desk", fingerprint),), frozenset({AGENT}))
-    office = Office(Units(engine, Vault(b"k" * 32)), clock, world, house, keyring, GpgExecutor(2))
+    config = DeskConfig(
+        (Queue("help", "en", "help@desk.example", "Help Desk", fingerprint),), frozenset({AGENT})
+    )
+    office = Office(Units(engine, Vault(b"k" * 32)), clock, world, config, keyring, GpgExecutor(2))
     async with office.units() as unit:
         for purpose, queue, ref in ((RoomPurpose.QUEUE, "help", "r1"), (RoomPurpose.OPERATORS, None, "r2")):
             room = Room(purpose=purpose, queue=queue, state=RoomState.OPEN, room_id=f"!{ref}:x", ref=ref)

@@ -18,7 +18,7 @@ from storage.migrating import migrate
 from storage.models import OutboxState, Room, RoomPurpose, RoomState, Side, Ticket
 from storage.sealing.vault import Vault
 from storage.unit import Units
-from tests.desks import HOUSE, delivery_of
+from tests.desks import CONFIG, delivery_of
 from trackers.reading import IssueReader
 from trackers.tracker import Issue, NoSuchIssue, TrackerDown, TrackerTrouble
 
@@ -74,7 +74,7 @@ def parcel(*, tries: int = 0, payload: str = '{"issue": 12}') -> OutboxItem:
 
 async def read(units: Units, tracker: Told | None, row: OutboxItem) -> tuple[Outcome, list[Say]]:
     """Carry one row; return what came of it and what the thread is told."""
-    outcome = await IssueReader(Workplace(units, WORLD, HOUSE), tracker).read(row)
+    outcome = await IssueReader(Workplace(units, WORLD, CONFIG), tracker).read(row)
     async with units() as unit:
         rows = [await unit.outbox.get(number) for number in range(1, 5)]
         return outcome, [say_from_json(row.payload or "") for row in rows if row is not None]
@@ -127,9 +127,9 @@ async def test_a_row_without_issue_is_impossible(units: Units, payload: str) -> 
 async def test_a_crash_right_after_the_thread_was_told_has_it_told_once(
     units: Units, answer: Issue | TrackerTrouble
 ) -> None:
-    reader = IssueReader(Workplace(units, WORLD, HOUSE), Told(answer))
+    reader = IssueReader(Workplace(units, WORLD, CONFIG), Told(answer))
     async with units() as unit:
-        row = await put(Work(unit, WORLD, HOUSE), READ, "problem:1", '{"issue": 12}', ticket=1)
+        row = await put(Work(unit, WORLD, CONFIG), READ, "problem:1", '{"issue": 12}', ticket=1)
         await unit.flush()
         number = row.id
     await reader.read(
@@ -142,7 +142,7 @@ async def test_a_crash_right_after_the_thread_was_told_has_it_told_once(
         carried.append(parcel)
         return await reader.read(parcel) if parcel.kind == READ.name else Delivered()
 
-    await delivery_of(Workplace(units, WORLD, HOUSE), {READ: carry, SAY: carry}).drain()
+    await delivery_of(Workplace(units, WORLD, CONFIG), {READ: carry, SAY: carry}).drain()
     assert [parcel.kind for parcel in carried].count("say") == 1
     async with units() as unit:
         found = await unit.outbox.get(number)

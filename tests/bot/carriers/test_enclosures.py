@@ -19,7 +19,7 @@ from desk.replies.attaching import FETCH, AttachRequest, ask
 from storage.models import OutgoingFile, Room, RoomPurpose, RoomState
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Peer
-from tests.desks import Desk, delivery_of, desk_at
+from tests.desks import Desk, delivery_of, desk_at, with_replies
 
 CONTENT = b"\x89PNG, or so" * 100
 
@@ -75,8 +75,8 @@ async def make_scene(bot: Bot, enter: Enter, gather: Gather, tmp_path: Path) -> 
     room_id = await gather(bot, ana, guest)
     root = await ana.say(room_id, "stands for the announcement")
     async with desk_at(f"sqlite+aiosqlite:///{tmp_path / 'desk.db'}") as desk:
-        desk.house = dataclasses.replace(
-            desk.house, agents=frozenset({ana.client.user_id}), files_size=20_000
+        desk.config = dataclasses.replace(
+            with_replies(desk.config, files_size=20_000), agents=frozenset({ana.client.user_id})
         )
         await desk.ticket()
         async with desk.units() as unit:

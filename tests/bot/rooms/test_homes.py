@@ -178,5 +178,5 @@ async def test_an_agent_belongs_into_a_disposable_room_as_long_as_the_config_nam
         room = await unit.rooms.of_ticket(1)
         assert room is not None
         assert named_for(desk.place.config, room) == {ANA, BEN, "@user:elsewhere.test"}
-        without_ben = replace(desk.house, agents=desk.house.agents - {BEN})
+        without_ben = replace(desk.config, agents=desk.config.agents - {BEN})
         assert named_for(without_ben, room) == {ANA, "@user:elsewhere.test"}

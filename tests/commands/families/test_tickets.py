@@ -170,7 +170,7 @@ async def test_a_note_a_tag_or_reading_is_never_a_word_to_the_user(desk: Desk, l
     ],
 )
 async def test_an_issue_is_linked_by_the_address_of_its_page(desk: Desk, word: str):
-    desk.house = dataclasses.replace(desk.house, tracker_url="https://redmine.example.org/bugs")
+    desk.config = dataclasses.replace(desk.config, tracker_url="https://redmine.example.org/bugs")
     await desk.ticket()
     assert await desk.say(f"!link {word}", ticket=1) == "Linked to #9080; it is being read."
     assert await desk.say(f"!unlink #1 {word}", ticket=1) == "No longer linked to #9080."
@@ -188,7 +188,7 @@ async def test_an_issue_is_linked_by_the_address_of_its_page(desk: Desk, word: s
     ],
 )
 async def test_an_address_that_is_no_issue_of_the_tracker_is_refused(desk: Desk, word: str):
-    desk.house = dataclasses.replace(desk.house, tracker_url="https://redmine.example.org/bugs")
+    desk.config = dataclasses.replace(desk.config, tracker_url="https://redmine.example.org/bugs")
     await desk.ticket()
     said = await desk.say(f"!link {word}", ticket=1)
     assert "is not the address of an issue at https://redmine.example.org/bugs." in said
@@ -196,7 +196,7 @@ async def test_an_address_that_is_no_issue_of_the_tracker_is_refused(desk: Desk,
 
 
 async def test_without_a_tracker_an_address_is_refused(desk: Desk):
-    desk.house = dataclasses.replace(desk.house, tracker_url="")
+    desk.config = dataclasses.replace(desk.config, tracker_url="")
     await desk.ticket()
     said = await desk.say("!link https://redmine.example.org/issues/9080", ticket=1)
     assert said == "The config names no tracker, so give the number of the issue, such as #9080."

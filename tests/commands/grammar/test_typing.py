@@ -102,7 +102,7 @@ async def test_an_agent_is_known_by_id_link_or_short_name(desk: Desk, name: str)
 
 
 async def test_a_short_name_that_two_agents_have_is_nobody_s(desk: Desk):
-    desk.house = replace(desk.house, agents=desk.house.agents | {"@ben:elsewhere.test"})
+    desk.config = replace(desk.config, agents=desk.config.agents | {"@ben:elsewhere.test"})
     await desk.ticket()
     assert await desk.say("!assign ben", ticket=1) == "ben is not an agent of this desk."
     assert (await desk.look(1)).owner is None

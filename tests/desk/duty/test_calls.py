@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from desk.config import Shift
 from desk.duty.pings import PING, responsible
-from desk.house import Shift
 from desk.outbox.posts import Say, say_from_json
 from desk.replies import drafts
 from desk.replies.holds import begin_hold
@@ -42,7 +42,7 @@ async def calls(desk: Desk) -> list[str]:
 
 
 async def test_new_tickets_within_two_minutes_are_one_ping(desk: Desk):
-    desk.house = replace(desk.house, shifts=(ALL_DAY,))
+    desk.config = replace(desk.config, shifts=(ALL_DAY,))
     await new_ticket(desk, 1)
     # The announcement is the head of the lane in which the first ping stands.
     assert [row.due_at - desk.clock.now for row in await desk.rows("ping")] == [dt.timedelta()]
@@ -107,13 +107,13 @@ async def test_the_owner_is_responsible_else_who_is_on_duty_else_the_fallback(de
     number = await desk.ticket(queue="fr")
     ticket = await desk.look(number)
     now = desk.clock.now
-    assert responsible(desk.house, ticket, now) == (BEN,)
-    house = replace(desk.house, shifts=(ALL_DAY,))
-    assert responsible(house, ticket, now) == (ANA,)
+    assert responsible(desk.config, ticket, now) == (BEN,)
+    config = replace(desk.config, shifts=(ALL_DAY,))
+    assert responsible(config, ticket, now) == (ANA,)
     ticket.owner = CREW[0]
-    assert responsible(house, ticket, now) == (CREW[0],)
+    assert responsible(config, ticket, now) == (CREW[0],)
     ticket.owner = EVE  # no agent any more
-    assert responsible(house, ticket, now) == (ANA,)
+    assert responsible(config, ticket, now) == (ANA,)
 
 
 async def test_a_user_who_writes_again_calls_and_an_assignee_is_mentioned(desk: Desk):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from desk.config import Shift
 from desk.duty.rota import on_duty
-from desk.house import Shift
 from tests.desks import ANA, BEN
 
 WEEK, SUNDAY, SATURDAY = frozenset(range(7)), frozenset({6}), frozenset({5})

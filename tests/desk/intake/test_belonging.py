@@ -10,7 +10,7 @@ from desk.letters.opened import Encryption, EncryptionState, Headers, Opened, Wh
 from storage.models import Letter, LetterState, MessageKind
 from storage.sealing.vault import TagKind
 from tests.desk.intake.test_intake import PLAIN, answer, take_in, token_of, told, wrote
-from tests.desks import USER, Desk
+from tests.desks import USER, Desk, with_intake
 
 EVE, WORK = "eve@elsewhere.test", "work@elsewhere.test"
 PARTNER = partner_pattern("[rt.example.org #{number}]")
@@ -98,7 +98,7 @@ async def two_tickets(desk: Desk) -> tuple[str, str]:
 )
 async def test_what_names_a_ticket_best_counts(desk: Desk, named: str, goes: int):
     """By In-Reply-To, References, token, a partner's number and ours; 0 is none."""
-    desk.house = replace(desk.house, partners=(PARTNER,))
+    desk.config = with_intake(desk.config, partners=(PARTNER,))
     first, second = await two_tickets(desk)
     ids: dict[str, tuple[str, ...]] = {"0": (), "1": (first,), "2": (second,)}
     for number in (1, 2):
@@ -137,7 +137,7 @@ async def test_a_letter_that_names_one_ticket_twice_goes_there(desk: Desk):
 
 
 async def test_a_partner_s_number_is_remembered_with_the_ticket(desk: Desk):
-    desk.house = replace(desk.house, partners=(PARTNER,))
+    desk.config = with_intake(desk.config, partners=(PARTNER,))
     await take_in(desk, PLAIN)
     subject = "[RT.example.org  #123] wifi"
     with_token = wrote(sender=WORK, subject="Re: Wifi [rt.example.org #123]")
@@ -153,7 +153,7 @@ async def test_a_partner_s_number_is_remembered_with_the_ticket(desk: Desk):
 
 
 async def test_no_partner_s_number_stands_in_the_database(desk: Desk):
-    desk.house = replace(desk.house, partners=(PARTNER,))
+    desk.config = with_intake(desk.config, partners=(PARTNER,))
     await take_in(desk, replace(PLAIN, headers=replace(PLAIN.headers, subject="[rt.example.org #98765]")))
     async with desk.units() as unit:
         tag = unit.vault.tag(TagKind.PARTNER, f"{PARTNER.pattern}\x0098765")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from desk.house import Shift
+from desk.config import Shift
 from desk.intake import steps
 from desk.keys.offers import digest_of
 from desk.letters.facts import worst_signature
@@ -28,7 +28,7 @@ from desk.outbox.posts import say_from_json
 from storage.models import KeyState, Letter, LetterState, MessageKind
 from storage.queries.letters import IncomingMail
 from storage.sealing.vault import address_tag
-from tests.desks import ANA, BEN, FINGERPRINT, USER, Desk
+from tests.desks import ANA, BEN, FINGERPRINT, USER, Desk, with_replies
 
 PLAIN = Opened(
     "plain",
@@ -94,7 +94,7 @@ async def test_a_letter_becomes_a_ticket_with_announcement_and_ping(desk: Desk):
 async def test_who_is_on_duty_is_mentioned_once_and_else_the_fallback(desk: Desk):
     day = (desk.clock.now.time().replace(hour=9), desk.clock.now.time().replace(hour=18))
     duty = Shift(ANA, frozenset({0}), *day, "UTC")
-    desk.house = replace(desk.house, shifts=(duty, duty))
+    desk.config = replace(desk.config, shifts=(duty, duty))
     await take_in(desk, PLAIN, queue="fr")
     desk.clock.pass_by(hours=12)
     await take_in(desk, wrote(), queue="fr")
@@ -348,7 +348,7 @@ async def test_a_report_that_names_the_desk_as_its_contact_names_nobody(desk: De
 
 @pytest.mark.parametrize(("address", "leaves"), [("kim@example.net", 1), ("list-request@example.net", 0)])
 async def test_no_program_answers_where_a_report_names_a_program(desk: Desk, address: str, leaves: int):
-    desk.house = replace(desk.house, first_answer="received")
+    desk.config = with_replies(desk.config, first_answer="received")
     await desk.say("!template add received en We have it.")
     key = OfferedKey(FINGERPRINT, "report", b"key")
     report = WhisperBack(whisperback_id="1", contact_email=address)

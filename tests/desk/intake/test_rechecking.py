@@ -14,7 +14,7 @@ from desk.tickets.details import LetterDetails
 from storage.models import KeyState, OutboxState
 from storage.queries.letters import IncomingMail
 from storage.sealing.vault import address_tag
-from tests.desks import BEN, HOUSE, USER, Desk
+from tests.desks import BEN, CONFIG, USER, Desk
 
 SHUT = Opened(
     "pgp/mime encrypted",
@@ -164,7 +164,7 @@ async def test_a_follow_up_whose_list_is_known_only_now_is_the_user_s_word(desk:
         ]
 
 
-OURS = HOUSE.queues[0].address
+OURS = CONFIG.queues[0].address
 
 
 @pytest.mark.parametrize(

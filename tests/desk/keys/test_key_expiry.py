@@ -5,9 +5,9 @@ import datetime as dt
 
 from desk.keys.expiry import warn_of_expiry
 from desk.outbox.posts import say_from_json
-from tests.desks import HOUSE, Desk
+from tests.desks import CONFIG, Desk
 
-EN, FR = (queue.fingerprint for queue in HOUSE.queues)
+EN, FR = (queue.fingerprint for queue in CONFIG.queues)
 
 
 async def told(desk: Desk, ends: dict[str, dt.datetime | None]) -> list[str]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from helproom.config.for_edges import open_keyring
 from helproom.config.settings import read_settings
 from tests.helproom.cli.test_commands import helproom, make
 
@@ -26,7 +25,7 @@ def test_init_writes_private_files_and_says_what_comes_next(tmp_path: Path) -> N
     }  # fmt: skip
     assert "BEGIN PGP PUBLIC KEY BLOCK" in (folder / "public-keys" / "en.asc").read_text()
     settings = read_settings(folder / "config.yaml")
-    keyring = open_keyring(settings)
+    keyring = settings.mail.open_keyring()
     assert [key.fingerprint for key in keyring.secret_keys()] == [settings.queues[0].fingerprint]
     keyring.close()
 

@@ -15,7 +15,7 @@ import pytest
 import structlog
 
 from helproom import logs
-from helproom.config.sections import Log
+from helproom.config.sections.log import LogSection
 
 MARKER = "ana@example.org wrote hunter2"
 
@@ -26,7 +26,7 @@ def written() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     before = root.handlers[:], root.level, sys.excepthook, sys.unraisablehook
     stream = io.StringIO()
-    logs.set_up(Log(level="debug", form="json"), stream)
+    logs.set_up(LogSection(level="debug", form="json"), stream)
     yield stream
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
@@ -121,8 +121,8 @@ def test_warnings_go_the_same_way(written: io.StringIO) -> None:
 
 def test_an_uncaught_exception_shows_no_words() -> None:
     program = (
-        "from helproom import logs\nfrom helproom.config.sections import Log\n"
-        "logs.set_up(Log(form='json'))\n"
+        "from helproom import logs\nfrom helproom.config.sections.log import LogSection\n"
+        "logs.set_up(LogSection(form='json'))\n"
         f"raise ExceptionGroup('hunter2', [ValueError({MARKER!r})])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from desk.house import Relay
+from desk.config import Relay
 from helproom.config import for_desk
 from helproom.config.complaints import _model_in
 from helproom.config.configfile import ConfigTrouble
@@ -63,16 +63,16 @@ def test_a_file_that_is_no_config_is_told(tmp_path: Path, content: bytes | None,
 
 def test_the_right_config_becomes_a_house(tmp_path: Path) -> None:
     settings = read_settings(write_config(tmp_path))
-    house = for_desk.house_of(settings)
+    config = for_desk.desk_config(settings)
     assert settings.data_dir == tmp_path / "data"
     assert for_desk.database_url(settings) == f"sqlite:///{tmp_path}/data/helproom.db"
-    assert house.agents == {"@ana:example.org", "@admin:example.org"}
-    assert house.queue("de").address == "hilfe@example.org"
-    assert house.shifts[0].weekdays == {0, 1, 2, 3, 4}
-    assert house.shifts[0].start == dt.time(9)
-    assert house.hold == dt.timedelta(seconds=60)
-    assert house.rate is not None
-    assert "devnull@tails.boum.org" in house.rate.crowds
+    assert config.agents == {"@ana:example.org", "@admin:example.org"}
+    assert config.queue("de").address == "hilfe@example.org"
+    assert config.shifts[0].weekdays == {0, 1, 2, 3, 4}
+    assert config.shifts[0].start == dt.time(9)
+    assert config.replies.hold == dt.timedelta(seconds=60)
+    assert config.intake.rate is not None
+    assert "devnull@tails.boum.org" in config.intake.rate.crowds
 
 
 def test_days_may_span_a_weekend(tmp_path: Path) -> None:
@@ -129,8 +129,8 @@ def test_the_example_explains_every_key() -> None:
 
 def test_a_schleuder_list_counts_with_address_and_key_and_is_no_flood(tmp_path: Path) -> None:
     lines = 'mail:\n  schleuder: [{address: Reports@Lists.example.org, fingerprint: "' + "AB" * 20 + '"}]\n'
-    house = for_desk.house_of(read_settings(write_config(tmp_path, "mail:\n", lines)))
-    assert house.relays == (Relay("reports@lists.example.org", "AB" * 20),)
-    assert house.rate is not None
-    assert {"reports@lists.example.org", "reports-bounce@lists.example.org"} <= set(house.rate.crowds)
-    assert for_desk.house_of(read_settings(write_config(tmp_path))).relays == ()
+    config = for_desk.desk_config(read_settings(write_config(tmp_path, "mail:\n", lines)))
+    assert config.intake.relays == (Relay("reports@lists.example.org", "AB" * 20),)
+    assert config.intake.rate is not None
+    assert {"reports@lists.example.org", "reports-bounce@lists.example.org"} <= set(config.intake.rate.crowds)
+    assert for_desk.desk_config(read_settings(write_config(tmp_path))).intake.relays == ()

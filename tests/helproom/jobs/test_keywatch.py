@@ -29,7 +29,7 @@ async def test_a_key_that_nears_its_end_is_told_once_and_again_after_it_was_exte
                 await watch.look()
             [told] = await said(office)
             assert "`helproom keys expire help 2y`" in told
-            made.keyring.extend(office.house.queues[0].fingerprint, "50d")
+            made.keyring.extend(office.config.queues[0].fingerprint, "50d")
             await watch.look()
             assert len(await said(office)) == 2
 
@@ -48,7 +48,7 @@ async def test_of_a_key_that_has_expired_a_preview_hears_until_it_is_extended(
     with desk(tmp_path / "keys") as made:
         async with open_office(shaped, made.keyring) as office:
             watch = KeyWatch(office.place, office.keyring, office.workshop)
-            [queue] = office.house.queues
+            [queue] = office.config.queues
             office.clock.at = dt.datetime.now(dt.UTC) + dt.timedelta(days=10_000)
             await watch.look()
             async with office.units() as unit:

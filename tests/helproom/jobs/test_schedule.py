@@ -94,14 +94,14 @@ async def test_a_job_sleeps_until_the_bell_and_then_until_the_next_hold_ends(des
         return len(looks) >= 1
 
     async def rung() -> bool:
-        return desk.house.hold in looks
+        return desk.config.replies.hold in looks
 
     async with running(Job("end holds", look, 3600, desk.units.wake_ups.holds)):
         await until(looked)
         assert looks == [None]
         await _held(desk)
         await until(rung)
-        desk.clock.now += desk.house.hold
+        desk.clock.now += desk.config.replies.hold
         desk.units.wake_ups.holds.set()
 
         async def left() -> bool:
@@ -113,7 +113,7 @@ async def test_a_job_sleeps_until_the_bell_and_then_until_the_next_hold_ends(des
 
 async def test_a_hold_ends_only_when_all_that_was_said_before_was_acted_on(desk: Desk):
     await _held(desk)
-    desk.clock.now += desk.house.hold
+    desk.clock.now += desk.config.replies.hold
     caught_up: list[bool] = []
     holds = Holds(desk.place, has_caught_up=lambda: bool(caught_up))
     await holds.end_due()
@@ -136,9 +136,9 @@ async def test_a_hold_that_the_clock_made_longer_begins_anew(desk: Desk):
     await _held(desk)
     desk.clock.pass_by(days=-3)
     holds = Holds(desk.place)
-    assert await holds.end_due() == desk.house.hold
+    assert await holds.end_due() == desk.config.replies.hold
     assert await _state(desk) is ReplyState.HELD
-    desk.clock.now += desk.house.hold
+    desk.clock.now += desk.config.replies.hold
     await holds.end_due()
     assert await _state(desk) is ReplyState.LEAVING
 
@@ -150,8 +150,8 @@ async def test_a_room_that_the_clock_would_keep_open_ends_when_the_longest_may(d
         room = await unit.rooms.of_ticket(number)
         room.room_id, room.state = "!disposable:helproom.test", RoomState.OPEN
     desk.clock.pass_by(days=-30)
-    assert await end_rooms(desk.place) == desk.house.longest_room_life
-    desk.clock.now += desk.house.longest_room_life
+    assert await end_rooms(desk.place) == desk.config.rooms.longest
+    desk.clock.now += desk.config.rooms.longest
     await end_rooms(desk.place)
     assert await desk.rows("room.close")
 

@@ -18,16 +18,16 @@ MX = "Mail Delivery System <MAILER-DAEMON@mx.user.example>"
 SAYS = "Alice the agent moved to 12 Secret Street"
 
 
-@pytest.fixture(scope="module", name="house")
-def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
         yield made
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
     """A ticket of Alice's whose answer has left."""
-    async with open_office(shaped, house.keyring) as office:
+    async with open_office(shaped, desk.keyring) as office:
         await office.take_in(headers(ALICE) + entity("Hello."))
         await answered(office)
         yield office

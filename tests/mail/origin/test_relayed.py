@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from desk.house import Relay
+from desk.config import Relay
 from desk.keys.decisions import pin_imported
 from desk.letters.opened import EncryptionState, Opened, SignatureState
 from mail.openpgp.keyring import read_public_key
@@ -14,6 +14,7 @@ from mail.openpgp.public_keys import offered
 from mail.reading.open_letter import open_letter
 from storage.models import KeyState, LetterState
 from storage.sealing.vault import address_tag
+from tests.desks import with_intake
 from tests.mail.office import Office, open_office
 from tests.mail.people import CRLF, Desk, Person, desk, encrypted, entity, multipart, person, signed
 
@@ -63,7 +64,7 @@ async def make_office(shaped: str, house: House) -> AsyncIterator[Office]:
         async with office.units() as unit:
             key = offered(read_public_key(house.list.public), "imported")
             await pin_imported(office.work(unit), address_tag(unit.vault, LIST), key)
-        yield replace(office, house=replace(office.house, relays=(house.relay,)))
+        yield replace(office, config=with_intake(office.config, relays=(house.relay,)))
 
 
 def wrapped(*parts: bytes, block: str = BLOCK + "Enc: Encrypted\n") -> bytes:

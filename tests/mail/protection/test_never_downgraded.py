@@ -33,6 +33,7 @@ from storage.models import KeyState, Letter, Message, MessageKind, OutboxState
 from storage.queries.tickets import NewTicket
 from storage.sealing.columns import to_json
 from storage.sealing.vault import address_tag
+from tests.desks import with_replies
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person
 from tests.mail.sending import deliver, mail_row
@@ -197,9 +198,9 @@ class Wire:
         async with self.office.units() as unit:
             ticket = await unit.tickets.get(number, lock=True)
             assert ticket is not None
-            arrival = Arrival(Letter(), opened, self.office.house.queue("help"), ())
-            house = dataclasses.replace(self.office.house, first_answer="tell", most_first_answers=1000)
-            await auto_reply.give(Work(unit, self.office.world, house), arrival, ticket)
+            arrival = Arrival(Letter(), opened, self.office.config.queue("help"), ())
+            config = with_replies(self.office.config, first_answer="tell", most_first_answers=1000)
+            await auto_reply.give(Work(unit, self.office.world, config), arrival, ticket)
             rows = await unit.outbox.in_state(OutboxState.PENDING)
             return any(row.kind == "mail" and row.ticket_id == number for row in rows)
 

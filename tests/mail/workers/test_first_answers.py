@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from desk.house import Rate
+from desk.config import Rate
 from desk.outbox.posts import say_from_json
 from storage.models import LetterState, OutboxState, Side, Template, TemplateVariant
+from tests.desks import with_intake, with_replies
 from tests.mail.office import Office, open_office
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart
 from tests.mail.sending import delivery
@@ -23,18 +24,18 @@ SAMPLES = Path(__file__).parent.parent.parent / "mails" / "whisperback"
 HOUR = dt.timedelta(hours=1)
 
 
-@pytest.fixture(scope="module", name="house")
-def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
         made.keyring.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
         yield made
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
     """An office whose config names the template "received"."""
-    async with open_office(shaped, house.keyring) as office:
-        office.house = replace(office.house, first_answer="received", most_first_answers=3)
+    async with open_office(shaped, desk.keyring) as office:
+        office.config = with_replies(office.config, first_answer="received", most_first_answers=3)
         async with office.units() as unit:
             texts = [
                 TemplateVariant(language="en", text="We have it, as ticket {{ticket}.".replace("{{", "{"))
@@ -97,20 +98,20 @@ async def test_it_leaves_by_itself_says_that_it_is_automatic_and_quotes_nothing(
 
 
 async def test_without_a_template_in_the_config_none_leaves(office: Office) -> None:
-    office.house = replace(office.house, first_answer=None)
+    office.config = with_replies(office.config, first_answer=None)
     await comes(office)
     assert await waiting(office) == 0
 
 
 async def test_of_a_confidential_ticket_it_is_encrypted_or_does_not_leave(
-    office: Office, house: Desk, alice: Person, server: MailServer
+    office: Office, desk: Desk, alice: Person, server: MailServer
 ) -> None:
-    await comes(office, alice.address, body=encrypted(alice.encrypt(entity("secret"), house.public)))
+    await comes(office, alice.address, body=encrypted(alice.encrypt(entity("secret"), desk.public)))
     assert await waiting(office) == 0
     key = multipart(
         "multipart/mixed", entity("secret"), entity(alice.public.decode(), type_="application/pgp-keys")
     )
-    await comes(office, alice.address, body=encrypted(alice.encrypt(key, house.public)))
+    await comes(office, alice.address, body=encrypted(alice.encrypt(key, desk.public)))
     await carry(office, server)
     [mail] = server.caught
     assert b"We have it" not in mail.content
@@ -185,7 +186,7 @@ async def test_an_address_gets_one_a_day(office: Office) -> None:
 
 
 async def test_in_a_flood_none_leaves(office: Office) -> None:
-    office.house = replace(office.house, rate=Rate(per_sender=1, in_all=50))
+    office.config = with_intake(office.config, rate=Rate(per_sender=1, in_all=50))
     await comes(office, "eve@bomb.example", mail_from="eve@bomb.example")
     assert await waiting(office) == 1
     assert await comes(office, "eve2@bomb.example", mail_from="eve@bomb.example") is LetterState.NEW
@@ -202,7 +203,7 @@ async def test_its_words_are_in_the_ticket_s_language(office: Office, server: Ma
     async with office.units() as unit:
         await unit.templates.write("received", "de", "Wir haben es.")
     german = "Hallo, mein WLAN geht nicht mehr, seit ich gestern die neue Version eingerichtet habe. Was nun?"
-    office.house = replace(office.house, queues=(replace(office.house.queues[0], detect=True),))
+    office.config = replace(office.config, queues=(replace(office.config.queues[0], detect=True),))
     await comes(office, body=entity(german))
     await carry(office, server)
     assert b"Wir haben es." in server.caught[0].content
@@ -222,7 +223,7 @@ async def test_more_than_usual_breaks_off_and_is_told_once(office: Office) -> No
 
 
 async def test_a_template_that_is_not_there_is_told_once(office: Office) -> None:
-    office.house = replace(office.house, first_answer="gone")
+    office.config = with_replies(office.config, first_answer="gone")
     await comes(office)
     await comes(office, "other@user.example")
     assert await waiting(office) == 0

@@ -3,15 +3,15 @@
 
 import datetime as dt
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
 
 import pytest
 
-from desk.house import Rate
+from desk.config import Rate
 from desk.outbox.posts import say_from_json
 from desk.quarantine import letters as quarantine
 from desk.quarantine.letters import TakeInRequest
 from storage.models import LetterState, OutboxState
+from tests.desks import with_intake
 from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, desk, entity
 
@@ -20,17 +20,17 @@ LIST = "list-bounce@lists.example"
 HOUR = dt.timedelta(hours=1)
 
 
-@pytest.fixture(scope="module", name="house")
-def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
         yield made
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
-    async with open_office(shaped, house.keyring) as office:
-        office.house = replace(
-            office.house, rate=Rate(per_sender=2, in_all=6, exempt=(RELAY,), per_crowd=4, crowds=(LIST,))
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
+    async with open_office(shaped, desk.keyring) as office:
+        office.config = with_intake(
+            office.config, rate=Rate(per_sender=2, in_all=6, exempt=(RELAY,), per_crowd=4, crowds=(LIST,))
         )
         yield office
 
@@ -135,6 +135,6 @@ async def test_what_a_person_releases_does_not_wait(office: Office) -> None:
 
 
 async def test_without_a_rate_nobody_waits(office: Office) -> None:
-    office.house = replace(office.house, rate=None)
+    office.config = with_intake(office.config, rate=None)
     assert await work(office, await comes(office, EVE, 9)) == []
     assert await told(office) == []

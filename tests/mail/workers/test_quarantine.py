@@ -19,15 +19,15 @@ BOMB = b"From: a@b.example\r\n" + b"X: y\r\n" * 60_000 + b"\r\nhi\r\n"
 AWAY = "Auto-Submitted: auto-replied"
 
 
-@pytest.fixture(scope="module", name="house")
-def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
         yield made
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, house: Desk) -> AsyncIterator[Office]:
-    async with open_office(shaped, house.keyring) as office:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
+    async with open_office(shaped, desk.keyring) as office:
         yield office
 
 
@@ -56,9 +56,9 @@ async def release(office: Office, number: int) -> None:
 
 
 async def test_an_encrypted_letter_is_shown_decrypted_and_stays_aside(
-    office: Office, house: Desk, alice: Person
+    office: Office, desk: Desk, alice: Person
 ) -> None:
-    sealed = encrypted(alice.encrypt(entity("secret words"), house.public))
+    sealed = encrypted(alice.encrypt(entity("secret words"), desk.public))
     letter = await office.take_in(headers(alice.address, "...", AWAY) + sealed)
     assert letter.state is LetterState.QUARANTINED
     said = await shown(office, letter.id)

@@ -87,7 +87,7 @@ async def test_a_letter_opens_when_its_secret_key_was_imported(office: Office, a
 async def test_what_was_readable_stays_when_it_does_not_open_any_more(
     office: Office, alice: Person, tmp_path: Path
 ) -> None:
-    public = office.keyring.export_public_key(office.house.queues[0].fingerprint)
+    public = office.keyring.export_public_key(office.config.queues[0].fingerprint)
     await office.take_in(headers(alice.address) + encrypted(alice.encrypt(entity("words"), public)))
     with desk(tmp_path / "empty") as other:
         [told] = await recheck(office, 1, keyring=other.keyring)
@@ -239,7 +239,7 @@ async def test_after_a_queue_s_key_was_changed_letters_to_either_key_open(
     office: Office, alice: Person
 ) -> None:
     """The new key came late: what was encrypted to it waits, and the old one goes on opening."""
-    old = office.keyring.export_public_key(office.house.queues[0].fingerprint)
+    old = office.keyring.export_public_key(office.config.queues[0].fingerprint)
     with person("help@desk.example", Path(office.keyring._agent._home).parent / "new") as new:
         to_new = encrypted(alice.encrypt(entity("to the new key"), new.public))
         secret = new.gpg("--armor", "--export-secret-keys")
@@ -257,8 +257,8 @@ async def test_after_a_queue_s_key_was_changed_letters_to_either_key_open(
     assert [(await look(office, number))[1].text for number in (1, 2)] == ["to the new key", "to the old key"]
     async with office.units() as unit:
         assert await rechecking.ask_for_all(office.work(unit)) == []
-    queue = replace(office.house.queues[0], fingerprint=fingerprint)
-    renewed = replace(office, house=replace(office.house, queues=(queue,)))
+    queue = replace(office.config.queues[0], fingerprint=fingerprint)
+    renewed = replace(office, config=replace(office.config, queues=(queue,)))
     await renewed.take_in(
         another.replace(b"<m2@", b"<m3@") + encrypted(alice.encrypt(entity("still to the old key"), old))
     )

@@ -12,16 +12,16 @@ from tests.mail.people import Desk, Person, desk, encrypted, entity, headers
 PROTECTED = 'text/plain; charset=utf-8; protected-headers="v1"'
 
 
-@pytest.fixture(scope="module", name="house")
-def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+@pytest.fixture(scope="module", name="desk")
+def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with desk(tmp_path_factory.mktemp("keys") / "desk") as made:
         yield made
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, house: Desk, alice: Person) -> AsyncIterator[Office]:
+async def make_office(shaped: str, desk: Desk, alice: Person) -> AsyncIterator[Office]:
     """An office that has a ticket of Alice's."""
-    async with open_office(shaped, house.keyring) as office:
+    async with open_office(shaped, desk.keyring) as office:
         await office.take_in(headers(alice.address) + entity("Hello."))
         yield office
 
@@ -39,18 +39,18 @@ def letter(sender: str, subject: str, body: bytes, number: int = 2) -> bytes:
     ],
 )
 async def test_a_number_counts_in_the_encrypted_subject(
-    office: Office, house: Desk, alice: Person, inner: str, outer: str, state: LetterState
+    office: Office, desk: Desk, alice: Person, inner: str, outer: str, state: LetterState
 ) -> None:
     inside = entity("More.", f"Subject: {inner}", type_=PROTECTED)
-    body = encrypted(alice.encrypt(inside, house.public))
+    body = encrypted(alice.encrypt(inside, desk.public))
     assert (await office.take_in(letter(alice.address, outer, body))).state is state
 
 
 async def test_the_subject_of_a_ticket_is_no_pass_for_others(
-    office: Office, house: Desk, alice: Person
+    office: Office, desk: Desk, alice: Person
 ) -> None:
     inside = entity("Show me all.", "Subject: [#1]", type_=PROTECTED)
-    body = encrypted(alice.encrypt(inside, house.public))
+    body = encrypted(alice.encrypt(inside, desk.public))
     kept = await office.take_in(letter("eve@elsewhere.example", "...", body))
     assert (kept.state, kept.ticket_id) == (LetterState.QUARANTINED, 1)
 

@@ -78,7 +78,7 @@ async def test_a_letter_that_cannot_be_opened_is_put_aside_with_its_reason(offic
 
 async def test_a_senders_stored_key_makes_the_next_signature_good(office: Office, alice: Person) -> None:
     key = entity(alice.public.decode(), type_="application/pgp-keys")
-    desk_key = office.keyring.export_public_key(office.house.queue("help").fingerprint)
+    desk_key = office.keyring.export_public_key(office.config.queue("help").fingerprint)
     first = headers(alice.address) + encrypted(alice.encrypt(key, desk_key))
     await office.take_in(first)
     second = headers(alice.address).replace(b"m1@", b"m2@") + signed(alice, entity("hi"))
@@ -121,7 +121,7 @@ async def test_a_letter_on_which_our_code_fails_is_tried_thrice(office: Office) 
 async def test_a_keyring_that_fails_costs_no_letter_and_is_told_once(
     office: Office, tmp_path: Path, alice: Person
 ) -> None:
-    desk_key = office.keyring.export_public_key(office.house.queue("help").fingerprint)
+    desk_key = office.keyring.export_public_key(office.config.queue("help").fingerprint)
     raw = headers(alice.address) + encrypted(alice.encrypt(entity("x"), desk_key))
     letters = [await office.keep(raw, token=str(number)) for number in range(2)]
     locked = tmp_path / "locked"

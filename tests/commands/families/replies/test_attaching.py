@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!attach` and `!detach`: what is asked for, what waits for it, and what is kept of it."""
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from desk.sizes import size_words
 from desk.tickets.threads import Thread
 from desk.world import Refusal
 from storage.models import OutboxState, ReplyState
-from tests.desks import ANA, Desk, delivery_of
+from tests.desks import ANA, Desk, delivery_of, with_replies
 
 PICTURE = Fetched("$file", "../shot\u202e.png", "image/PNG; x=y", b"\x89PNG" * 500)
 
@@ -241,13 +240,13 @@ async def test_what_was_fetched_ends_its_row_and_forgets_what_was_asked(desk: De
 
 
 async def test_where_no_file_may_leave_that_is_said(desk: Desk):
-    desk.house = dataclasses.replace(desk.house, most_files=0)
+    desk.config = with_replies(desk.config, most_files=0)
     await desk.ticket()
     assert await attach(desk) == "At this desk no files leave with answers: its config says `most_files: 0`."
 
 
 async def test_limits_hold_for_all_files_of_an_answer(desk: Desk):
-    desk.house = dataclasses.replace(desk.house, most_files=2, files_size=1500)
+    desk.config = with_replies(desk.config, most_files=2, files_size=1500)
     await desk.ticket()
     await attach(desk, reply_to="$one")
     assert await attach(desk, reply_to="$one") == "That file is attached already."

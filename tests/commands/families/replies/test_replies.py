@@ -343,7 +343,7 @@ async def test_templates_are_changed_shown_and_removed(desk: Desk):
 
 async def test_a_preview_says_that_the_queues_key_has_expired(desk: Desk):
     number = await desk.ticket()
-    ends = {desk.house.queues[0].fingerprint: desk.clock.now - dt.timedelta(days=1)}
+    ends = {desk.config.queues[0].fingerprint: desk.clock.now - dt.timedelta(days=1)}
     async with desk.units() as unit:
         await warn_of_expiry(desk.work(unit), ends)
     await desk.say("!reply Hello", ticket=number)
@@ -353,7 +353,7 @@ async def test_a_preview_says_that_the_queues_key_has_expired(desk: Desk):
 
 async def test_a_preview_says_nothing_of_a_key_that_is_valid(desk: Desk):
     number = await desk.ticket()
-    ends = {desk.house.queues[0].fingerprint: desk.clock.now + dt.timedelta(days=1)}
+    ends = {desk.config.queues[0].fingerprint: desk.clock.now + dt.timedelta(days=1)}
     async with desk.units() as unit:
         await warn_of_expiry(desk.work(unit), ends)
     await desk.say("!reply Hello", ticket=number)

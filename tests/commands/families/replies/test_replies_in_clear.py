@@ -51,7 +51,7 @@ def test_words_that_anybody_writes_are_no_quote():
 )
 async def test_in_clear_nothing_else_leaves(desk: Desk, words: str, how: dict, why: str):
     await desk.ticket(confidential=True, subject="The disk of Jo")
-    await desk.user_writes(1, "Hello! My wifi is gone, since I moved to the other house.")
+    await desk.user_writes(1, "Hello! My wifi is gone, since I moved to the other config.")
     async with desk.units() as unit:
         for message in await unit.messages.of(await unit.tickets.get(1)):
             message.subject = "The disk of Jo"

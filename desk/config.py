@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""How the desk is set up: its queues, agents, shifts and habits, as read from the config."""
+"""How the desk is set up, as read from the config: each section there gives its part."""
 
 import datetime as dt
 import re
@@ -67,21 +67,21 @@ class Relay:
 
 
 @dataclass(frozen=True)
-class House:
-    """All of it."""
+class IntakeConfig:
+    """How letters are taken in."""
 
-    queues: tuple[Queue, ...]
-    agents: frozenset[str]
-    """Matrix user ids of those who may command the bot."""
-    admins: frozenset[str] = frozenset()
-    shifts: tuple[Shift, ...] = ()
-    hold: dt.timedelta = dt.timedelta(seconds=60)
-    fallback_languages: tuple[str, ...] = ("en",)
-    """Where to look for a template's variant when the ticket's language has none."""
-    variables: Mapping[str, str] = field(default_factory=dict)
-    """Values for template variables beside the ones a ticket gives."""
+    rate: Rate | None = None
+    """None: as many as come."""
+    relays: tuple[Relay, ...] = ()
     partners: tuple[re.Pattern[str], ...] = ()
     """What finds the ticket numbers of other desks in a subject; the first group is the number."""
+
+
+@dataclass(frozen=True)
+class RepliesConfig:
+    """How answers leave."""
+
+    hold: dt.timedelta = dt.timedelta(seconds=60)
     first_answer: str | None = None
     """The template that answers new tickets by itself; None: nothing does."""
     most_first_answers: int = 60
@@ -90,14 +90,35 @@ class House:
     """With one answer."""
     files_size: int = 10_000_000
     """Bytes, of all files of one answer together."""
-    rate: Rate | None = None
-    """None: as many as come."""
-    relays: tuple[Relay, ...] = ()
+    fallback_languages: tuple[str, ...] = ("en",)
+    """Where to look for a template's variant when the ticket's language has none."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Values for template variables beside the ones a ticket gives."""
+
+
+@dataclass(frozen=True)
+class DisposableRoomsConfig:
+    """How long disposable rooms live."""
+
+    life: dt.timedelta = dt.timedelta(hours=24)
+    """When nobody says how long."""
+    longest: dt.timedelta = dt.timedelta(hours=72)
+
+
+@dataclass(frozen=True)
+class DeskConfig:
+    """All of it."""
+
+    queues: tuple[Queue, ...]
+    agents: frozenset[str]
+    """Matrix user ids of those who may command the bot."""
+    admins: frozenset[str] = frozenset()
+    shifts: tuple[Shift, ...] = ()
+    intake: IntakeConfig = IntakeConfig()
+    replies: RepliesConfig = field(default_factory=RepliesConfig)
+    rooms: DisposableRoomsConfig = DisposableRoomsConfig()
     tracker_url: str = ""
     """The base address of the issue tracker, without a slash at its end; empty when there is none."""
-    room_life: dt.timedelta = dt.timedelta(hours=24)
-    """How long a disposable room lives when nobody says how long."""
-    longest_room_life: dt.timedelta = dt.timedelta(hours=72)
 
     def queue(self, name: str) -> Queue:
         """Return a queue by name; raise Refusal when the config has none of that name."""
