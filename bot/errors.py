@@ -14,9 +14,13 @@ MatrixError
     Rejected                this request will not work
 """
 
+import os
+
 
 class MatrixError(Exception):
     """Root of the tree; the text is for the person who runs the bot."""
+
+    exit_code = os.EX_UNAVAILABLE
 
 
 class HomeserverUnreachable(MatrixError):
@@ -26,21 +30,31 @@ class HomeserverUnreachable(MatrixError):
 class LoginRefused(MatrixError):
     """The homeserver does not let this account in."""
 
+    exit_code = os.EX_CONFIG
+
 
 class SessionGone(MatrixError):
     """The homeserver answered M_UNKNOWN_TOKEN: the device was signed out."""
+
+    exit_code = os.EX_CONFIG
 
 
 class StoreInUse(MatrixError):
     """Two processes with one key store would break each other's sessions."""
 
+    exit_code = os.EX_TEMPFAIL
+
 
 class ForeignIdentity(MatrixError):
     """The account has a cross-signing identity whose keys are not ours."""
 
+    exit_code = os.EX_CONFIG
+
 
 class ApprovalNeeded(MatrixError):
     """The homeserver offers no way to go on with a password alone."""
+
+    exit_code = os.EX_CONFIG
 
 
 class TryLater(MatrixError):

@@ -2,6 +2,7 @@
 """Time and chance as values, and the one exception whose text is for a person."""
 
 import datetime as dt
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,3 +19,5 @@ class World:
 
 class Refusal(Exception):
     """Something a person asked for and cannot have; the text is a sentence for that person."""
+
+    exit_code = os.EX_DATAERR

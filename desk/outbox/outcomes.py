@@ -2,6 +2,7 @@
 """What is handed to a carrier, and what may come of it."""
 
 import datetime as dt
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -90,3 +91,5 @@ Sender = Callable[[OutboxItem], Awaitable[Outcome]]
 
 class StopDelivery(Exception):
     """Delivering cannot go on at all (the access token is gone, for one); stops the process."""
+
+    exit_code = os.EX_CONFIG

@@ -2,6 +2,7 @@
 """What `helproom init` needs to know: from flags, or asked for one by one."""
 
 import argparse
+import os
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ _CONSOLE = Console(stderr=True, highlight=False)
 
 class BadAnswer(Exception):
     """An answer cannot be used; the text is a sentence for the person who gave it."""
+
+    exit_code = os.EX_USAGE
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ _PASSPHRASE_BYTES = 32
 class CannotInitialise(Exception):
     """Something is in the way; the text is a sentence for the sysadmin."""
 
+    exit_code = os.EX_CANTCREAT
+
 
 @dataclass(frozen=True)
 class Layout:

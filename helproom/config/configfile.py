@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Reads config.yaml into plain values and remembers on which line each key stands."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,8 @@ class ConfigProblem:
 
 class ConfigTrouble(Exception):
     """The config cannot be used; the text has one line for each problem."""
+
+    exit_code = os.EX_CONFIG
 
     def __init__(self, file: Path, problems: tuple[ConfigProblem, ...]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))

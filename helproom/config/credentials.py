@@ -15,6 +15,8 @@ _LARGEST = 64 * 1024
 class SecretUnusable(Exception):
     """A secret cannot be read or must not be trusted; the text is a sentence for the sysadmin."""
 
+    exit_code = os.EX_CONFIG
+
 
 @dataclass(frozen=True)
 class Secret:

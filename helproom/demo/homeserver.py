@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,8 @@ STOP_SECONDS = 15.0
 
 class HomeserverError(Exception):
     """The homeserver did not start, or refused a registration."""
+
+    exit_code = os.EX_UNAVAILABLE
 
 
 def free_port() -> int:

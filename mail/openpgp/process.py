@@ -46,6 +46,8 @@ _STATUS = b"[GNUPG:] "
 class KeyringUnusable(Exception):
     """GnuPG, its agent or the passphrase fails: the desk's fault, not the letter's. Try again later."""
 
+    exit_code = os.EX_UNAVAILABLE
+
 
 @dataclass(frozen=True)
 class GpgLimits:

@@ -2,6 +2,7 @@
 """Reading public keys that strangers send, and GnuPG's colon listings (doc/DETAILS)."""
 
 import datetime as dt
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ _PLAIN = frozenset(
 
 class KeyRefused(Exception):
     """A key cannot be used; the text says why, without personal data."""
+
+    exit_code = os.EX_DATAERR
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ _KEEPALIVES = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_kee
 class DatabaseInUse(Exception):
     """Another process works on this database; the text is a sentence for the sysadmin."""
 
+    exit_code = os.EX_TEMPFAIL
+
 
 class SoleUse(Protocol):
     """The right to work on a database; it ends with `close` and with the process, however that ends."""

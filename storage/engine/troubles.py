@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """What may be wrong with a database, in sentences for the sysadmin."""
 
+import os
+
 from sqlalchemy.exc import SQLAlchemyError
 
 
 class StorageTrouble(Exception):
     """The database cannot be used as it is; the text is a sentence for the sysadmin."""
+
+    exit_code = os.EX_UNAVAILABLE
 
 
 _TROUBLES = {
