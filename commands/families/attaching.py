@@ -34,4 +34,4 @@ async def detach(context: Context, ticket: Ticket, name: Words = Words(())) -> R
     !detach screenshot.png
     """
     taken = await attaching.detach(context.work, ticket, " ".join(name))
-    return Reply(f"Taken away, it does not leave: {', '.join(taken)}.")
+    return Reply(f"Removed, and will not be sent: {', '.join(taken)}.")

@@ -33,8 +33,8 @@ async def show(context: Context, ticket: Ticket) -> Reply:
 async def accept(context: Context, ticket: Ticket, fingerprint: Words = Words(())) -> Reply:
     """Encrypt answers to this key from now on, and to no other.
 
-    Compare the fingerprint with the user over another way than mail first. Where there is more than one key,
-    give the last 8 digits of its fingerprint, or more.
+    Compare the fingerprint with the user through another channel than mail first. Where there is more than
+    one key, give the last 8 digits of its fingerprint, or more.
 
     !key accept
     !key accept 89ABCDEF

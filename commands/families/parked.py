@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""`!parked` and `!unpark`: what could not leave the house."""
+"""`!parked` and `!unpark`: messages that could not be sent."""
 
 from commands.context import Context, Reply
 from commands.grammar.declare import Commands, Who

@@ -65,7 +65,9 @@ def _refuse_option(words: str) -> None:
     """No option is taken for the beginning of a text, nor the other way round."""
     option, _ = Remaining(words).word()
     if option in _PLAIN | _QUOTE:
-        raise Refusal("With --plain nothing of the user's can leave, so that it goes with no --quote.")
+        raise Refusal(
+            "`--plain` and `--quote` cannot be combined: a plain answer must not repeat the user's words."
+        )
     if option.startswith("--") and option.strip("-"):
         raise Refusal(f"`!reply` has no {option[:20]}, only --quote and --plain. Begin with another word.")
 
@@ -111,7 +113,7 @@ async def cancel(context: Context, ticket: Ticket) -> Reply:
     !cancel
     """
     await drafts.cancel(context.work, await _held(context, ticket), context.agent)
-    return Reply("Taken back: the answer does not leave.", done=True)
+    return Reply("Cancelled: the answer will not be sent.", done=True)
 
 
 async def _held(context: Context, ticket: Ticket) -> Message:

@@ -101,7 +101,7 @@ _CHANGED = (
     "devices do not get what I write, and I do not trust what these say."
 )
 _ACCEPT = (
-    "Ask them over another way than Matrix whether they have reset it. If so, an admin says here: "
+    "Ask them through another channel than Matrix whether they have reset it. If so, an admin says here: "
     "`!pins accept {user}`"
 )
 _DROP = (

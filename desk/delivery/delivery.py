@@ -222,7 +222,7 @@ class Delivery:
             return Later(str(trouble))
         except Exception as surprise:
             log.exception("delivery.surprise", row=parcel.id, kind=parcel.kind)
-            return Failed(f"our own code failed ({type(surprise).__name__})")
+            return Failed(f"internal error ({type(surprise).__name__})")
 
     async def _settle(self, unit: Unit, row: Outbox, outcome: Outcome, kind: Kind) -> None:
         work = self._place.work(unit)
@@ -344,7 +344,7 @@ def _fault_words(row: Outbox, fault: str) -> str:
     end = "It has left" if row.state is OutboxState.SENT else "It is not tried again"
     look = f" Please look at ticket {row.ticket_id}." if row.ticket_id is not None else ""
     return (
-        f"Our own code failed ({fault}) after {_called(row)} was handed over. {end}, "
+        f"Internal error ({fault}) after {_called(row)} was handed over. {end}, "
         f"but what should follow was not done.{look} Please report it."
     )
 

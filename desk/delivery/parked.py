@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""What could not leave the house: listed, and tried again when a person says so."""
+"""Messages that could not be sent: listed, and tried again when a person says so."""
 
 from desk.context import Work
 from desk.outbox.kinds import Kinds

@@ -51,7 +51,7 @@ def described(keys: Sequence[ContactKey], now: dt.datetime) -> str:
 
 
 _HINT = (
-    "Compare a fingerprint with the user over another way than mail, then `!key accept 89ABCDEF` or "
+    "Compare a fingerprint with the user through another channel than mail, then `!key accept 89ABCDEF` or "
     "`!key refuse 89ABCDEF` with its last digits; `!key ask` asks the user."
 )
 

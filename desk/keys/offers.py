@@ -107,7 +107,7 @@ def _came(row: ContactKey, flaw: KeyState | None, who: str, *, is_elses: bool) -
     unfit += f" It {FLAW_WORDS[flaw]}." if flaw is not None else ""
     return (
         f"{who} public key, {fingerprint} ({row.source}). It is not used until it is accepted.{unfit} "
-        "Compare the fingerprint with the user over another way than mail, then `!key accept` or "
+        "Compare the fingerprint with the user through another channel than mail, then `!key accept` or "
         "`!key refuse`. `!key show` shows all their keys."
     )
 

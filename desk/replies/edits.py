@@ -20,7 +20,7 @@ _DONE = (
 )
 
 
-NO_COMMAND = "Your edit is no command, so the answer is taken back: it does not leave."
+NO_COMMAND = "Your edit is no command, so the answer is cancelled: it will not be sent."
 OLD_WORDS_STAY = "The answer with the old words does not leave either; its files wait for the next one."
 
 
@@ -98,7 +98,7 @@ def _silence(said: Event) -> None:
 async def _take_back(work: Work, draft: Message, agent: str) -> None:
     if draft.state in OPEN_REPLY:
         await drafts.cancel(work, draft, agent)
-        words = "Taken back, as its command was removed: the answer does not leave."
+        words = "Cancelled, as its command was removed: the answer will not be sent."
     elif draft.state is ReplyState.CANCELLED:
         return
     elif draft.state is ReplyState.SENT:

@@ -123,7 +123,7 @@ _WORDS: dict[ReplyState | None, str] = {
     ReplyState.FAILED: "NOT sent, refused",
     ReplyState.BOUNCED: "Left, but came back",
     ReplyState.UNCLEAR: "UNCLEAR whether it has left",
-    ReplyState.CANCELLED: "Cancelled, it does not leave",
+    ReplyState.CANCELLED: "Cancelled: it will not be sent",
 }
 
 

@@ -206,7 +206,7 @@ def _why_not(standing: KeyStanding) -> str:
     hint = (
         "`!key show` shows the waiting one; compare it with the user, then `!key accept` or `!key refuse`."
         if waiting(keys)
-        else "Ask the user for a new one over another way, or have a sysadmin import it with "
+        else "Ask the user for a new one through another channel, or have a sysadmin import it with "
         "`helproom keys import`. `!key show` shows what is known."
     )
     known_once = (
@@ -216,9 +216,9 @@ def _why_not(standing: KeyStanding) -> str:
 
 
 _ASK_FOR_ONE = (
-    "Ask the user for one over another way, or have a sysadmin import one with `helproom keys import`. "
-    "`!key ask` asks by mail, in clear, with nothing of the user's. If an answer must leave all the same, "
-    "`!reply --plain` sends words of yours in clear, and nothing else."
+    "Ask the user for one through another channel, or have a sysadmin import one with "
+    "`helproom keys import`. `!key ask` asks by mail, in clear, with nothing of the user's. If an answer must "
+    "be sent anyway, `!reply --plain` sends words of yours in clear, and nothing else."
 )
 
 

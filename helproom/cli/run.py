@@ -34,7 +34,7 @@ def migrate(asked: argparse.Namespace) -> int:
     os.umask(0o077)
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     asyncio.run(_migrate(for_desk.open_units(settings)))
-    say("The database has the shape that this Helproom wants.")
+    say("The database schema is up to date.")
     return os.EX_OK
 
 

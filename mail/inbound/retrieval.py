@@ -22,7 +22,7 @@ InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 """Runs what blocks beside the event loop."""
 _GONE = "it is not in the folder for such letters there any more; somebody has moved or deleted it"
 
-_FAULT = "our own code fails on it"
+_FAULT = "internal error"
 
 
 class MailboxActions(Protocol):

@@ -144,7 +144,7 @@ class MailSender:
             if not begun:
                 raise
             log.exception("outgoing.surprise", row=parcel.id)
-            return Unclear("our own code failed while it was being handed over")
+            return Unclear("internal error while it was being handed over")
         return Delivered()
 
     async def _mark_sending(self, parcel: OutboxItem, protection: Protection) -> None:

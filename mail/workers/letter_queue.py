@@ -19,7 +19,7 @@ from storage.unit import Unit
 log = structlog.get_logger()
 
 MOST_TRIES = 3
-OUR_FAULT = f"our own code fails on it ({MOST_TRIES} tries)"
+OUR_FAULT = f"internal error ({MOST_TRIES} attempts)"
 _BATCH = 8
 _BATCH_BYTES = 1_000_000
 _POLL_SECONDS = 5.0

@@ -103,7 +103,7 @@ async def test_the_old_words_do_not_leave_when_the_new_ones_are_refused(room: Ro
     await room.hears(words, edits=asked)
     assert await room.drafts() == [("One.", CANCELLED)]
     (answer,) = await room.answers()
-    assert "does not leave" in answer.text
+    assert "will not be sent" in answer.text
     assert (answer.thread, answer.reply_to) == ("$root1", asked)
     await room.hears("!reply Two.", edits=asked)
     assert (await room.drafts())[1:] == [("Two.", HELD)]

@@ -15,7 +15,7 @@ from tests.desks import ANA, Desk
 PERSON = replace(AWAY, text="Help!", automatic=None)
 
 
-async def fails(desk: Desk, reason: str = "our own code fails on it (3 tries)", raw: bytes = b"raw") -> int:
+async def fails(desk: Desk, reason: str = "internal error (3 attempts)", raw: bytes = b"raw") -> int:
     """A letter comes that cannot be opened; return its number."""
     number = await comes(desk, raw=raw)
     async with desk.units() as unit:

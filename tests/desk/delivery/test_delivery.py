@@ -146,11 +146,11 @@ async def test_after_five_surprises_a_row_is_parked_and_operators_are_told_and_t
     assert carrier.carried[:6] == ["bad"] * 5 + ["next"]
     parked = await row(desk, number)
     assert parked.state is OutboxState.PARKED
-    assert parked.error == "our own code failed (ValueError)"
+    assert parked.error == "internal error (ValueError)"
     assert parked.payload_sealed is not None
     assert f"Parked: outbox row {number} (say)" in carrier.carried[6]
     assert "secret" not in carrier.carried[6]
-    assert await desk.say("!parked") == f"{number}: say: our own code failed (ValueError)"
+    assert await desk.say("!parked") == f"{number}: say: internal error (ValueError)"
     assert await desk.say(f"!unpark {number}") == f"Row {number} is tried again."
     await delivery(desk, carrier).drain()
     assert carrier.carried[-1] == "bad"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Keys that come with letters: the first is used, others wait, and a refreshed one needs no word."""
+"""Keys that come with letters: the first is used, others wait, and a refreshed one needs no confirmation."""
 
 import asyncio
 import datetime as dt

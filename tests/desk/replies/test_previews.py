@@ -46,7 +46,7 @@ async def hold_an_answer(desk: Desk) -> None:
 @pytest.mark.usefixtures("held")
 async def test_a_cancelled_answer_shows_by_whom(desk: Desk):
     await desk.say("!cancel", ticket=1)
-    assert await deliver(desk) == ["Cancelled, it does not leave: taken back by @ana:helproom.test."]
+    assert await deliver(desk) == ["Cancelled: it will not be sent: taken back by @ana:helproom.test."]
 
 
 @pytest.mark.usefixtures("held")
@@ -74,4 +74,4 @@ async def test_an_answer_taken_back_before_its_preview_is_there_is_shown_as_such
     await desk.ticket()
     await desk.say("!reply Hello", ticket=1)
     await desk.say("!cancel", ticket=1)
-    assert await deliver(desk) == ["Cancelled, it does not leave: taken back by @ana:helproom.test."]
+    assert await deliver(desk) == ["Cancelled: it will not be sent: taken back by @ana:helproom.test."]

@@ -99,7 +99,7 @@ async def test_a_letter_that_stopped_the_process_thrice_is_put_aside(office: Off
     letter = await office.letter(letter_id)
     assert (letter.state, letter.reason) == (
         LetterState.QUARANTINED,
-        "our own code fails on it (3 tries)",
+        "internal error (3 attempts)",
     )
 
 

@@ -185,7 +185,7 @@ async def test_what_is_taken_away_does_not_leave(desk: Desk):
         await arrives(desk, Fetched(f"${name}", name, "text/plain", b"x"))
     assert "No such file is attached: there is “one.txt”" in await desk.say("!detach three.txt", ticket=1)
     assert await desk.say("!detach ONE.txt", ticket=1) == (
-        "Taken away, it does not leave: “one.txt” (text/plain, 1 bytes)."
+        "Removed, and will not be sent: “one.txt” (text/plain, 1 bytes)."
     )
     await desk.say("!reply Hello", ticket=1)
     await deliver(desk)

@@ -96,7 +96,10 @@ async def test_without_words_of_the_users_own_there_is_nothing_to_quote(desk: De
 async def test_in_clear_on_demand_nothing_is_quoted(desk: Desk, said: str):
     await _ticket(desk, "My secret.", confidential=True)
     refused = await desk.say(f"!reply {said}", ticket=1, verified=True)
-    assert refused == "With --plain nothing of the user's can leave, so that it goes with no --quote."
+    assert (
+        refused
+        == "`--plain` and `--quote` cannot be combined: a plain answer must not repeat the user's words."
+    )
     assert await desk.say("!reply --quote", ticket=1) == "Something is missing: your words, after --quote."
 
 

@@ -118,7 +118,7 @@ async def test_after_the_user_wrote_the_end_of_the_hold_keeps_the_answer_and_say
     [told] = await desk.rows("say")
     assert READ_FIRST in told.payload
     assert (await desk.say("!close", ticket=number)).startswith("An answer in this ticket has not left yet")
-    assert await desk.say("!cancel", ticket=number) == "Taken back: the answer does not leave."
+    assert await desk.say("!cancel", ticket=number) == "Cancelled: the answer will not be sent."
     assert await desk.say("!close", ticket=number) == f"Ticket {number} is closed."
 
 
