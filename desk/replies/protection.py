@@ -217,8 +217,8 @@ def _why_not(standing: KeyStanding) -> str:
 
 _ASK_FOR_ONE = (
     "Ask the user for one through another channel, or have a sysadmin import one with "
-    "`helproom keys import`. `!key ask` asks by mail, in clear, with nothing of the user's. If an answer must "
-    "be sent anyway, `!reply --plain` sends words of yours in clear, and nothing else."
+    "`helproom keys import`. `!key ask` asks by mail, in clear, with nothing of the user's. If an answer "
+    "must be sent anyway, `!reply --plain` sends words of yours in clear, and nothing else."
 )
 
 
