@@ -14,7 +14,7 @@ from bot.testing.person import Person
 from helproom.config.settings import read_settings
 from mail.openpgp.keyring import Keyring
 from tests.services.synapse import Homeserver, lay_site
-from tests.stories.office import PASSPHRASE, PASSWORD, SUPPORT, Plan
+from tests.worlds.matrix import PASSPHRASE, PASSWORD, SUPPORT, Plan
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "1000"))
 A_SAMPLE = max(1, ROUNDS // 20)

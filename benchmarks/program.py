@@ -16,7 +16,7 @@ from helproom.config.settings import Settings, read_settings
 from mail.testing.smtp_server import Catcher
 from storage.unit import Units
 from tests.services.synapse import Homeserver
-from tests.stories.office import PASSWORD, Plan, write_desk
+from tests.worlds.matrix import PASSWORD, Plan, write_desk
 
 MEGABYTE = 1_000_000
 START_SECONDS = 60

@@ -11,7 +11,7 @@ from benchmarks.program import configured, database, plan, program
 from helproom.world import real_world
 from storage.queries.tickets import NewTicket
 from tests.services.synapse import Homeserver, lay_site
-from tests.stories.office import Plan
+from tests.worlds.matrix import Plan
 
 TICKETS = 10_000
 A_UNIT = 500

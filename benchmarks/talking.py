@@ -15,7 +15,7 @@ from benchmarks.post import Post, encrypted_mail, words
 from benchmarks.program import AS_MANY_AS_COME
 from bot.testing.person import Person, Seen
 from tests.services.synapse import Homeserver, lay_site
-from tests.stories.office import PASSWORD, SUPPORT, Office, Plan, office
+from tests.worlds.matrix import PASSWORD, SUPPORT, MatrixDesk, Plan, running_desk
 
 COMMANDS = 60
 MAILS = 24
@@ -35,7 +35,7 @@ async def _measure(folder: Path, homeserver: Homeserver) -> list[Figure]:
     home = folder / "desk"
     home.mkdir()
     async with (
-        office(Plan(home, homeserver, names=("ana", "bob"), mail=AS_MANY_AS_COME)) as desk,
+        running_desk(Plan(home, homeserver, names=("ana", "bob"), mail=AS_MANY_AS_COME)) as desk,
         _third(folder, homeserver) as cyd,
     ):
         talk = Talk(desk, Ear(desk.agents[0]), Ear(desk.agents[1]))
@@ -74,7 +74,7 @@ class Ear:
 class Talk:
     """The desk and two agents who are listened to."""
 
-    def __init__(self, desk: Office, ana: Ear, bob: Ear) -> None:
+    def __init__(self, desk: MatrixDesk, ana: Ear, bob: Ear) -> None:
         self.desk = desk
         self.ana = ana
         self.bob = bob

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.desks import Desk, desk_at
-from tests.engines import ShapedCluster, ShapedFile
 from tests.services.postgres import Cluster
 from tests.services.redmine import Redmine
 from tests.services.synapse import Homeserver, lay_site
 from tests.times import pytest_collection_modifyitems, pytest_terminal_summary
+from tests.worlds.desk import Desk, desk_at
+from tests.worlds.engines import ShapedCluster, ShapedFile
 
 __all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary"]
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.mail.office import Office, open_office
 from tests.mail.people import Desk, Person, desk, person
 from tests.services.mailserver import MailServer
+from tests.worlds.mail import MailDesk, mail_desk_at
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +25,9 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[MailDesk]:
     """The desk at work."""
-    async with open_office(shaped, desk.keyring) as office:
+    async with mail_desk_at(shaped, desk.keyring) as office:
         yield office
 
 

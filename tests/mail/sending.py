@@ -9,18 +9,18 @@ from mail.outbound.sender import MailSender
 from mail.outbound.submission import SubmissionSettings
 from mail.testing.smtp_server import Catcher
 from storage.models import Outbox, OutboxState
-from tests.desks import delivery_of
-from tests.mail.office import AGENT, Office
+from tests.worlds.desk import delivery_of
+from tests.worlds.mail import AGENT, MailDesk
 
 
-def delivery(office: Office, server: Catcher) -> Delivery:
+def delivery(office: MailDesk, server: Catcher) -> Delivery:
     """Make what drains the outbox; rooms are not served."""
     settings = SubmissionSettings("127.0.0.1", server.port, "loopback-plain", content_seconds=5)
     sender = MailSender(office.place, office.keyring, office.workshop, settings)
     return delivery_of(office.place, {"mail": sender})
 
 
-async def answer(office: Office, ticket_id: int, words: str, path: Path = Path.ANSWER) -> int:
+async def answer(office: MailDesk, ticket_id: int, words: str, path: Path = Path.ANSWER) -> int:
     """Hold an answer, send it, and return the id of its message."""
     async with office.units() as unit:
         ticket = await unit.tickets.get(ticket_id, lock=True)
@@ -31,14 +31,14 @@ async def answer(office: Office, ticket_id: int, words: str, path: Path = Path.A
         return draft.id
 
 
-async def mail_row(office: Office) -> Outbox:
+async def mail_row(office: MailDesk) -> Outbox:
     """Return the newest mail of the outbox."""
     async with office.units() as unit:
         rows = await unit.outbox.in_state(*OutboxState)
         return max((row for row in rows if row.kind == "mail"), key=lambda row: row.id)
 
 
-async def deliver(office: Office, server: Catcher) -> Outbox:
+async def deliver(office: MailDesk, server: Catcher) -> Outbox:
     """Drain the lane of the newest mail and return its row."""
     row = await mail_row(office)
     await delivery(office, server)._drain_lane(row.lane)

@@ -16,7 +16,7 @@ from desk.outbox.posts import put
 from storage.migrating import revisions
 from storage.queries.letters import IncomingMail
 from storage.upgrading import FOLDER
-from tests.desks import USER, desk_at
+from tests.worlds.desk import USER, desk_at
 
 
 def test_the_files_names_tell_the_revisions_in_their_order() -> None:

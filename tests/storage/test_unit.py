@@ -21,7 +21,7 @@ from storage.migrating import Shape, migrate, shape_of
 from storage.models import Base, Event, EventState, Fact
 from storage.sealing.vault import Vault, new_master_key
 from storage.unit import Units
-from tests.desks import MONDAY_NOON, Desk
+from tests.worlds.desk import MONDAY_NOON, Desk
 
 
 @pytest.fixture(name="engine")

@@ -8,15 +8,15 @@ from helproom.checks.findings import CheckState, Finding
 from helproom.checks.matrix import check_matrix
 from helproom.config.settings import read_settings
 from tests.services.synapse import Homeserver
-from tests.stories.office import Office, Plan, office
 from tests.stories.rooms.test_rooms_end import ask, room_of
+from tests.worlds.matrix import MatrixDesk, Plan, running_desk
 
 
-async def state(desk: Office, room: str, kind: str) -> Json:
+async def state(desk: MatrixDesk, room: str, kind: str) -> Json:
     return await request(desk.running.session.client, "GET", path("rooms", room, "state", kind, ""))
 
 
-async def troubles(desk: Office) -> dict[str, list[tuple[CheckState, str]]]:
+async def troubles(desk: MatrixDesk) -> dict[str, list[tuple[CheckState, str]]]:
     """What `helproom check` says of the rooms that is not ok."""
     found: dict[str, list[tuple[CheckState, str]]] = {}
     findings: list[Finding] = [each async for each in check_matrix(desk.settings)]
@@ -28,7 +28,7 @@ async def troubles(desk: Office) -> dict[str, list[tuple[CheckState, str]]]:
 
 
 async def test_rooms_and_bot_have_names_and_say_what_they_are(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         rooms = [await room_of(desk, queue) for queue in ("en", "fr")]
         names = [(await state(desk, room, "m.room.name"))["name"] for room in rooms]
         assert names == ["Tails help desk (en)", "Tails help desk (fr)"]
@@ -48,7 +48,7 @@ async def test_rooms_and_bot_have_names_and_say_what_they_are(tmp_path: Path, sy
 
 async def test_who_is_missing_or_too_much_is_told(tmp_path: Path, synapse: Homeserver) -> None:
     plan = Plan(tmp_path, synapse)
-    async with office(plan) as desk:
+    async with running_desk(plan) as desk:
         room = await room_of(desk, "fr")
         config = tmp_path / "config.yaml"
         nobody = plan.user_id("nobody")

@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from tests.services.synapse import Homeserver
-from tests.stories.office import SAMPLES, SUPPORT, Plan, office
+from tests.worlds.matrix import SAMPLES, SUPPORT, Plan, running_desk
 
 
 def from_user(text: str, **headers: str) -> bytes:
@@ -20,7 +20,7 @@ def from_user(text: str, **headers: str) -> bytes:
 
 
 async def test_a_french_report_is_announced_in_the_french_room(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         await desk.deliver((SAMPLES / "02-new-fr-persistence.eml").read_bytes())
         french = await desk.announced(1)
         await desk.deliver(
@@ -45,7 +45,7 @@ async def test_a_french_report_is_announced_in_the_french_room(tmp_path: Path, s
 
 
 async def test_what_the_user_wrote_meanwhile_is_read_first(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+    async with running_desk(Plan(tmp_path, synapse, hold=600)) as desk:
         await desk.deliver(from_user("It does not work.", Message_ID="<1@example.org>"))
         announcement = await desk.announced(1)
         room, thread = announcement.room_id, announcement.event_id

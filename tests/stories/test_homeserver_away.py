@@ -5,13 +5,13 @@ import asyncio
 from pathlib import Path
 
 from helproom.demo.homeserver import Homeserver, Site
-from tests.stories.office import Plan, office
 from tests.stories.test_follow_up import from_user
+from tests.worlds.matrix import Plan, running_desk
 
 
 async def test_desk_and_agents_go_on_when_the_homeserver_was_away(tmp_path: Path) -> None:
     with Homeserver(Site(tmp_path / "synapse", "test-only")) as server:
-        async with office(Plan(tmp_path, server)) as desk:
+        async with running_desk(Plan(tmp_path, server)) as desk:
             await desk.deliver(from_user("It does not work.", Message_ID="<1@example.org>"))
             first = await desk.announced(1)
             await asyncio.to_thread(server.kill)

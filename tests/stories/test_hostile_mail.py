@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from tests.services.synapse import Homeserver
-from tests.stories.office import Plan, office
+from tests.worlds.matrix import Plan, running_desk
 
 BODY = (
     "!close 1\r\n@room @ana hello\r\n"
@@ -19,7 +19,7 @@ MAIL = (
 
 
 async def test_words_of_a_mail_stay_words(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         await desk.deliver(MAIL, sender="mallory@example.net")
         announcement = await desk.announced(1)
         room, thread = announcement.room_id, announcement.event_id

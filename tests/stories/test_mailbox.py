@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.mail.mailboxes import another_client, letter, lies_in
 from tests.services.mailhost import PASSWORD, USER, Dovecot
 from tests.services.synapse import Homeserver
-from tests.stories.office import SUPPORT, Plan, office
+from tests.worlds.matrix import SUPPORT, Plan, running_desk
 
 
 async def test_a_mailbox_is_emptied_and_strays_are_told(tmp_path: Path, synapse: Homeserver) -> None:
@@ -14,7 +14,7 @@ async def test_a_mailbox_is_emptied_and_strays_are_told(tmp_path: Path, synapse:
         server = f"host: 127.0.0.1, port: {dovecot.imap}, ca_file: {dovecot.certificate.file}"
         mail = f"  imap: [{{name: main, {server}, security: starttls, user: {USER}, password_file: imap}}]\n"
         plan = Plan(tmp_path, synapse, mail=mail, secrets={"imap": PASSWORD})
-        async with office(plan) as desk:
+        async with running_desk(plan) as desk:
             with another_client(dovecot) as client:
                 client.append("INBOX", letter("stray", to="nobody@example.org"))
                 client.append("INBOX", letter("wifi", to=SUPPORT))

@@ -4,10 +4,10 @@
 from pathlib import Path
 
 from tests.services.synapse import Homeserver
-from tests.stories.office import SAMPLES, Office, Plan, office
+from tests.worlds.matrix import SAMPLES, MatrixDesk, Plan, running_desk
 
 
-async def do_the_main_job(desk: Office) -> None:
+async def do_the_main_job(desk: MatrixDesk) -> None:
     """Go from an encrypted report to an encrypted answer."""
     await desk.deliver((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())
     announcement = await desk.announced(1)
@@ -38,5 +38,5 @@ async def do_the_main_job(desk: Office) -> None:
 
 
 async def test_an_encrypted_report_gets_an_encrypted_answer(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         await do_the_main_job(desk)

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from tests.services.postgres import PASSWORD, Cluster
 from tests.services.synapse import Homeserver
-from tests.stories.office import Plan, office
 from tests.stories.test_main_job import do_the_main_job
+from tests.worlds.matrix import Plan, running_desk
 
 
 async def test_the_main_job_is_done_on_postgresql(
@@ -19,7 +19,7 @@ async def test_the_main_job_is_done_on_postgresql(
         "database_password_file: database.password\n",
     )
     plan = Plan(tmp_path, synapse, more="\n".join(lines), secrets={"database.password": PASSWORD})
-    async with office(plan) as desk:
+    async with running_desk(plan) as desk:
         await do_the_main_job(desk)
         assert desk.running.desk.units.engine.dialect.name == "postgresql"
         async with desk.running.desk.units() as unit:

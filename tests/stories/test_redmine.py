@@ -5,13 +5,13 @@ from pathlib import Path
 
 from tests.services.redmine import Redmine
 from tests.services.synapse import Homeserver
-from tests.stories.office import Office, Plan, office
+from tests.worlds.matrix import MatrixDesk, Plan, running_desk
 
 MAIL = b"From: user@example.org\r\nSubject: Wi-Fi\r\nMessage-ID: <w@example.org>\r\n\r\nIt does not work.\r\n"
 TROUBLE = "The link to #2 is kept, but the issue could not be read."
 
 
-async def is_linked(desk: Office, issue: int) -> bool:
+async def is_linked(desk: MatrixDesk, issue: int) -> bool:
     """Whether ticket 1 is linked to the issue."""
     async with desk.running.desk.units() as unit:
         problem = await unit.problems.by_issue(issue)
@@ -23,7 +23,7 @@ async def test_an_issue_is_shown_and_a_redmine_that_is_down_is_told_once(
 ) -> None:
     lines = f"redmine:\n  url: {redmine.url}\n  api_key_file: redmine.key\n"
     plan = Plan(tmp_path, synapse, more=lines, secrets={"redmine.key": redmine.desk_key})
-    async with office(plan) as desk:
+    async with running_desk(plan) as desk:
         await desk.deliver(MAIL)
         announcement = await desk.announced(1)
         room, thread = announcement.room_id, announcement.event_id

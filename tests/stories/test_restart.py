@@ -11,10 +11,10 @@ from desk.outbox.posts import DONE_KEY
 from helproom.config.for_desk import open_units
 from storage.models import Fact, MessageKind
 from tests.services.synapse import Homeserver
-from tests.stories.office import SAMPLES, Office, Plan, office
+from tests.worlds.matrix import SAMPLES, MatrixDesk, Plan, running_desk
 
 
-async def begin(desk: Office) -> tuple[str, str]:
+async def begin(desk: MatrixDesk) -> tuple[str, str]:
     """Deliver a report; return the room and the ticket's thread."""
     await desk.deliver((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())
     announcement = await desk.announced(1)
@@ -22,7 +22,7 @@ async def begin(desk: Office) -> tuple[str, str]:
     return announcement.room_id, announcement.event_id
 
 
-async def end_all_holds(desk: Office) -> None:
+async def end_all_holds(desk: MatrixDesk) -> None:
     """Let time pass for a desk that does not run: the hold of every held answer ends."""
     now = dt.datetime.now(dt.UTC)
     async with contextlib.aclosing(_Database(desk)) as database, database.units() as unit:
@@ -36,14 +36,14 @@ async def end_all_holds(desk: Office) -> None:
 class _Database:
     """The database of a desk that does not run."""
 
-    def __init__(self, desk: Office) -> None:
+    def __init__(self, desk: MatrixDesk) -> None:
         self.units = open_units(desk.settings)
 
     async def aclose(self) -> None:
         await self.units.close()
 
 
-async def said_by_the_desk(desk: Office, room: str, thread: str) -> Counter[str]:
+async def said_by_the_desk(desk: MatrixDesk, room: str, thread: str) -> Counter[str]:
     """All that the desk has said so far in the thread and around it, counted: edits are not."""
     await desk.ana.say(room, "!list all", thread=thread)
     await desk.hears("Open: 1", thread=thread)
@@ -52,7 +52,7 @@ async def said_by_the_desk(desk: Office, room: str, thread: str) -> Counter[str]
 
 
 async def test_nothing_is_said_or_done_twice_across_restarts(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+    async with running_desk(Plan(tmp_path, synapse, hold=600)) as desk:
         room, thread = await begin(desk)
         await desk.stop()
         noted = await desk.ana.say(room, "!note Said while nobody listened.", thread=thread)
@@ -75,7 +75,7 @@ async def test_nothing_is_said_or_done_twice_across_restarts(tmp_path: Path, syn
 async def test_after_a_lost_sync_token_each_command_is_answered_once(
     tmp_path: Path, synapse: Homeserver
 ) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         room, thread = await begin(desk)
         await desk.stop()
         typed = [await desk.ana.say(room, f"!note word {number}", thread=thread) for number in range(50)]
@@ -96,7 +96,7 @@ async def test_after_a_lost_sync_token_each_command_is_answered_once(
 
 
 async def test_a_held_answer_survives_a_restart_and_leaves_once(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+    async with running_desk(Plan(tmp_path, synapse, hold=600)) as desk:
         room, thread = await begin(desk)
         await desk.ana.say(room, "!reply Hello,\n\nplease update.", thread=thread)
         preview = await desk.hears("This is going to leave", thread=thread)
@@ -114,7 +114,7 @@ async def test_a_held_answer_survives_a_restart_and_leaves_once(tmp_path: Path, 
 
 
 async def test_a_preview_keeps_its_buttons_across_a_restart(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+    async with running_desk(Plan(tmp_path, synapse, hold=600)) as desk:
         room, thread = await begin(desk)
         await desk.ana.say(room, "!reply Hello.", thread=thread)
         preview = await desk.hears("This is going to leave", thread=thread)

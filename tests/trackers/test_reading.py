@@ -18,7 +18,7 @@ from storage.migrating import migrate
 from storage.models import OutboxState, Room, RoomPurpose, RoomState, Side, Ticket
 from storage.sealing.vault import Vault
 from storage.unit import Units
-from tests.desks import CONFIG, delivery_of
+from tests.worlds.desk import CONFIG, delivery_of
 from trackers.reading import IssueReader
 from trackers.tracker import Issue, NoSuchIssue, TrackerDown, TrackerTrouble
 

@@ -19,8 +19,8 @@ from desk.replies import previews
 from desk.rooms import disposable
 from storage.models import OutboxState, Room, RoomState
 from tests.bot.people import Bot, Memory, running
-from tests.desks import ANA, BEN, Desk, delivery_of, desk_at
 from tests.faults.fakehs import FakeHomeserver, Fault
+from tests.worlds.desk import ANA, BEN, Desk, delivery_of, desk_at
 
 BOT = "@bot:fake.test"
 ROOM = "!en:helproom.test"

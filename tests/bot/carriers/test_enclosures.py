@@ -19,7 +19,7 @@ from desk.replies.attaching import FETCH, AttachRequest, ask
 from storage.models import OutgoingFile, Room, RoomPurpose, RoomState
 from tests.bot.conftest import Enter, Gather
 from tests.bot.people import Bot, Peer
-from tests.desks import Desk, delivery_of, desk_at, with_replies
+from tests.worlds.desk import Desk, delivery_of, desk_at, with_replies
 
 CONTENT = b"\x89PNG, or so" * 100
 

@@ -12,8 +12,8 @@ from desk.outbox.posts import SAY, put, say_from_json
 from desk.tickets.received_files import SHOW_FILE, FileRequest
 from storage.sealing.columns import to_json
 from tests.bot.people import Memory, running
-from tests.desks import delivery_of, desk_at
 from tests.faults.fakehs import FakeHomeserver, Fault
+from tests.worlds.desk import delivery_of, desk_at
 
 
 async def _film(_: FileRequest) -> Attachment:

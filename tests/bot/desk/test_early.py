@@ -15,7 +15,7 @@ from bot.events.events import Batch
 from commands.event import EventKind
 from desk.outbox.posts import announce, aside_of, finish
 from storage.models import EventState, OutboxState
-from tests.desks import BEN, Desk
+from tests.worlds.desk import BEN, Desk
 
 ROOM, OTHER_ROOM = "!en:helproom.test", "!fr:helproom.test"
 

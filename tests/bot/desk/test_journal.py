@@ -12,7 +12,7 @@ from bot.desk.worker import Worker
 from bot.events.events import Batch
 from commands.event import RoomEvent
 from storage.models import Event, EventState
-from tests.desks import ANA, BEN, Desk
+from tests.worlds.desk import ANA, BEN, Desk
 
 ROOM = "!en:helproom.test"
 FULL: dict[str, Any] = {

@@ -14,7 +14,7 @@ from commands.event import EventKind, RoomEvent
 from desk.outbox.posts import CANCEL_KEY, CLAIM_KEY, SEND_KEY, Say, announce, finish, say_from_json, say_in
 from storage.models import Event, EventState, OutboxState, OutgoingFile, RoomState
 from storage.sealing.vault import TagKind
-from tests.desks import ANA, BEN, EVE, Desk
+from tests.worlds.desk import ANA, BEN, EVE, Desk
 
 BOT = "@bot:helproom.test"
 

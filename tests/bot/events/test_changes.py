@@ -15,7 +15,7 @@ from desk.outbox.posts import DONE_KEY, Say, reaction_of, say_from_json
 from desk.replies import drafts as replies
 from storage.models import EventState, OutboxState, OutgoingFile, ReplyState
 from storage.sealing.vault import TagKind
-from tests.desks import ANA, BEN, Desk, delivered
+from tests.worlds.desk import ANA, BEN, Desk, delivered
 
 BOT = "@bot:helproom.test"
 ROOM = "!en:helproom.test"

@@ -12,7 +12,7 @@ from bot.rooms.members import Members, named_for
 from bot.rooms.replacement import Successors
 from bot.rooms.rooms import Member, RoomPlan, Rooms, level_of
 from storage.models import OutboxState, RoomState
-from tests.desks import ANA, BEN, EVE, Desk
+from tests.worlds.desk import ANA, BEN, EVE, Desk
 
 OWN = "@help:helproom.test"
 

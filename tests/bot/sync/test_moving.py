@@ -19,8 +19,8 @@ from desk.delivery.delivery import Delivery
 from desk.outbox.posts import DONE_KEY, announce, say_from_json
 from storage.models import OutboxState
 from tests.bot.people import Memory, running
-from tests.desks import ANA, Desk, delivery_of, desk_at
 from tests.faults.fakehs import FakeHomeserver, Fault
+from tests.worlds.desk import ANA, Desk, delivery_of, desk_at
 
 BOT = "@bot:fake.test"
 EN, FR = "!en:helproom.test", "!fr:helproom.test"

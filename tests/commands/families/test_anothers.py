@@ -7,7 +7,7 @@ from bot.carriers.senders import facts_of
 from desk.outbox.posts import Say, say_from_json
 from desk.replies import drafts, previews
 from storage.models import OutboxState, ReplyState, TicketState
-from tests.desks import ANA, BEN, Desk, delivered
+from tests.worlds.desk import ANA, BEN, Desk, delivered
 
 FR = "https://matrix.to/#/!fr:helproom.test?via=helproom.test"
 OWN_WORD = "Waits for your word: `!send` or ✅ sends it, ❌ or `!cancel` takes it back."

@@ -8,7 +8,7 @@ import pytest
 from commands import react
 from commands.context import Context
 from desk.world import Refusal
-from tests.desks import ANA, BEN, CREW, EVE, Desk
+from tests.worlds.desk import ANA, BEN, CREW, EVE, Desk
 
 
 @pytest.mark.parametrize(("line", "ticket"), [("!claim", 1), ("!claim 1", None)])

@@ -11,7 +11,7 @@ from desk.letters.opened import OfferedKey
 from desk.outbox.posts import say_from_json
 from storage.models import KeyState
 from storage.sealing.vault import address_tag
-from tests.desks import ANA, BEN, USER, Desk
+from tests.worlds.desk import ANA, BEN, USER, Desk
 
 FIRST, SECOND, THIRD = "1" * 32 + "11112222", "2" * 40, "3" * 32 + "11112222"
 ASK = "!template add key-ask {} {} {{fingerprint}}"

@@ -11,7 +11,7 @@ from storage.models import LetterState, MailboxAction
 from storage.queries.left_in_mailbox import LeftLetter
 from storage.queries.letters import IncomingMail
 from tests.commands.families.test_quarantine import adds_up, comes, look
-from tests.desks import ANA, USER, Desk
+from tests.worlds.desk import ANA, USER, Desk
 
 STRAY = RefusedLetter("main", "7/1", "it is for none of the queues' addresses", 900, "imap", head=b"From: a")
 LARGE = RefusedLetter(

@@ -4,7 +4,7 @@
 import json
 
 from desk.agents import identities
-from tests.desks import ANA, BEN, Desk
+from tests.worlds.desk import ANA, BEN, Desk
 
 ADMIN = {"where": "ops", "verified": True}
 

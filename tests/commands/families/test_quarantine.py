@@ -11,7 +11,7 @@ from desk.outbox.posts import say_from_json
 from desk.quarantine.letters import SHOW, show
 from storage.models import Letter, LetterState
 from storage.queries.letters import IncomingMail
-from tests.desks import ANA, BEN, USER, Desk
+from tests.worlds.desk import ANA, BEN, USER, Desk
 
 AWAY = Opened(
     "plain",

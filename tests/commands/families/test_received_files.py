@@ -8,7 +8,7 @@ import pytest
 from desk.tickets.details import FileDetails, LetterDetails
 from desk.tickets.received_files import LARGEST, SHOW_FILE
 from storage.queries.letters import IncomingMail
-from tests.desks import Desk
+from tests.worlds.desk import Desk
 
 SHOT = {"name": "shot.png", "type": "image/png", "size": 2_000}
 ZIP = {"name": "all.zip", "type": "application/zip", "size": 90, "danger": "an archive"}

@@ -10,7 +10,7 @@ from desk.quarantine.letters import put_aside
 from storage.models import LetterState
 from storage.sealing.vault import TagKind
 from tests.commands.families.test_quarantine import AWAY, adds_up, comes, look, take_in
-from tests.desks import ANA, Desk
+from tests.worlds.desk import ANA, Desk
 
 PERSON = replace(AWAY, text="Help!", automatic=None)
 

@@ -7,7 +7,7 @@ import pytest
 
 from desk.outbox.posts import say_from_json
 from storage.models import Message, MessageKind, Side
-from tests.desks import BEN, USER, Desk
+from tests.worlds.desk import BEN, USER, Desk
 
 
 async def test_the_list_is_of_the_room_or_of_all_and_without_personal_words(desk: Desk):

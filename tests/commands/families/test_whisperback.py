@@ -7,7 +7,7 @@ from desk.intake import same_report
 from desk.outbox.posts import say_from_json
 from storage.models import Ticket
 from storage.sealing.vault import TagKind
-from tests.desks import BEN, Desk
+from tests.worlds.desk import BEN, Desk
 
 REPORT_ID = "40cd8f2ebf1326ba950bb700fcf4e633"
 NEIGHBOUR = "40cd8f2e00000000000000000000"

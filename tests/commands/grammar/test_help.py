@@ -15,7 +15,7 @@ from commands.grammar.words import Remaining
 from desk.tickets.threads import Thread
 from storage.models import LetterState, Ticket
 from storage.queries.letters import IncomingMail
-from tests.desks import Desk, desk_at
+from tests.worlds.desk import Desk, desk_at
 
 COMMANDS = {command.name: command for command in TABLE.values()}
 EXAMPLES = [(command, example) for command in COMMANDS.values() for example in command.examples]

@@ -5,7 +5,7 @@ import pytest
 
 from desk.world import Refusal
 from storage.models import RoomPurpose, RoomState
-from tests.desks import ANA, BEN, Desk
+from tests.worlds.desk import ANA, BEN, Desk
 
 REPLY_USAGE = "\nUsage: !reply [#ticket] <text…>\nExample: !reply Hello,"
 WHICH = "Which ticket? Say it in the ticket's thread, or give its number."

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from desk.rooms.disposable import invited_to
-from tests.desks import ANA, BEN, Desk, desk_at
+from tests.worlds.desk import ANA, BEN, Desk, desk_at
 
 ZERO_WIDTH, BYTE_ORDER_MARK, LEFT_TO_RIGHT = "\u200b", "\ufeff", "\u200e"
 

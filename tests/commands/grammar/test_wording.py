@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from desk.outbox.posts import say_from_json
-from tests.desks import Desk, desk_at
+from tests.worlds.desk import Desk, desk_at
 
 
 @pytest.fixture(name="desk")

@@ -27,7 +27,7 @@ from desk.outbox.outcomes import (
 from desk.outbox.posts import Say, finish, put, say_in
 from storage.engine.troubles import StorageTrouble
 from storage.models import Outbox, OutboxState, ReplyState
-from tests.desks import Desk, delivery_of
+from tests.worlds.desk import Desk, delivery_of
 
 
 class Carrier:

@@ -14,7 +14,7 @@ from desk.replies import drafts
 from desk.rooms import disposable
 from desk.world import Refusal
 from storage.models import Outbox, OutboxState, ReplyState, RoomState
-from tests.desks import ANA, BEN, Desk, delivered, desk_at, refused, unclear
+from tests.worlds.desk import ANA, BEN, Desk, delivered, desk_at, refused, unclear
 
 
 @pytest.fixture(name="desk")

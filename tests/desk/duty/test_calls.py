@@ -15,7 +15,7 @@ from desk.replies.holds import begin_hold
 from storage.models import OutboxState
 from storage.queries.outbox import Patience
 from tests.desk.intake.test_intake import PLAIN, take_in, token_of, wrote
-from tests.desks import ANA, BEN, CREW, EVE, Desk, refused, unclear
+from tests.worlds.desk import ANA, BEN, CREW, EVE, Desk, refused, unclear
 
 ALL_DAY = Shift(ANA, frozenset(range(7)), dt.time(), dt.time(), "UTC")
 PATIENCE = Patience({PING.name: dt.timedelta(minutes=5)}, [PING.name])

@@ -8,7 +8,7 @@ import pytest
 
 from desk.config import Shift
 from desk.duty.rota import on_duty
-from tests.desks import ANA, BEN
+from tests.worlds.desk import ANA, BEN
 
 WEEK, SUNDAY, SATURDAY = frozenset(range(7)), frozenset({6}), frozenset({5})
 

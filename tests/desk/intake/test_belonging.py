@@ -10,7 +10,7 @@ from desk.letters.opened import Encryption, EncryptionState, Headers, Opened, Wh
 from storage.models import Letter, LetterState, MessageKind
 from storage.sealing.vault import TagKind
 from tests.desk.intake.test_intake import PLAIN, answer, take_in, token_of, told, wrote
-from tests.desks import USER, Desk, with_intake
+from tests.worlds.desk import USER, Desk, with_intake
 
 EVE, WORK = "eve@elsewhere.test", "work@elsewhere.test"
 PARTNER = partner_pattern("[rt.example.org #{number}]")

@@ -22,7 +22,7 @@ from desk.outbox.posts import say_from_json
 from desk.tickets.details import LetterDetails
 from storage.models import Ciphertext, Letter, LetterState
 from storage.queries.letters import IncomingMail
-from tests.desks import ANA, USER, Desk
+from tests.worlds.desk import ANA, USER, Desk
 
 OPEN = Opened(
     "pgp/mime encrypted",

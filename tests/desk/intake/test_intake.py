@@ -28,7 +28,7 @@ from desk.outbox.posts import say_from_json
 from storage.models import KeyState, Letter, LetterState, MessageKind
 from storage.queries.letters import IncomingMail
 from storage.sealing.vault import address_tag
-from tests.desks import ANA, BEN, FINGERPRINT, USER, Desk, with_replies
+from tests.worlds.desk import ANA, BEN, FINGERPRINT, USER, Desk, with_replies
 
 PLAIN = Opened(
     "plain",

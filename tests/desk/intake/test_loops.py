@@ -10,7 +10,7 @@ from desk.letters.opened import Automatic, Encryption, EncryptionState, Opened
 from desk.outbox.posts import say_from_json
 from storage.models import LetterState
 from tests.desk.intake.test_intake import PLAIN, answer, take_in, told, wrote
-from tests.desks import Desk
+from tests.worlds.desk import Desk
 
 
 @pytest.mark.parametrize(

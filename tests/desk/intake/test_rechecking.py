@@ -14,7 +14,7 @@ from desk.tickets.details import LetterDetails
 from storage.models import KeyState, OutboxState
 from storage.queries.letters import IncomingMail
 from storage.sealing.vault import address_tag
-from tests.desks import BEN, CONFIG, USER, Desk
+from tests.worlds.desk import BEN, CONFIG, USER, Desk
 
 SHUT = Opened(
     "pgp/mime encrypted",

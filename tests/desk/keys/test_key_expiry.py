@@ -5,7 +5,7 @@ import datetime as dt
 
 from desk.keys.expiry import warn_of_expiry
 from desk.outbox.posts import say_from_json
-from tests.desks import CONFIG, Desk
+from tests.worlds.desk import CONFIG, Desk
 
 EN, FR = (queue.fingerprint for queue in CONFIG.queues)
 

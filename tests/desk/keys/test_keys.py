@@ -14,7 +14,7 @@ from desk.keys.standing import contact_standing, current
 from desk.letters.opened import OfferedKey
 from storage.models import ContactKey, KeyState
 from storage.sealing.vault import address_tag
-from tests.desks import USER, Desk
+from tests.worlds.desk import USER, Desk
 
 YEAR = dt.timedelta(days=365)
 SOURCE = "attached"

@@ -7,7 +7,7 @@ from desk.monitoring.accounting import check_yesterday
 from storage.models import Letter, LetterState, Message, MessageKind
 from storage.queries.accounting import Census
 from storage.queries.letters import IncomingMail
-from tests.desks import Desk
+from tests.worlds.desk import Desk
 
 
 async def comes(desk: Desk, state: LetterState, **facts: object) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from desk.monitoring.mail_arrivals import MailboxHealth, watch_arrivals, watch_mailbox
 from storage.queries.letters import IncomingMail
-from tests.desks import Desk
+from tests.worlds.desk import Desk
 
 LIMIT = dt.timedelta(minutes=15)
 

@@ -11,7 +11,7 @@ from desk.outbox.posts import SAY
 from storage.engine.connect import open_engine
 from storage.sealing.vault import Vault
 from storage.unit import Units
-from tests.desks import Desk
+from tests.worlds.desk import Desk
 
 PLACE = Desk(Units(open_engine("sqlite:///never-opened.db"), Vault(b"k" * 32))).place
 

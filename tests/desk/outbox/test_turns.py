@@ -10,7 +10,7 @@ from desk.outbox.outcomes import Delivered, Limited, OutboxItem, Outcome
 from desk.outbox.posts import Say, announce, is_aside, lane_of, say_from_json, say_in, show_state
 from desk.outbox.ranks import Rank, Turns
 from storage.models import OutboxState
-from tests.desks import Desk, delivery_of
+from tests.worlds.desk import Desk, delivery_of
 
 KINDS = ("announce", "announce.edit", "file", "ping", "preview", "preview.edit", "react", "say")
 

@@ -17,7 +17,7 @@ from desk.replies.protection import IN_CLEAR, KeyStanding, MailContent, Path, de
 from desk.world import Refusal
 from storage.models import ContactKey, KeyState
 from storage.sealing.vault import Vault
-from tests.desks import MONDAY_NOON, Desk
+from tests.worlds.desk import MONDAY_NOON, Desk
 
 HOUR = dt.timedelta(hours=1)
 FIRST, SECOND = "1" * 40, "2" * 40

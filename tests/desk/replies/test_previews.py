@@ -5,7 +5,7 @@ import pytest
 
 from desk.outbox.outcomes import Delivered, Impossible, OutboxItem, Outcome, Overtaken, Unclear
 from desk.replies import previews
-from tests.desks import Desk, delivery_of
+from tests.worlds.desk import Desk, delivery_of
 
 SHOWN = "$preview"
 

@@ -9,7 +9,7 @@ import pytest
 from desk.tickets.details import LetterDetails
 from storage.models import Side
 from storage.sealing.columns import to_json
-from tests.desks import ANA, Desk, desk_at
+from tests.worlds.desk import ANA, Desk, desk_at
 
 
 @pytest.fixture(name="desk")

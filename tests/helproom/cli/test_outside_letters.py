@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from storage.models import LetterState
-from tests.desks import Desk, desk_at
 from tests.helproom.jobs.test_mailboxes import (
     OURS,
     Office,
@@ -19,6 +18,7 @@ from tests.helproom.jobs.test_mailboxes import (
 )
 from tests.mail.mailboxes import another_client, letter, lies_in
 from tests.services.mailhost import Dovecot
+from tests.worlds.desk import Desk, desk_at
 
 LARGE = letter("large", to=OURS, body=b"x" * 25_000_000)
 

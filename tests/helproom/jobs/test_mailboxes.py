@@ -16,10 +16,10 @@ from helproom.config.settings import Settings, read_settings
 from helproom.jobs.mailboxes import Mailboxes, open_mailboxes
 from mail.inbound.mailbox import MailboxTrouble, Outcome, Waiting
 from storage.models import Letter, LetterState
-from tests.desks import Desk, desk_at
 from tests.helproom.configs import write_config
 from tests.mail.mailboxes import another_client, letter, lies_in
 from tests.services.mailhost import PASSWORD, USER, Dovecot
+from tests.worlds.desk import Desk, desk_at
 
 OURS = "help+t0ken@example.org"
 

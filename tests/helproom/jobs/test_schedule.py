@@ -16,7 +16,7 @@ from helproom.jobs.schedule import Job, keep_calendar, repeat
 from storage.engine.troubles import StorageTrouble
 from storage.models import Event, EventState, ReplyState, RoomState
 from tests.commands.families.replies.test_replies import _show_previews
-from tests.desks import ANA, Clock, Desk
+from tests.worlds.desk import ANA, Clock, Desk
 
 
 @contextlib.asynccontextmanager

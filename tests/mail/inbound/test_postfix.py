@@ -19,8 +19,8 @@ from storage.engine.troubles import StorageTrouble
 from storage.models import LetterState
 from storage.queries.letters import IncomingMail
 from storage.sealing.vault import TagKind
-from tests.mail.office import open_office
 from tests.services.mailhost import Postfix
+from tests.worlds.mail import mail_desk_at
 
 SAMPLES = Path(__file__).parent.parent.parent / "mails" / "whisperback"
 SENDER = "sender@user.example"
@@ -102,7 +102,7 @@ async def test_a_mail_becomes_a_ticket(postfix: Postfix, port: int, shaped: str,
     keyring = Keyring(home, passphrase=None)
     keyring.import_secret_key((SAMPLES / "TEST-ONLY-helpdesk-secret-key.asc").read_bytes())
     try:
-        async with open_office(shaped, keyring) as office:
+        async with mail_desk_at(shaped, keyring) as office:
             door = LmtpDoor(QUEUES, keeper(office.units, office.world, "lmtp"), port=port)
             await door.start()
             await inject(postfix, "Help+t0ken@desk.example")

@@ -10,8 +10,8 @@ from desk.outbox.posts import say_from_json
 from mail.mime.parts import read_parts
 from mail.origin.delivery_reports import read_bounce
 from storage.models import Letter, LetterState, Message, MessageKind, OutboxState, ReplyState, Side, Ticket
-from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, desk, entity, headers, multipart
+from tests.worlds.mail import AGENT, MailDesk, mail_desk_at
 
 ALICE, OURS = "alice@user.example", "<answer1@desk.example>"
 MX = "Mail Delivery System <MAILER-DAEMON@mx.user.example>"
@@ -25,15 +25,15 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[MailDesk]:
     """A ticket of Alice's whose answer has left."""
-    async with open_office(shaped, desk.keyring) as office:
+    async with mail_desk_at(shaped, desk.keyring) as office:
         await office.take_in(headers(ALICE) + entity("Hello."))
         await answered(office)
         yield office
 
 
-async def answered(office: Office, message_id: str = OURS) -> None:
+async def answered(office: MailDesk, message_id: str = OURS) -> None:
     """Note that an answer has left under this Message-ID."""
     async with office.units() as unit:
         ticket = await unit.tickets.get(1, lock=True)
@@ -71,7 +71,7 @@ def report(*recipients: str, returned: str = f"Message-ID: {OURS}\nSubject: ..."
     return headers(MX, "Undelivered Mail").replace(b"<m1@", b"<bounce%d@" % number) + body
 
 
-async def bounce(office: Office, raw: bytes, *, token: str | None = None) -> tuple[Letter, list[str]]:
+async def bounce(office: MailDesk, raw: bytes, *, token: str | None = None) -> tuple[Letter, list[str]]:
     """Take a bounce in; return its letter and what is said of it."""
     before = len(await said(office))
     letter_id = await office.keep(raw, mail_from="", token=token)
@@ -79,20 +79,20 @@ async def bounce(office: Office, raw: bytes, *, token: str | None = None) -> tup
     return await office.letter(letter_id), (await said(office))[before:]
 
 
-async def called(office: Office) -> list[bool]:
+async def called(office: MailDesk) -> list[bool]:
     """Tell of all that is said whether it calls whoever is responsible."""
     async with office.units() as unit:
         rows = await unit.outbox.in_state(OutboxState.PENDING)
         return [say_from_json(row.payload or "").calls for row in rows if row.kind == "say"]
 
 
-async def said(office: Office) -> list[str]:
+async def said(office: MailDesk) -> list[str]:
     async with office.units() as unit:
         rows = await unit.outbox.in_state(OutboxState.PENDING)
         return [say_from_json(row.payload or "").text for row in rows if row.kind == "say"]
 
 
-async def look(office: Office) -> tuple[Ticket, Message]:
+async def look(office: MailDesk) -> tuple[Ticket, Message]:
     """Return the ticket and its first answer."""
     async with office.units() as unit:
         ticket = await unit.tickets.get(1)
@@ -103,7 +103,7 @@ async def look(office: Office) -> tuple[Ticket, Message]:
 
 
 async def test_a_failed_delivery_is_told_in_words_of_ours_and_the_ticket_is_left_again(
-    office: Office,
+    office: MailDesk,
 ) -> None:
     letter, told = await bounce(office, report(recipient("failed", "5.1.1")))
     assert (letter.state, letter.ticket_id) == (LetterState.FOLLOW_UP, 1)
@@ -115,7 +115,7 @@ async def test_a_failed_delivery_is_told_in_words_of_ours_and_the_ticket_is_left
     assert (await called(office))[-1]
 
 
-async def test_a_delay_is_told_as_one_and_changes_nothing(office: Office) -> None:
+async def test_a_delay_is_told_as_one_and_changes_nothing(office: MailDesk) -> None:
     _, told = await bounce(office, report(recipient("delayed", "4.4.1")))
     words = "delayed, and still being tried: the other server does not answer (4.4.1)"
     assert told == [f"The answer was reported as {words}."]
@@ -125,14 +125,14 @@ async def test_a_delay_is_told_as_one_and_changes_nothing(office: Office) -> Non
     assert (await look(office))[1].state is ReplyState.BOUNCED
 
 
-async def test_of_several_recipients_the_user_counts(office: Office) -> None:
+async def test_of_several_recipients_the_user_counts(office: MailDesk) -> None:
     both = (recipient("delivered", "2.0.0"), recipient("failed", "5.2.2", "other@user.example"))
     _, told = await bounce(office, report(*both))
     assert told == ["The answer was reported as delivered (2.0.0)."]
     assert (await look(office))[1].state is ReplyState.SENT
 
 
-async def test_several_addresses_behind_the_user_s_are_counted(office: Office) -> None:
+async def test_several_addresses_behind_the_user_s_are_counted(office: MailDesk) -> None:
     several = [recipient("failed", "5.2.2", f"a{number}@user.example") for number in range(3)]
     _, told = await bounce(office, report(*several, recipient("delayed", "4.2.2", "b@user.example")))
     assert told[0].endswith(
@@ -143,7 +143,7 @@ async def test_several_addresses_behind_the_user_s_are_counted(office: Office) -
 
 
 @pytest.mark.parametrize("by", ["returned mail", "envelope"])
-async def test_a_reply_token_names_the_ticket_and_the_one_answer(office: Office, by: str) -> None:
+async def test_a_reply_token_names_the_ticket_and_the_one_answer(office: MailDesk, by: str) -> None:
     async with office.units() as unit:
         ticket = await unit.tickets.get(1)
         assert ticket is not None
@@ -161,7 +161,7 @@ async def test_a_reply_token_names_the_ticket_and_the_one_answer(office: Office,
     assert told == ["A mail of this ticket was reported as not delivered: there is no such mailbox (5.1.1)."]
 
 
-async def test_a_bounce_in_words_alone_is_known_by_the_mail_it_quotes(office: Office) -> None:
+async def test_a_bounce_in_words_alone_is_known_by_the_mail_it_quotes(office: MailDesk) -> None:
     raw = headers(MX, "failure notice").replace(b"<m1@", b"<qmail@")
     raw += entity(f"Hi. This is the program.\n{SAYS}\n\n--- Below this line\nMessage-ID: {OURS}\nSubject: x")
     letter, told = await bounce(office, raw)
@@ -172,7 +172,7 @@ async def test_a_bounce_in_words_alone_is_known_by_the_mail_it_quotes(office: Of
 @pytest.mark.parametrize(
     "returned", ["Message-ID: <other@desk.example>", f"Reply-To: help+{'a' * 16}@desk.example", ""]
 )
-async def test_a_bounce_that_answers_none_of_ours_is_put_aside(office: Office, returned: str) -> None:
+async def test_a_bounce_that_answers_none_of_ours_is_put_aside(office: MailDesk, returned: str) -> None:
     letter, told = await bounce(office, report(recipient("failed", "5.1.1"), returned=returned))
     assert (letter.state, letter.ticket_id) == (LetterState.QUARANTINED, None)
     assert told[0].startswith(f"Letter {letter.id} is in quarantine: an automatic mail (bounce)")
@@ -188,7 +188,7 @@ async def test_a_bounce_that_answers_none_of_ours_is_put_aside(office: Office, r
         f"Action: failed ({SAYS})\nStatus: 5.1.1\nFinal-Recipient: {SAYS}",
     ],
 )
-async def test_nothing_that_others_wrote_is_said(office: Office, group: str) -> None:
+async def test_nothing_that_others_wrote_is_said(office: MailDesk, group: str) -> None:
     _, told = await bounce(office, report(group))
     assert told[0].startswith("The answer was reported as not delivered")
     async with office.units() as unit:
@@ -200,7 +200,7 @@ async def test_nothing_that_others_wrote_is_said(office: Office, group: str) -> 
 
 
 @pytest.mark.parametrize("action", ["exploded", "", "failed@x"])
-async def test_an_unknown_fate_is_no_fate(office: Office, action: str) -> None:
+async def test_an_unknown_fate_is_no_fate(office: MailDesk, action: str) -> None:
     _, told = await bounce(office, report(recipient(action, "5.1.1")))
     assert told[0].startswith("A bounce came back for this ticket. `!quarantine show ")
     assert (await look(office))[1].state is ReplyState.SENT
@@ -208,7 +208,7 @@ async def test_an_unknown_fate_is_no_fate(office: Office, action: str) -> None:
 
 @pytest.mark.parametrize(("status", "action"), [("5.1.1", "failed"), ("4.4.1", "delayed")])
 async def test_a_closed_ticket_whose_answer_was_not_delivered_is_left_again(
-    office: Office, status: str, action: str
+    office: MailDesk, status: str, action: str
 ) -> None:
     async with office.units() as unit:
         ticket = await unit.tickets.get(1, lock=True)
@@ -224,7 +224,7 @@ async def test_a_closed_ticket_whose_answer_was_not_delivered_is_left_again(
         assert await unit.tickets.left_in(None)
 
 
-async def test_a_bounce_comes_too_late_for_what_did_not_leave(office: Office) -> None:
+async def test_a_bounce_comes_too_late_for_what_did_not_leave(office: MailDesk) -> None:
     async with office.units() as unit:
         answer = (await look(office))[1]
         held = await unit.messages.get(answer.id)
@@ -234,7 +234,7 @@ async def test_a_bounce_comes_too_late_for_what_did_not_leave(office: Office) ->
     assert (await look(office))[1].state is ReplyState.CANCELLED
 
 
-async def test_a_newer_answer_keeps_the_ticket_answered(office: Office) -> None:
+async def test_a_newer_answer_keeps_the_ticket_answered(office: MailDesk) -> None:
     await answered(office, "<answer2@desk.example>")
     await bounce(office, report(recipient("failed", "5.1.1")))
     ticket, answer = await look(office)
@@ -265,14 +265,14 @@ def test_codes_are_told_in_words(action: str, code: str, words: str) -> None:
 
 @pytest.mark.parametrize("sender", ["MAILER-DAEMON", MX])
 @pytest.mark.parametrize("field", [f"Message-ID: {OURS}", f"Message-ID:\n {OURS}", f"> Message-Id: {OURS}"])
-async def test_a_bounce_of_an_old_server_finds_its_ticket(office: Office, sender: str, field: str) -> None:
+async def test_a_bounce_of_an_old_server_finds_its_ticket(office: MailDesk, sender: str, field: str) -> None:
     """As qmail writes them: no parts, and a copy of the mail below a line."""
     words = f"Hi. This is a program.\n\n--- Below this line is a copy.\n\n{field}\nSubject: Re\n"
     letter = await office.take_in(headers(sender).replace(b"<m1@", b"<m9@") + entity(words))
     assert (letter.state, letter.ticket_id, letter.reason) == (LetterState.FOLLOW_UP, 1, "bounce")
 
 
-async def test_a_bounce_of_exchange_in_html_alone_finds_its_ticket(office: Office) -> None:
+async def test_a_bounce_of_exchange_in_html_alone_finds_its_ticket(office: MailDesk) -> None:
     page = (
         "<html><head><style>p {margin: 0}</style></head><body><p><b>Delivery has failed to these recipients "
         "or groups:</b></p><p>Original message headers:</p><pre>Received: from a by b<br>\n"
@@ -295,7 +295,7 @@ def complaint(returned: str = f"Message-ID: {OURS}\nSubject: ...") -> bytes:
     return headers("abuse@mx.user.example", "FW: x").replace(b"<m1@", b"<arf@") + body
 
 
-async def test_a_complaint_is_told_as_one_and_is_no_bounce(office: Office) -> None:
+async def test_a_complaint_is_told_as_one_and_is_no_bounce(office: MailDesk) -> None:
     letter, told = await bounce(office, complaint())
     assert (letter.state, letter.ticket_id, letter.reason) == (LetterState.FOLLOW_UP, 1, "complaint")
     assert told == ["The answer was reported as unwanted mail, as by a button in somebody's mail program."]
@@ -304,7 +304,7 @@ async def test_a_complaint_is_told_as_one_and_is_no_bounce(office: Office) -> No
     assert (answer.state, ticket.last_public) == (ReplyState.SENT, Side.DESK)
 
 
-async def test_a_complaint_about_none_of_ours_is_put_aside(office: Office) -> None:
+async def test_a_complaint_about_none_of_ours_is_put_aside(office: MailDesk) -> None:
     letter, _ = await bounce(office, complaint("Message-ID: <other@x.example>"))
     assert (letter.state, letter.reason) == (
         LetterState.QUARANTINED,
@@ -316,7 +316,7 @@ ASKS = "Unable to deliver my mails:\n\n550 5.1.1 No such user\n\nWhat is that?"
 
 
 @pytest.mark.parametrize("by", ["token", "reference", "nothing"])
-async def test_a_party_may_ask_about_a_bounce_in_the_words_of_one(office: Office, by: str) -> None:
+async def test_a_party_may_ask_about_a_bounce_in_the_words_of_one(office: MailDesk, by: str) -> None:
     async with office.units() as unit:
         ticket = await unit.tickets.get(1)
         assert ticket is not None

@@ -14,9 +14,9 @@ from mail.openpgp.public_keys import offered
 from mail.reading.open_letter import open_letter
 from storage.models import KeyState, LetterState
 from storage.sealing.vault import address_tag
-from tests.desks import with_intake
-from tests.mail.office import Office, open_office
 from tests.mail.people import CRLF, Desk, Person, desk, encrypted, entity, multipart, person, signed
+from tests.worlds.desk import with_intake
+from tests.worlds.mail import MailDesk, mail_desk_at
 
 LIST = "reports@lists.example"
 USER = "kim@user.example"
@@ -59,8 +59,8 @@ def make_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, house: House) -> AsyncIterator[Office]:
-    async with open_office(shaped, house.desk.keyring) as office:
+async def make_office(shaped: str, house: House) -> AsyncIterator[MailDesk]:
+    async with mail_desk_at(shaped, house.desk.keyring) as office:
         async with office.units() as unit:
             key = offered(read_public_key(house.list.public), "imported")
             await pin_imported(office.work(unit), address_tag(unit.vault, LIST), key)
@@ -202,7 +202,7 @@ def test_the_list_s_own_key_is_not_taken_for_the_person_s(house: House) -> None:
 
 
 async def test_a_ticket_is_the_person_s_and_their_next_letter_belongs_to_it(
-    office: Office, house: House
+    office: MailDesk, house: House
 ) -> None:
     first = await office.take_in(outer() + house.seal(wrapped(entity("It does not start."))))
     assert first.state is LetterState.TICKET
@@ -222,7 +222,7 @@ async def test_a_ticket_is_the_person_s_and_their_next_letter_belongs_to_it(
 
 
 async def test_a_key_that_cannot_be_read_any_more_costs_neither_the_list_nor_its_word(
-    office: Office, house: House, alice: Person
+    office: MailDesk, house: House, alice: Person
 ) -> None:
     async with office.units() as unit:
         tag = address_tag(unit.vault, LIST)
@@ -239,7 +239,7 @@ async def test_a_key_that_cannot_be_read_any_more_costs_neither_the_list_nor_its
         assert ticket.contact == USER
 
 
-async def test_our_own_mail_through_the_list_is_dropped(office: Office, house: House) -> None:
+async def test_our_own_mail_through_the_list_is_dropped(office: MailDesk, house: House) -> None:
     ours = wrapped(entity("An answer."), block="From: help@desk.example\nEnc: Encrypted\n")
     letter = await office.take_in(outer() + house.seal(ours))
     assert (letter.state, letter.reason) == (LetterState.DROPPED, "our own mail came back")

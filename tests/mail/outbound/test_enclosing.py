@@ -19,12 +19,12 @@ from mail.outbound.attach import EnclosedFile, file_part
 from mail.outbound.compose import Encrypting, OutgoingLetter, compose
 from mail.reading.open_letter import open_letter
 from storage.models import OutboxState, OutgoingFile
-from tests.mail.office import AGENT, Office
 from tests.mail.outbound.test_outgoing import confidential
 from tests.mail.people import Desk, Person, entity, headers
 from tests.mail.reading.test_independent_readers import payload, read_with_notmuch
 from tests.mail.sending import deliver
 from tests.services.mailserver import MailServer
+from tests.worlds.mail import AGENT, MailDesk
 
 NAMES = (
     "shot.png",
@@ -34,7 +34,7 @@ NAMES = (
 )
 
 
-async def wait_in(office: Office, number: int, *files: EnclosedFile) -> None:
+async def wait_in(office: MailDesk, number: int, *files: EnclosedFile) -> None:
     """Let files wait for the next answer, as when they were attached."""
     async with office.units() as unit:
         ticket = await unit.tickets.get(number)
@@ -46,7 +46,7 @@ async def wait_in(office: Office, number: int, *files: EnclosedFile) -> None:
             await unit.enclosures.add(kept)
 
 
-async def answer(office: Office, number: int) -> None:
+async def answer(office: MailDesk, number: int) -> None:
     """Hold an answer with all files that wait, and send it."""
     async with office.units() as unit:
         ticket = await unit.tickets.get(number, lock=True)
@@ -72,7 +72,7 @@ AS_SENT = [(file.name, file.media_type, file.content) for file in SENT]
 
 
 async def test_files_leave_inside_the_ciphertext_and_arrive_as_they_are(
-    office: Office, desk: Desk, alice: Person, server: MailServer
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer
 ) -> None:
     letter = await confidential(office, desk, alice, with_key=True)
     await wait_in(office, letter.ticket_id or 0, *SENT)
@@ -98,7 +98,7 @@ async def test_files_leave_inside_the_ciphertext_and_arrive_as_they_are(
 
 
 async def test_files_of_a_mail_in_clear_are_signed(
-    office: Office, desk: Desk, server: MailServer, alice: Person, tmp_path: Path
+    office: MailDesk, desk: Desk, server: MailServer, alice: Person, tmp_path: Path
 ) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
     await wait_in(office, letter.ticket_id or 0, *SENT)
@@ -119,7 +119,7 @@ async def test_files_of_a_mail_in_clear_are_signed(
 
 
 async def test_an_answer_whose_file_is_not_there_does_not_leave_without_it(
-    office: Office, server: MailServer
+    office: MailDesk, server: MailServer
 ) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
     await wait_in(office, letter.ticket_id or 0, SENT[0])

@@ -17,23 +17,23 @@ from mail.addresses import split_token
 from mail.outbound import sender as outgoing
 from storage.models import KeyState, Letter, LetterState, OutboxState, ReplyState
 from storage.sealing.vault import address_tag
-from tests.mail.office import Office
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart
 from tests.mail.sending import answer, deliver, delivery, mail_row
 from tests.services.mailserver import MailServer, Oddity
+from tests.worlds.mail import MailDesk
 
 KEY = "application/pgp-keys"
 WORDS = "Please try the newest version.\n"
 
 
-async def confidential(office: Office, desk: Desk, alice: Person, *, with_key: bool) -> Letter:
+async def confidential(office: MailDesk, desk: Desk, alice: Person, *, with_key: bool) -> Letter:
     """Let alice write encrypted; with her key inside, or without."""
     key = multipart("multipart/mixed", entity("secret"), entity(alice.public.decode(), type_=KEY))
     raw = alice.encrypt(key if with_key else entity("secret"), desk.public)
     return await office.take_in(headers(alice.address, "...") + encrypted(raw))
 
 
-async def state_of(office: Office, message_id: int) -> ReplyState | None:
+async def state_of(office: MailDesk, message_id: int) -> ReplyState | None:
     async with office.units() as unit:
         message = await unit.messages.get(message_id)
         assert message is not None
@@ -52,7 +52,7 @@ def opened_by(alice: Person, desk: Desk, raw: bytes) -> EmailMessage:
 
 
 async def test_a_confidential_answer_leaves_encrypted_and_opens(
-    office: Office, desk: Desk, alice: Person, server: MailServer
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer
 ) -> None:
     letter = await confidential(office, desk, alice, with_key=True)
     message_id = await answer(office, letter.ticket_id or 0, WORDS)
@@ -71,7 +71,7 @@ async def test_a_confidential_answer_leaves_encrypted_and_opens(
     assert outer["Reply-To"].endswith("@desk.example")
 
 
-async def test_who_got_a_copy_is_shown_and_gets_no_answer(office: Office, server: MailServer) -> None:
+async def test_who_got_a_copy_is_shown_and_gets_no_answer(office: MailDesk, server: MailServer) -> None:
     copies = ("Cc: Kim <KIM@other.example>, lee@other.example", "To: max@other.example")
     letter = await office.take_in(headers("bob@user.example", "hm", *copies) + entity("hi"))
     async with office.units() as unit:
@@ -87,7 +87,7 @@ async def test_who_got_a_copy_is_shown_and_gets_no_answer(office: Office, server
     assert {"cc", "bcc"}.isdisjoint(name.lower() for name in parse(caught.content))
 
 
-async def test_a_mail_in_clear_is_answered_signed(office: Office, server: MailServer) -> None:
+async def test_a_mail_in_clear_is_answered_signed(office: MailDesk, server: MailServer) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
     await answer(office, letter.ticket_id or 0, WORDS)
     await deliver(office, server)
@@ -96,7 +96,7 @@ async def test_a_mail_in_clear_is_answered_signed(office: Office, server: MailSe
 
 @pytest.mark.parametrize("state", [None, KeyState.CHANGED])
 async def test_nothing_is_submitted_once_the_key_is_gone(
-    office: Office, desk: Desk, alice: Person, server: MailServer, state: KeyState | None
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer, state: KeyState | None
 ) -> None:
     letter = await confidential(office, desk, alice, with_key=True)
     message_id = await answer(office, letter.ticket_id or 0, WORDS)
@@ -114,7 +114,12 @@ async def test_nothing_is_submitted_once_the_key_is_gone(
 
 @pytest.mark.parametrize("is_key_known", [True, False])
 async def test_what_changes_while_the_mail_is_written_is_seen_before_it_is_handed_over(
-    office: Office, alice: Person, server: MailServer, monkeypatch: pytest.MonkeyPatch, *, is_key_known: bool
+    office: MailDesk,
+    alice: Person,
+    server: MailServer,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_key_known: bool,
 ) -> None:
     letter = await office.take_in(headers(alice.address) + entity("hi"))
     await answer(office, letter.ticket_id or 0, WORDS)
@@ -136,7 +141,7 @@ async def test_what_changes_while_the_mail_is_written_is_seen_before_it_is_hande
         row = await deliver(office, server)
     assert server.caught == []
     assert row.state is (OutboxState.PENDING if is_key_known else OutboxState.PARKED)
-    office.clock.at = row.due_at
+    office.clock.now = row.due_at
     await deliver(office, server)
     kinds = [parse(caught.content).get_content_type() for caught in server.caught]
     assert kinds == ["multipart/encrypted"] * is_key_known
@@ -144,7 +149,7 @@ async def test_what_changes_while_the_mail_is_written_is_seen_before_it_is_hande
 
 @pytest.mark.parametrize("state", [ReplyState.HELD, ReplyState.STALE, ReplyState.CANCELLED, ReplyState.SENT])
 async def test_nothing_leaves_that_is_not_on_its_way(
-    office: Office, server: MailServer, state: ReplyState
+    office: MailDesk, server: MailServer, state: ReplyState
 ) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
     message_id = await answer(office, letter.ticket_id or 0, WORDS)
@@ -157,7 +162,7 @@ async def test_nothing_leaves_that_is_not_on_its_way(
 
 
 async def test_a_mail_that_is_taken_back_while_it_is_written_does_not_leave(
-    office: Office, server: MailServer, monkeypatch: pytest.MonkeyPatch
+    office: MailDesk, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
     await answer(office, letter.ticket_id or 0, WORDS)
@@ -177,7 +182,7 @@ async def test_a_mail_that_is_taken_back_while_it_is_written_does_not_leave(
 
 @pytest.mark.parametrize("is_begun", [True, False])
 async def test_our_own_fault_is_unclear_once_the_mail_is_being_handed_over(
-    office: Office, server: MailServer, monkeypatch: pytest.MonkeyPatch, *, is_begun: bool
+    office: MailDesk, server: MailServer, monkeypatch: pytest.MonkeyPatch, *, is_begun: bool
 ) -> None:
     async def fail(*about: Any) -> None:
         if is_begun:
@@ -195,7 +200,7 @@ async def test_our_own_fault_is_unclear_once_the_mail_is_being_handed_over(
 
 
 async def test_a_key_that_gpg_cannot_use_is_never_replaced_by_nothing(
-    office: Office, desk: Desk, alice: Person, server: MailServer
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer
 ) -> None:
     letter = await confidential(office, desk, alice, with_key=True)
     await answer(office, letter.ticket_id or 0, WORDS)
@@ -206,7 +211,7 @@ async def test_a_key_that_gpg_cannot_use_is_never_replaced_by_nothing(
     assert (row.state, server.caught, server.attempts) == (OutboxState.PARKED, [], 0)
 
 
-async def test_without_a_key_an_answer_is_not_even_begun(office: Office, desk: Desk, alice: Person) -> None:
+async def test_without_a_key_an_answer_is_not_even_begun(office: MailDesk, desk: Desk, alice: Person) -> None:
     letter = await confidential(office, desk, alice, with_key=False)
     with pytest.raises(Refusal, match="no public key"):
         await answer(office, letter.ticket_id or 0, WORDS)
@@ -222,7 +227,7 @@ async def test_without_a_key_an_answer_is_not_even_begun(office: Office, desk: D
     ],
 )
 async def test_each_outcome_is_kept_and_names_nobody(
-    office: Office, server: MailServer, script: str | Oddity, row_state: OutboxState, reply: ReplyState
+    office: MailDesk, server: MailServer, script: str | Oddity, row_state: OutboxState, reply: ReplyState
 ) -> None:
     server.script.append(script)
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
@@ -233,12 +238,12 @@ async def test_each_outcome_is_kept_and_names_nobody(
     assert "bob" not in (row.error or "").lower()
 
 
-async def test_a_mail_put_off_is_tried_again_as_the_same_mail(office: Office, server: MailServer) -> None:
+async def test_a_mail_put_off_is_tried_again_as_the_same_mail(office: MailDesk, server: MailServer) -> None:
     server.script.append("451 4.3.0 later")
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
     message_id = await answer(office, letter.ticket_id or 0, WORDS)
     row = await deliver(office, server)
-    office.clock.at = row.due_at
+    office.clock.now = row.due_at
     row = await deliver(office, server)
     assert await state_of(office, message_id) is ReplyState.SENT
     [caught] = server.caught
@@ -246,7 +251,7 @@ async def test_a_mail_put_off_is_tried_again_as_the_same_mail(office: Office, se
 
 
 async def test_a_mail_put_off_is_held_again_when_the_user_writes_meanwhile(
-    office: Office, server: MailServer
+    office: MailDesk, server: MailServer
 ) -> None:
     server.script.append("451 4.3.0 later")
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
@@ -258,7 +263,7 @@ async def test_a_mail_put_off_is_held_again_when_the_user_writes_meanwhile(
         token = unit.vault.reply_token(ticket.ref)
     again = headers("bob@user.example").replace(b"m1@", b"m2@") + entity("never mind")
     await office.take_in(again, token=token)
-    office.clock.at = row.due_at
+    office.clock.now = row.due_at
     row = await deliver(office, server)
     assert server.caught == []
     assert row.state is OutboxState.DROPPED
@@ -268,7 +273,7 @@ async def test_a_mail_put_off_is_held_again_when_the_user_writes_meanwhile(
     assert any("Read it first" in each for each in said)
 
 
-async def test_an_answer_to_our_answer_finds_its_ticket(office: Office, server: MailServer) -> None:
+async def test_an_answer_to_our_answer_finds_its_ticket(office: MailDesk, server: MailServer) -> None:
     first = await office.take_in(headers("bob@user.example") + entity("hi"))
     await answer(office, first.ticket_id or 0, WORDS)
     row = await deliver(office, server)
@@ -282,7 +287,7 @@ async def test_an_answer_to_our_answer_finds_its_ticket(office: Office, server: 
     assert "somebody else" in (third.reason or "")
 
 
-async def test_the_address_to_answer_to_leads_to_the_ticket(office: Office, server: MailServer) -> None:
+async def test_the_address_to_answer_to_leads_to_the_ticket(office: MailDesk, server: MailServer) -> None:
     first = await office.take_in(headers("bob@user.example") + entity("hi"))
     await answer(office, first.ticket_id or 0, WORDS)
     await deliver(office, server)
@@ -293,7 +298,7 @@ async def test_the_address_to_answer_to_leads_to_the_ticket(office: Office, serv
 
 
 async def test_the_user_does_not_learn_which_letters_others_sent_into_the_ticket(
-    office: Office, server: MailServer
+    office: MailDesk, server: MailServer
 ) -> None:
     first = await office.take_in(headers("bob@user.example") + entity("hi"))
     async with office.units() as unit:
@@ -310,7 +315,7 @@ async def test_the_user_does_not_learn_which_letters_others_sent_into_the_ticket
     assert b"workplace" not in server.caught[0].content
 
 
-async def test_our_answer_that_comes_back_is_dropped(office: Office, server: MailServer) -> None:
+async def test_our_answer_that_comes_back_is_dropped(office: MailDesk, server: MailServer) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
     await answer(office, letter.ticket_id or 0, WORDS)
     await deliver(office, server)
@@ -319,7 +324,7 @@ async def test_our_answer_that_comes_back_is_dropped(office: Office, server: Mai
 
 
 async def test_an_odd_message_id_of_a_stranger_does_not_stop_the_answer(
-    office: Office, server: MailServer
+    office: MailDesk, server: MailServer
 ) -> None:
     raw = headers("bob@user.example").replace(b"<m1@user.example>", b"<odd id\xc3\xa9")
     letter = await office.take_in(raw + entity("hi"))
@@ -331,7 +336,7 @@ async def test_an_odd_message_id_of_a_stranger_does_not_stop_the_answer(
 class Witness(MailServer):
     """Looks into the desk's database while it has the mail and has not answered yet."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: MailDesk) -> None:
         super().__init__()
         self.office = office
         self.seen: list[OutboxState] = []
@@ -341,7 +346,7 @@ class Witness(MailServer):
         return await super().handle_DATA(server, session, envelope)
 
 
-async def test_that_a_mail_is_being_handed_over_is_on_disk_before_it_is(office: Office) -> None:
+async def test_that_a_mail_is_being_handed_over_is_on_disk_before_it_is(office: MailDesk) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
     await answer(office, letter.ticket_id or 0, WORDS)
     async with Witness(office) as server:
@@ -350,7 +355,7 @@ async def test_that_a_mail_is_being_handed_over_is_on_disk_before_it_is(office: 
 
 
 async def test_a_mail_interrupted_while_handed_over_is_not_sent_again(
-    office: Office, server: MailServer
+    office: MailDesk, server: MailServer
 ) -> None:
     letter = await office.take_in(headers("bob@user.example") + entity("hi"))
     message_id = await answer(office, letter.ticket_id or 0, WORDS)

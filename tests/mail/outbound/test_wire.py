@@ -9,7 +9,6 @@ import pytest
 
 from desk.replies.protection import Path as Way
 from mail.outbound.attach import EnclosedFile
-from tests.mail.office import AGENT, Office, open_office
 from tests.mail.outbound.test_enclosing import answer as answer_with_files
 from tests.mail.outbound.test_enclosing import wait_in
 from tests.mail.outbound.test_outgoing import confidential, opened_by, parse
@@ -17,6 +16,7 @@ from tests.mail.people import Desk, Person, entity, headers
 from tests.mail.reading.test_independent_readers import payload
 from tests.mail.sending import answer, deliver
 from tests.services.mailserver import MailServer
+from tests.worlds.mail import AGENT, MailDesk, mail_desk_at
 
 ALWAYS = ["From", "To", "Subject", "Date", "Message-ID", "Reply-To"]
 FOLLOWING = ["In-Reply-To", "References"]
@@ -25,8 +25,8 @@ LAST = ["Autocrypt", "MIME-Version", "Content-Type"]
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
-    async with open_office(shaped, desk.keyring) as office:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[MailDesk]:
+    async with mail_desk_at(shaped, desk.keyring) as office:
         async with office.units() as unit:
             await unit.templates.write("signature", "en", "{role}")
         yield office
@@ -45,7 +45,7 @@ def check_outside(raw: bytes, names: list[str], subject: str) -> None:
 
 
 async def test_of_an_encrypted_answer_only_who_writes_to_whom_is_seen(
-    office: Office, desk: Desk, alice: Person, server: MailServer
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer
 ) -> None:
     letter = await confidential(office, desk, alice, with_key=True)
     await answer(office, letter.ticket_id or 0, "Try this.")
@@ -61,7 +61,9 @@ async def test_of_an_encrypted_answer_only_who_writes_to_whom_is_seen(
     assert AGENT not in inner.as_string()
 
 
-async def test_an_answer_in_clear_is_signed_and_tells_the_number(office: Office, server: MailServer) -> None:
+async def test_an_answer_in_clear_is_signed_and_tells_the_number(
+    office: MailDesk, server: MailServer
+) -> None:
     letter = await office.take_in(headers("bob@user.example", "Re: [#7] Printer") + entity("hi"))
     await answer(office, letter.ticket_id or 0, "Try this.")
     await deliver(office, server)
@@ -69,7 +71,7 @@ async def test_an_answer_in_clear_is_signed_and_tells_the_number(office: Office,
 
 
 async def test_what_leaves_in_clear_on_demand_follows_nothing(
-    office: Office, desk: Desk, alice: Person, server: MailServer
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer
 ) -> None:
     letter = await confidential(office, desk, alice, with_key=False)
     for path in (Way.PLAIN, Way.KEY_REQUEST):
@@ -80,7 +82,7 @@ async def test_what_leaves_in_clear_on_demand_follows_nothing(
 
 @pytest.mark.parametrize(("size", "is_compressed"), [(1000, False), (1_500_000, True)])
 async def test_only_what_is_large_is_compressed(
-    office: Office, desk: Desk, alice: Person, server: MailServer, size: int, *, is_compressed: bool
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer, size: int, *, is_compressed: bool
 ) -> None:
     letter = await confidential(office, desk, alice, with_key=True)
     file = EnclosedFile("a.bin", "application/octet-stream", os.urandom(size))

@@ -33,11 +33,11 @@ from storage.models import KeyState, Letter, Message, MessageKind, OutboxState
 from storage.queries.tickets import NewTicket
 from storage.sealing.columns import to_json
 from storage.sealing.vault import address_tag
-from tests.desks import with_replies
-from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person
 from tests.mail.sending import deliver, mail_row
 from tests.services.mailserver import MailServer
+from tests.worlds.desk import with_replies
+from tests.worlds.mail import AGENT, MailDesk, mail_desk_at
 
 SECRET_SUBJECT, SECRET_TEXT, SECRET_VERSION = "Zanzibar", "my landlord is called Quetzal", "9.87xylophone"
 WORDS, REQUEST = "These are new words.", "Please send us your public key."
@@ -108,7 +108,7 @@ CASES = st.builds(
 class Wire:
     """The desk, and the mail server that shows what the world sees."""
 
-    office: Office
+    office: MailDesk
     server: MailServer
     alice: Person
     numbers: "itertools.count[int]" = dataclasses.field(default_factory=itertools.count)
@@ -278,7 +278,7 @@ class Wire:
 
 @pytest.fixture(name="wire")
 async def make_wire(shaped: str, desk: Desk, alice: Person) -> AsyncIterator[Wire]:
-    async with open_office(shaped, desk.keyring) as office, MailServer() as server:
+    async with mail_desk_at(shaped, desk.keyring) as office, MailServer() as server:
         async with office.units() as unit:
             await unit.templates.write("tell", "en", "You have version {version}.")
             await unit.templates.write("key-ask", "en", "Is this your key? {fingerprint}")

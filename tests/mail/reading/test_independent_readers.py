@@ -18,10 +18,10 @@ from desk.letters.opened import EncryptionState, SignatureState
 from mail.reading.open_letter import open_letter
 from mail.testing.smtp_server import Catcher
 from tests.mail.mutt import read_with_mutt
-from tests.mail.office import Office
 from tests.mail.people import CRLF, Desk, Person, encrypted, entity, headers, multipart
 from tests.mail.sending import answer, deliver
 from tests.services.mailserver import MailServer
+from tests.worlds.mail import MailDesk
 
 KEY = "application/pgp-keys"
 SUBJECT = "Wo ist mein Gerät? – " + "lang " * 20
@@ -29,7 +29,7 @@ ANSWERED = f"Re: [#1] {SUBJECT.strip()}"
 WORDS = "Grüße,\n\nFrom here on:\n.dot\n  indented, trailing  \n" + "long " * 60 + "\n\n-- \nHelp\n"
 
 
-async def answered(office: Office, server: Catcher, letter: bytes) -> bytes:
+async def answered(office: MailDesk, server: Catcher, letter: bytes) -> bytes:
     """Let a letter come and its answer leave; return the answer as the mail server got it."""
     kept = await office.take_in(letter)
     await answer(office, kept.ticket_id or 0, WORDS)
@@ -66,7 +66,7 @@ def said_in(part: EmailMessage) -> str:
 
 
 async def test_sequoia_opens_what_is_encrypted_and_checks_who_signed(
-    office: Office, desk: Desk, alice: Person, server: MailServer
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer
 ) -> None:
     raw = await answered(office, server, letter_of(alice, desk))
     sealed = payload(list(parse(raw).iter_parts())[1])
@@ -82,14 +82,16 @@ async def test_sequoia_opens_what_is_encrypted_and_checks_who_signed(
         assert secret_word not in raw
 
 
-async def test_sequoia_reads_the_key_that_is_offered(office: Office, desk: Desk, server: MailServer) -> None:
+async def test_sequoia_reads_the_key_that_is_offered(
+    office: MailDesk, desk: Desk, server: MailServer
+) -> None:
     header = parse(await answered(office, server, clear_letter()))["Autocrypt"]
     offered = Cert.from_bytes(base64.b64decode("".join(header.partition("keydata=")[2].split())))
     assert offered.fingerprint == Cert.from_bytes(desk.public).fingerprint
     assert [str(user_id) for user_id in offered.user_ids] == ["Help <help@desk.example>"]
 
 
-async def test_sequoia_checks_what_is_only_signed(office: Office, desk: Desk, server: MailServer) -> None:
+async def test_sequoia_checks_what_is_only_signed(office: MailDesk, desk: Desk, server: MailServer) -> None:
     raw = await answered(office, server, clear_letter())
     outer = parse(raw)
     boundary = f"--{outer.get_boundary()}\r\n".encode()
@@ -131,7 +133,7 @@ def text_of(shown: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("is_encrypted", [True, False])
 async def test_notmuch_shows_the_protected_subject_and_a_good_signature(
-    office: Office, desk: Desk, alice: Person, server: MailServer, tmp_path: Path, *, is_encrypted: bool
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer, tmp_path: Path, *, is_encrypted: bool
 ) -> None:
     raw = await answered(office, server, letter_of(alice, desk) if is_encrypted else clear_letter())
     alice.gpg("--import", data=desk.public)
@@ -150,7 +152,7 @@ async def test_notmuch_shows_the_protected_subject_and_a_good_signature(
 
 @pytest.mark.parametrize("is_encrypted", [True, False])
 async def test_mutt_shows_the_protected_subject_and_a_good_signature(
-    office: Office, desk: Desk, alice: Person, server: MailServer, tmp_path: Path, *, is_encrypted: bool
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer, tmp_path: Path, *, is_encrypted: bool
 ) -> None:
     raw = await answered(office, server, letter_of(alice, desk) if is_encrypted else clear_letter())
     alice.gpg("--import", data=desk.public)
@@ -178,7 +180,7 @@ class Sq:
 
 
 async def test_sq_opens_and_checks_what_leaves(
-    office: Office, desk: Desk, alice: Person, server: MailServer, tmp_path: Path
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer, tmp_path: Path
 ) -> None:
     raw = await answered(office, server, letter_of(alice, desk))
     sq = Sq(tmp_path, alice, desk)

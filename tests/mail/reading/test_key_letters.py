@@ -14,8 +14,8 @@ from mail.openpgp.keyring import read_public_key
 from mail.openpgp.packets import dearmor
 from storage.models import ContactKey, KeyState, LetterState, OutboxState
 from storage.sealing.vault import address_tag
-from tests.mail.office import Office
 from tests.mail.people import CRLF, Desk, Person, encrypted, entity, headers, multipart, person, signed
+from tests.worlds.mail import MailDesk
 
 
 @pytest.fixture(name="alice")
@@ -42,7 +42,7 @@ def attached(key: bytes) -> bytes:
     return multipart("multipart/mixed", entity("my key"), entity(key.decode(), type_="application/pgp-keys"))
 
 
-async def kept(office: Office, address: str = "alice@user.example") -> list[ContactKey]:
+async def kept(office: MailDesk, address: str = "alice@user.example") -> list[ContactKey]:
     async with office.units() as unit:
         keys = list(await unit.keys.of(address_tag(unit.vault, address)))
         for key in keys:
@@ -50,13 +50,13 @@ async def kept(office: Office, address: str = "alice@user.example") -> list[Cont
         return keys
 
 
-async def said(office: Office) -> str:
+async def said(office: MailDesk) -> str:
     async with office.units() as unit:
         return "\n".join(row.payload or "" for row in await unit.outbox.in_state(OutboxState.PENDING))
 
 
 async def test_a_longer_life_is_taken_over_without_a_question_and_never_shortened_by_an_old_copy(
-    office: Office, alice: Person
+    office: MailDesk, alice: Person
 ) -> None:
     old = alice.public
     await office.take_in(letter(1, autocrypt(alice, old, "prefer-encrypt=mutual; ")))
@@ -79,7 +79,7 @@ async def test_a_longer_life_is_taken_over_without_a_question_and_never_shortene
 
 
 async def test_a_revocation_stops_answers_whoever_brings_it(
-    office: Office, desk: Desk, alice: Person
+    office: MailDesk, desk: Desk, alice: Person
 ) -> None:
     sealed = encrypted(alice.encrypt(attached(alice.public), desk.public))
     first = await office.take_in(letter(1, body=sealed))
@@ -89,7 +89,7 @@ async def test_a_revocation_stops_answers_whoever_brings_it(
     async with office.units() as unit:
         ticket = await unit.tickets.get(first.ticket_id or 0)
         assert ticket is not None
-        assert (await protection_of(unit, ticket, office.clock.at)).fingerprint == alice.fingerprint
+        assert (await protection_of(unit, ticket, office.clock.now)).fingerprint == alice.fingerprint
         token = unit.vault.reply_token(ticket.ref)
     await office.take_in(letter(2, body=attached(revoked), sender="bob@user.example"), token=token)
     [key] = await kept(office)
@@ -99,11 +99,11 @@ async def test_a_revocation_stops_answers_whoever_brings_it(
         ticket = await unit.tickets.get(first.ticket_id or 0)
         assert ticket is not None
         with pytest.raises(Refusal, match="revoked"):
-            await protection_of(unit, ticket, office.clock.at)
+            await protection_of(unit, ticket, office.clock.now)
 
 
 async def test_another_key_of_the_same_address_is_not_used_and_its_signatures_are_not_the_user_s(
-    office: Office, alice: Person, tmp_path: Path
+    office: MailDesk, alice: Person, tmp_path: Path
 ) -> None:
     await office.take_in(letter(1, autocrypt(alice, alice.public)))
     with person(alice.address, tmp_path / "mallory") as mallory:
@@ -117,7 +117,7 @@ async def test_another_key_of_the_same_address_is_not_used_and_its_signatures_ar
 
 
 async def test_a_key_without_encryption_or_too_short_for_it_is_unusable(
-    office: Office, alice: Person
+    office: MailDesk, alice: Person
 ) -> None:
     for number, (address, algorithm) in enumerate([("signs", "ed25519"), ("short", "rsa1024")], 1):
         uid = f"{address}@user.example"

@@ -14,9 +14,9 @@ from mail.testing.smtp_server import Catcher
 from mail.text.headers import read_addresses
 from storage.models import KeyState, OutboxState
 from storage.sealing.vault import address_tag
-from tests.mail.office import Office
 from tests.mail.people import Desk, Person, encrypted, entity, headers, multipart
 from tests.mail.sending import answer, deliver
+from tests.worlds.mail import MailDesk
 
 READ = [
     ("Mara Muster mara@example.net", "Mara Muster", "mara@example.net"),
@@ -116,7 +116,7 @@ def rcpt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize(("address", "leaves_to"), ODD)
 async def test_an_odd_address_is_answered(
-    office: Office, rcpt: list[str], address: str, leaves_to: str
+    office: MailDesk, rcpt: list[str], address: str, leaves_to: str
 ) -> None:
     letter = await office.take_in(headers(address) + entity("hi"))
     async with Catcher() as server:
@@ -131,7 +131,7 @@ async def test_an_odd_address_is_answered(
 BEYOND = "älice@user.example"
 
 
-async def from_beyond_ascii(office: Office, desk: Desk, alice: Person) -> int:
+async def from_beyond_ascii(office: MailDesk, desk: Desk, alice: Person) -> int:
     """Let alice write encrypted from an address beyond ASCII, her key accepted; return her ticket."""
     key = entity(alice.public.decode(), type_="application/pgp-keys")
     sealed = alice.encrypt(multipart("multipart/mixed", entity("secret"), key), desk.public)
@@ -142,12 +142,12 @@ async def from_beyond_ascii(office: Office, desk: Desk, alice: Person) -> int:
     return letter.ticket_id or 0
 
 
-async def learn(office: Office, server: Catcher) -> None:
+async def learn(office: MailDesk, server: Catcher) -> None:
     await learn_server(office.units, SubmissionSettings("127.0.0.1", server.port, "loopback-plain"))
 
 
 async def test_signs_beyond_ascii_leave_where_the_server_takes_them(
-    office: Office, desk: Desk, alice: Person
+    office: MailDesk, desk: Desk, alice: Person
 ) -> None:
     number = await from_beyond_ascii(office, desk, alice)
     async with Catcher(smtputf8=True) as server:
@@ -162,7 +162,7 @@ async def test_signs_beyond_ascii_leave_where_the_server_takes_them(
 
 
 async def test_signs_beyond_ascii_are_refused_before_the_hold_where_it_does_not(
-    office: Office, desk: Desk, alice: Person
+    office: MailDesk, desk: Desk, alice: Person
 ) -> None:
     number = await from_beyond_ascii(office, desk, alice)
     async with Catcher() as server:

@@ -10,8 +10,8 @@ import pytest
 from desk.monitoring.accounting import _WORDS, check_yesterday
 from mail.openpgp.keyring import Keyring
 from storage.models import LetterState, OutboxState
-from tests.mail.office import Office, open_office
 from tests.mail.people import entity, headers
+from tests.worlds.mail import MailDesk, mail_desk_at
 
 SAMPLES = Path(__file__).parent.parent.parent / "mails" / "whisperback"
 AUTOMATIC = b"Auto-Submitted: auto-replied\r\n"
@@ -28,8 +28,8 @@ def make_keyring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyring]:
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, keyring: Keyring) -> AsyncIterator[Office]:
-    async with open_office(shaped, keyring) as office:
+async def make_office(shaped: str, keyring: Keyring) -> AsyncIterator[MailDesk]:
+    async with mail_desk_at(shaped, keyring) as office:
         yield office
 
 
@@ -38,7 +38,7 @@ def written(number: int, *, by: str = "a@b.example", above: bytes = b"") -> byte
     return above + headers(by).replace(b"m1@", f"m{number}@".encode()) + entity(f"hi {number}")
 
 
-async def test_whatever_intake_makes_of_letters_adds_up(office: Office) -> None:
+async def test_whatever_intake_makes_of_letters_adds_up(office: MailDesk) -> None:
     first = await office.take_in(written(1))
     async with office.units() as unit:
         ticket = await unit.tickets.get(first.ticket_id or 0)
@@ -54,7 +54,7 @@ async def test_whatever_intake_makes_of_letters_adds_up(office: Office) -> None:
         await office.letter(await office.keep(written(6))),
     ]
     assert {one.state for one in ends} == set(LetterState)
-    office.clock.at += dt.timedelta(days=1)
+    office.clock.now += dt.timedelta(days=1)
     async with office.units() as unit:
         found = await check_yesterday(office.work(unit))
         said = [row.payload or "" for row in await unit.outbox.in_state(OutboxState.PENDING)]

@@ -13,11 +13,11 @@ import pytest
 from desk.config import Rate
 from desk.outbox.posts import say_from_json
 from storage.models import LetterState, OutboxState, Side, Template, TemplateVariant
-from tests.desks import with_intake, with_replies
-from tests.mail.office import Office, open_office
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers, multipart
 from tests.mail.sending import delivery
 from tests.services.mailserver import MailServer
+from tests.worlds.desk import with_intake, with_replies
+from tests.worlds.mail import MailDesk, mail_desk_at
 
 KIM = "kim@user.example"
 SAMPLES = Path(__file__).parent.parent.parent / "mails" / "whisperback"
@@ -32,9 +32,9 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[MailDesk]:
     """An office whose config names the template "received"."""
-    async with open_office(shaped, desk.keyring) as office:
+    async with mail_desk_at(shaped, desk.keyring) as office:
         office.config = with_replies(office.config, first_answer="received", most_first_answers=3)
         async with office.units() as unit:
             texts = [
@@ -45,7 +45,7 @@ async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
 
 
 async def comes(
-    office: Office, sender: str = KIM, *lines: str, body: bytes = b"", mail_from: str = KIM
+    office: MailDesk, sender: str = KIM, *lines: str, body: bytes = b"", mail_from: str = KIM
 ) -> LetterState:
     """Let a letter come; return what became of it."""
     token = office.world.token()
@@ -55,13 +55,13 @@ async def comes(
     return (await office.letter(letter)).state
 
 
-async def waiting(office: Office) -> int:
+async def waiting(office: MailDesk) -> int:
     """Return how many mails are to leave."""
     async with office.units() as unit:
         return len([row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "mail"])
 
 
-async def told(office: Office) -> list[str]:
+async def told(office: MailDesk) -> list[str]:
     """Return what operators were told."""
     async with office.units() as unit:
         room = await unit.rooms.of_operators()
@@ -69,7 +69,7 @@ async def told(office: Office) -> list[str]:
         return [say_from_json(row.payload or "").text for row in rows if room and row.room == room.id]
 
 
-async def carry(office: Office, server: MailServer) -> None:
+async def carry(office: MailDesk, server: MailServer) -> None:
     async with office.units() as unit:
         lanes = [row.lane for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "mail"]
     for lane in lanes:
@@ -77,7 +77,7 @@ async def carry(office: Office, server: MailServer) -> None:
 
 
 async def test_it_leaves_by_itself_says_that_it_is_automatic_and_quotes_nothing(
-    office: Office, server: MailServer
+    office: MailDesk, server: MailServer
 ) -> None:
     await comes(office)
     await carry(office, server)
@@ -97,14 +97,14 @@ async def test_it_leaves_by_itself_says_that_it_is_automatic_and_quotes_nothing(
         assert left.id == 1
 
 
-async def test_without_a_template_in_the_config_none_leaves(office: Office) -> None:
+async def test_without_a_template_in_the_config_none_leaves(office: MailDesk) -> None:
     office.config = with_replies(office.config, first_answer=None)
     await comes(office)
     assert await waiting(office) == 0
 
 
 async def test_of_a_confidential_ticket_it_is_encrypted_or_does_not_leave(
-    office: Office, desk: Desk, alice: Person, server: MailServer
+    office: MailDesk, desk: Desk, alice: Person, server: MailServer
 ) -> None:
     await comes(office, alice.address, body=encrypted(alice.encrypt(entity("secret"), desk.public)))
     assert await waiting(office) == 0
@@ -131,12 +131,12 @@ async def test_of_a_confidential_ticket_it_is_encrypted_or_does_not_leave(
         ("Return-Path: <>", "Auto-Submitted: auto-generated"),
     ],
 )
-async def test_to_programs_and_to_ourselves_none_leaves(office: Office, lines: tuple[str, ...]) -> None:
+async def test_to_programs_and_to_ourselves_none_leaves(office: MailDesk, lines: tuple[str, ...]) -> None:
     await comes(office, KIM, *lines)
     assert await waiting(office) == 0
 
 
-async def test_what_a_person_released_is_not_answered_by_a_program(office: Office) -> None:
+async def test_what_a_person_released_is_not_answered_by_a_program(office: MailDesk) -> None:
     letter = await office.keep(headers(KIM) + entity("hi"))
     async with office.units() as unit:
         kept = await unit.letters.get(letter)
@@ -148,7 +148,7 @@ async def test_what_a_person_released_is_not_answered_by_a_program(office: Offic
 
 
 async def test_a_report_s_answer_goes_to_the_address_in_it_and_never_to_its_from(
-    office: Office, server: MailServer
+    office: MailDesk, server: MailServer
 ) -> None:
     letter = await office.take_in((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())
     assert letter.state is LetterState.TICKET
@@ -163,7 +163,7 @@ async def test_a_report_s_answer_goes_to_the_address_in_it_and_never_to_its_from
     [(KIM, 1), ("noreply@user.example", 0), ("devnull@tails.boum.org", 0), ("help@desk.example", 0), ("", 0)],
 )
 async def test_a_report_that_names_nobody_is_not_answered(
-    office: Office, alice: Person, contact: str, leave: int
+    office: MailDesk, alice: Person, contact: str, leave: int
 ) -> None:
     key = alice.public.decode()
     report = f"Subject: Wifi\nFrom: {contact}\nOpenPGP-Key: included below\n\nIt is gone.\n\n{key}"
@@ -173,33 +173,33 @@ async def test_a_report_that_names_nobody_is_not_answered(
     assert await waiting(office) == leave
 
 
-async def test_an_address_gets_one_a_day(office: Office) -> None:
+async def test_an_address_gets_one_a_day(office: MailDesk) -> None:
     for _ in range(3):
         await comes(office)
     await comes(office, "Kim <KIM@user.example>")
     assert await waiting(office) == 1
     await comes(office, "other@user.example")
     assert await waiting(office) == 2
-    office.clock.at += 25 * HOUR
+    office.clock.now += 25 * HOUR
     await comes(office)
     assert await waiting(office) == 3
 
 
-async def test_in_a_flood_none_leaves(office: Office) -> None:
+async def test_in_a_flood_none_leaves(office: MailDesk) -> None:
     office.config = with_intake(office.config, rate=Rate(per_sender=1, in_all=50))
     await comes(office, "eve@bomb.example", mail_from="eve@bomb.example")
     assert await waiting(office) == 1
     assert await comes(office, "eve2@bomb.example", mail_from="eve@bomb.example") is LetterState.NEW
     await comes(office)
     assert await waiting(office) == 1
-    office.clock.at += 2 * HOUR
+    office.clock.now += 2 * HOUR
     await office.worker().work(2)
     assert (await office.letter(2)).state is LetterState.TICKET
     await comes(office, "other@user.example", mail_from="other@user.example")
     assert await waiting(office) == 3
 
 
-async def test_its_words_are_in_the_ticket_s_language(office: Office, server: MailServer) -> None:
+async def test_its_words_are_in_the_ticket_s_language(office: MailDesk, server: MailServer) -> None:
     async with office.units() as unit:
         await unit.templates.write("received", "de", "Wir haben es.")
     german = "Hallo, mein WLAN geht nicht mehr, seit ich gestern die neue Version eingerichtet habe. Was nun?"
@@ -209,20 +209,20 @@ async def test_its_words_are_in_the_ticket_s_language(office: Office, server: Ma
     assert b"Wir haben es." in server.caught[0].content
 
 
-async def test_more_than_usual_breaks_off_and_is_told_once(office: Office) -> None:
+async def test_more_than_usual_breaks_off_and_is_told_once(office: MailDesk) -> None:
     for number in range(6):
         await comes(office, f"kim{number}@user.example")
     assert await waiting(office) == 3
     [words] = await told(office)
     assert words.startswith("3 automatic first answers have left within an hour, so none leaves")
-    office.clock.at += 2 * HOUR
+    office.clock.now += 2 * HOUR
     for number in range(10, 15):
         await comes(office, f"kim{number}@user.example")
     assert await waiting(office) == 6
     assert len(await told(office)) == 2
 
 
-async def test_a_template_that_is_not_there_is_told_once(office: Office) -> None:
+async def test_a_template_that_is_not_there_is_told_once(office: MailDesk) -> None:
     office.config = with_replies(office.config, first_answer="gone")
     await comes(office)
     await comes(office, "other@user.example")

@@ -17,8 +17,8 @@ from storage.engine.troubles import StorageTrouble
 from storage.models import LetterState
 from storage.queries.letters import LEASE
 from storage.unit import Unit, Units
-from tests.mail.office import Office, SlowOpener, open_office
 from tests.mail.people import entity, headers
+from tests.worlds.mail import MailDesk, SlowOpener, mail_desk_at
 
 SAMPLES = Path(__file__).parent.parent.parent / "mails" / "whisperback"
 
@@ -48,17 +48,17 @@ def make_keyring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyring]:
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, keyring: Keyring) -> AsyncIterator[Office]:
-    async with open_office(shaped, keyring) as office:
+async def make_office(shaped: str, keyring: Keyring) -> AsyncIterator[MailDesk]:
+    async with mail_desk_at(shaped, keyring) as office:
         yield office
 
 
-async def a_letter(office: Office) -> int:
+async def a_letter(office: MailDesk) -> int:
     return await office.keep(headers("a@b.example") + entity("hi"))
 
 
 async def test_while_one_opens_a_letter_nobody_else_does_and_the_slower_one_decides_nothing(
-    office: Office,
+    office: MailDesk,
 ) -> None:
     letter_id = await a_letter(office)
     opener = SlowOpener(office.keyring, office.workshop)
@@ -67,7 +67,7 @@ async def test_while_one_opens_a_letter_nobody_else_does_and_the_slower_one_deci
     await office.worker().work(letter_id)
     letter = await office.letter(letter_id)
     assert (letter.state, letter.tries) == (LetterState.NEW, 1)
-    office.clock.at += LEASE
+    office.clock.now += LEASE
     await office.worker().work(letter_id)
     assert (await office.letter(letter_id)).state is LetterState.TICKET
     opener.may_go_on.set()
@@ -76,7 +76,9 @@ async def test_while_one_opens_a_letter_nobody_else_does_and_the_slower_one_deci
         assert len(await unit.tickets.open_in(None)) == 1
 
 
-async def test_the_letters_of_a_worker_that_was_killed_are_taken_up_at_the_next_start(office: Office) -> None:
+async def test_the_letters_of_a_worker_that_was_killed_are_taken_up_at_the_next_start(
+    office: MailDesk,
+) -> None:
     letter_id = await a_letter(office)
     assert await LetterQueue(office.place).begin(letter_id) is not None
     running = asyncio.create_task(office.worker().run())
@@ -90,16 +92,16 @@ async def test_the_letters_of_a_worker_that_was_killed_are_taken_up_at_the_next_
     assert (letter.state, letter.tries) == (LetterState.TICKET, 2)
 
 
-async def test_a_clock_that_is_set_back_keeps_no_letter_for_long(office: Office) -> None:
+async def test_a_clock_that_is_set_back_keeps_no_letter_for_long(office: MailDesk) -> None:
     letter_id = await a_letter(office)
     assert await LetterQueue(office.place).begin(letter_id) is not None
-    office.clock.at -= dt.timedelta(minutes=1)
+    office.clock.now -= dt.timedelta(minutes=1)
     assert await LetterQueue(office.place).begin(letter_id) is None
-    office.clock.at -= dt.timedelta(hours=2)
+    office.clock.now -= dt.timedelta(hours=2)
     assert await LetterQueue(office.place).begin(letter_id) is not None
 
 
-async def test_letters_whose_beginning_is_unclear_are_begun_anew_without_a_try(office: Office) -> None:
+async def test_letters_whose_beginning_is_unclear_are_begun_anew_without_a_try(office: MailDesk) -> None:
     letter_id = await a_letter(office)
     units = LossyUnits(office.units.engine, office.units.vault)
     queue = LetterQueue(replace(office.place, units=units))
@@ -111,7 +113,7 @@ async def test_letters_whose_beginning_is_unclear_are_begun_anew_without_a_try(o
 
 
 async def test_what_was_decided_stands_though_the_word_of_it_was_lost(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: MailDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mail.workers.letters._STORAGE_PAUSE_SECONDS", 0.0)
     letter_id = await a_letter(office)

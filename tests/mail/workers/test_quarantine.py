@@ -11,9 +11,9 @@ from desk.quarantine.letters import TakeInRequest
 from mail.limits import Allowance
 from mail.workers.quarantine import QuarantineReader
 from storage.models import LetterState, OutboxState
-from tests.desks import delivery_of
-from tests.mail.office import AGENT, Office, open_office
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers
+from tests.worlds.desk import delivery_of
+from tests.worlds.mail import AGENT, MailDesk, mail_desk_at
 
 BOMB = b"From: a@b.example\r\n" + b"X: y\r\n" * 60_000 + b"\r\nhi\r\n"
 AWAY = "Auto-Submitted: auto-replied"
@@ -26,12 +26,12 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, desk: Desk) -> AsyncIterator[Office]:
-    async with open_office(shaped, desk.keyring) as office:
+async def make_office(shaped: str, desk: Desk) -> AsyncIterator[MailDesk]:
+    async with mail_desk_at(shaped, desk.keyring) as office:
         yield office
 
 
-async def shown(office: Office, number: int) -> str:
+async def shown(office: MailDesk, number: int) -> str:
     """Have a letter shown; return what is said of it, payload by payload."""
     async with office.units() as unit:
         room = await unit.rooms.of_operators()
@@ -46,7 +46,7 @@ async def shown(office: Office, number: int) -> str:
         return "\n".join(row.payload or "" for row in rows if "in quarantine," in (row.payload or ""))
 
 
-async def release(office: Office, number: int) -> None:
+async def release(office: MailDesk, number: int) -> None:
     async with office.units() as unit:
         room = await unit.rooms.of_operators()
         assert room is not None
@@ -56,7 +56,7 @@ async def release(office: Office, number: int) -> None:
 
 
 async def test_an_encrypted_letter_is_shown_decrypted_and_stays_aside(
-    office: Office, desk: Desk, alice: Person
+    office: MailDesk, desk: Desk, alice: Person
 ) -> None:
     sealed = encrypted(alice.encrypt(entity("secret words"), desk.public))
     letter = await office.take_in(headers(alice.address, "...", AWAY) + sealed)
@@ -72,7 +72,9 @@ async def test_an_encrypted_letter_is_shown_decrypted_and_stays_aside(
         assert ticket.confidential
 
 
-async def test_a_letter_that_cannot_be_opened_says_why_and_a_release_does_not_lose_it(office: Office) -> None:
+async def test_a_letter_that_cannot_be_opened_says_why_and_a_release_does_not_lose_it(
+    office: MailDesk,
+) -> None:
     letter = await office.take_in(BOMB)
     said = await shown(office, letter.id)
     assert "It cannot be opened: The letter has more than 256 KB of headers." in said
@@ -83,7 +85,7 @@ async def test_a_letter_that_cannot_be_opened_says_why_and_a_release_does_not_lo
 
 
 async def test_a_letter_is_judged_again_by_what_holds_now_whatever_is_killed_meanwhile(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: MailDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     letter = await office.take_in(BOMB)
     assert letter.state is LetterState.QUARANTINED
@@ -107,7 +109,7 @@ async def test_a_letter_is_judged_again_by_what_holds_now_whatever_is_killed_mea
     assert len([each for each in said if "Letter 1 has become ticket 1." in each]) == 1
 
 
-async def recheck(office: Office, number: int) -> None:
+async def recheck(office: MailDesk, number: int) -> None:
     async with office.units() as unit:
         room = await unit.rooms.of_operators()
         assert room is not None

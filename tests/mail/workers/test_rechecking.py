@@ -18,22 +18,22 @@ from mail.workers.recheck import Rechecker
 from storage.engine.troubles import StorageTrouble
 from storage.models import KeyState, Message, OutboxState, Ticket
 from storage.sealing.vault import address_tag
-from tests.desks import delivery_of
-from tests.mail.office import Office, open_office
 from tests.mail.people import Person, desk, encrypted, entity, headers, multipart, person, signed
+from tests.worlds.desk import delivery_of
+from tests.worlds.mail import MailDesk, mail_desk_at
 
 SAMPLES = Path(__file__).parent.parent.parent / "mails" / "whisperback"
 KEY = "application/pgp-keys"
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, tmp_path: Path) -> AsyncIterator[Office]:
+async def make_office(shaped: str, tmp_path: Path) -> AsyncIterator[MailDesk]:
     with desk(tmp_path / "keys") as made:
-        async with open_office(shaped, made.keyring) as office:
+        async with mail_desk_at(shaped, made.keyring) as office:
             yield office
 
 
-async def recheck(office: Office, number: int, *, keyring: Keyring | None = None) -> list[str]:
+async def recheck(office: MailDesk, number: int, *, keyring: Keyring | None = None) -> list[str]:
     """Have a ticket's letters opened again, by all that carry rows at once; return what is said of it."""
     async with office.units() as unit:
         ticket = await unit.tickets.get(number, lock=True)
@@ -45,13 +45,13 @@ async def recheck(office: Office, number: int, *, keyring: Keyring | None = None
     return await said(office)
 
 
-async def said(office: Office) -> list[str]:
+async def said(office: MailDesk) -> list[str]:
     async with office.units() as unit:
         rows = await unit.outbox.in_state(OutboxState.PENDING)
         return [row.payload or "" for row in rows if "was opened again" in (row.payload or "")]
 
 
-async def look(office: Office, number: int = 1) -> tuple[Ticket, Message]:
+async def look(office: MailDesk, number: int = 1) -> tuple[Ticket, Message]:
     """Return a ticket and its newest message, the seals opened."""
     async with office.units() as unit:
         ticket = await unit.tickets.get(number)
@@ -61,7 +61,7 @@ async def look(office: Office, number: int = 1) -> tuple[Ticket, Message]:
         return ticket, message
 
 
-async def test_a_letter_opens_when_its_secret_key_was_imported(office: Office, alice: Person) -> None:
+async def test_a_letter_opens_when_its_secret_key_was_imported(office: MailDesk, alice: Person) -> None:
     with person("old@desk.example", Path(office.keyring._agent._home).parent / "old") as old:
         sealed = encrypted(alice.encrypt(entity("the secret words"), old.public))
         secret = old.gpg("--armor", "--export-secret-keys")
@@ -85,7 +85,7 @@ async def test_a_letter_opens_when_its_secret_key_was_imported(office: Office, a
 
 
 async def test_what_was_readable_stays_when_it_does_not_open_any_more(
-    office: Office, alice: Person, tmp_path: Path
+    office: MailDesk, alice: Person, tmp_path: Path
 ) -> None:
     public = office.keyring.export_public_key(office.config.queues[0].fingerprint)
     await office.take_in(headers(alice.address) + encrypted(alice.encrypt(entity("words"), public)))
@@ -96,7 +96,7 @@ async def test_what_was_readable_stays_when_it_does_not_open_any_more(
     assert (ticket.encryption, message.text) == ("ok", "words")
 
 
-async def test_a_signature_counts_once_its_key_is_known(office: Office, alice: Person) -> None:
+async def test_a_signature_counts_once_its_key_is_known(office: MailDesk, alice: Person) -> None:
     await office.take_in(headers(alice.address) + signed(alice, entity("it is me")))
     assert (await look(office))[0].signature == "unknown-key"
     key = multipart("multipart/mixed", entity("my key"), entity(alice.public.decode(), type_=KEY))
@@ -106,7 +106,7 @@ async def test_a_signature_counts_once_its_key_is_known(office: Office, alice: P
     assert (await look(office))[0].signature == "good"
 
 
-async def test_a_report_shows_whose_it_is_and_its_key_once_it_opens(office: Office) -> None:
+async def test_a_report_shows_whose_it_is_and_its_key_once_it_opens(office: MailDesk) -> None:
     await office.take_in((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())
     ticket, _ = await look(office)
     assert (ticket.encryption, ticket.tails_version) == ("undecryptable", None)
@@ -122,7 +122,7 @@ async def test_a_report_shows_whose_it_is_and_its_key_once_it_opens(office: Offi
         assert (key.state, key.letters) == (KeyState.SEEN, 1)
 
 
-async def test_a_copy_of_a_known_key_inside_is_merged(office: Office, tmp_path: Path) -> None:
+async def test_a_copy_of_a_known_key_inside_is_merged(office: MailDesk, tmp_path: Path) -> None:
     with (
         person("kim@user.example", tmp_path / "kim") as kim,
         person("old@desk.example", tmp_path / "old") as old,
@@ -145,7 +145,7 @@ async def test_a_copy_of_a_known_key_inside_is_merged(office: Office, tmp_path: 
         assert read_public_key(key.armor or b"").key_ids == newer.key_ids
 
 
-async def test_two_carriers_of_one_row_say_it_once(office: Office, alice: Person) -> None:
+async def test_two_carriers_of_one_row_say_it_once(office: MailDesk, alice: Person) -> None:
     await office.take_in(headers(alice.address) + signed(alice, entity("it is me")))
     async with office.units() as unit:
         ticket = await unit.tickets.get(1, lock=True)
@@ -160,7 +160,7 @@ async def test_two_carriers_of_one_row_say_it_once(office: Office, alice: Person
 
 
 async def test_a_database_in_trouble_is_waited_for_and_what_came_of_it_is_said_once(
-    office: Office, alice: Person, monkeypatch: pytest.MonkeyPatch
+    office: MailDesk, alice: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when two units wait for each other, and the server ends one of them."""
     await office.take_in(headers(alice.address) + signed(alice, entity("it is me")))
@@ -177,19 +177,19 @@ async def test_a_database_in_trouble_is_waited_for_and_what_came_of_it_is_said_o
         [row] = [row for row in await unit.outbox.in_state(OutboxState.PENDING) if row.kind == "recheck"]
         number = row.id
         assert row.error == "deadlock"
-    office.clock.at += dt.timedelta(minutes=1)
+    office.clock.now += dt.timedelta(minutes=1)
     rechecker = Rechecker(office.place, office.opener())
     await delivery_of(office.place, {rechecking.RECHECK: rechecker}).drain()
     assert len(await said(office)) == 1
     async with office.units() as unit:
         done = await unit.outbox.get(number)
         assert done is not None
-        assert (done.state, done.done_at) == (OutboxState.SENT, office.clock.at)
+        assert (done.state, done.done_at) == (OutboxState.SENT, office.clock.now)
         assert (done.payload_sealed, done.wrapped_key) == (None, None)
 
 
 async def test_what_the_master_key_does_not_open_is_no_fault_of_our_own_code(
-    office: Office, alice: Person
+    office: MailDesk, alice: Person
 ) -> None:
     letter = await office.take_in(headers(alice.address) + entity("hi"))
     async with office.units() as unit:
@@ -203,7 +203,7 @@ async def test_what_the_master_key_does_not_open_is_no_fault_of_our_own_code(
         assert row.error == "the master key here does not open that letter"
 
 
-async def test_a_letter_that_is_gone_is_not_opened_again(office: Office, alice: Person) -> None:
+async def test_a_letter_that_is_gone_is_not_opened_again(office: MailDesk, alice: Person) -> None:
     letter = await office.take_in(headers(alice.address) + entity("hi"))
     async with office.units() as unit:
         kept = await unit.letters.get(letter.id)
@@ -221,7 +221,7 @@ async def test_a_letter_that_is_gone_is_not_opened_again(office: Office, alice: 
             await rechecking.ask(office.work(unit), ticket)
 
 
-async def test_a_keyring_that_fails_is_tried_again_later(office: Office, alice: Person) -> None:
+async def test_a_keyring_that_fails_is_tried_again_later(office: MailDesk, alice: Person) -> None:
     await office.take_in(headers(alice.address) + signed(alice, entity("it is me")))
     broken = Mock(spec=Keyring)
     broken.verify_detached.side_effect = KeyringUnusable("The desk's gpg-agent does not answer.")
@@ -236,7 +236,7 @@ async def test_a_keyring_that_fails_is_tried_again_later(office: Office, alice: 
 
 
 async def test_after_a_queue_s_key_was_changed_letters_to_either_key_open(
-    office: Office, alice: Person
+    office: MailDesk, alice: Person
 ) -> None:
     """The new key came late: what was encrypted to it waits, and the old one goes on opening."""
     old = office.keyring.export_public_key(office.config.queues[0].fingerprint)

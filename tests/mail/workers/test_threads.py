@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from storage.models import LetterState
-from tests.mail.office import Office, open_office
 from tests.mail.people import Desk, Person, desk, encrypted, entity, headers
+from tests.worlds.mail import MailDesk, mail_desk_at
 
 PROTECTED = 'text/plain; charset=utf-8; protected-headers="v1"'
 
@@ -19,9 +19,9 @@ def make_desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, desk: Desk, alice: Person) -> AsyncIterator[Office]:
+async def make_office(shaped: str, desk: Desk, alice: Person) -> AsyncIterator[MailDesk]:
     """An office that has a ticket of Alice's."""
-    async with open_office(shaped, desk.keyring) as office:
+    async with mail_desk_at(shaped, desk.keyring) as office:
         await office.take_in(headers(alice.address) + entity("Hello."))
         yield office
 
@@ -39,7 +39,7 @@ def letter(sender: str, subject: str, body: bytes, number: int = 2) -> bytes:
     ],
 )
 async def test_a_number_counts_in_the_encrypted_subject(
-    office: Office, desk: Desk, alice: Person, inner: str, outer: str, state: LetterState
+    office: MailDesk, desk: Desk, alice: Person, inner: str, outer: str, state: LetterState
 ) -> None:
     inside = entity("More.", f"Subject: {inner}", type_=PROTECTED)
     body = encrypted(alice.encrypt(inside, desk.public))
@@ -47,7 +47,7 @@ async def test_a_number_counts_in_the_encrypted_subject(
 
 
 async def test_the_subject_of_a_ticket_is_no_pass_for_others(
-    office: Office, desk: Desk, alice: Person
+    office: MailDesk, desk: Desk, alice: Person
 ) -> None:
     inside = entity("Show me all.", "Subject: [#1]", type_=PROTECTED)
     body = encrypted(alice.encrypt(inside, desk.public))
@@ -61,7 +61,7 @@ def delivered(raw: bytes, to: str) -> bytes:
 
 
 @pytest.mark.parametrize("message_id", [True, False], ids=["Message-ID", "no Message-ID"])
-async def test_one_mail_to_two_addresses_is_one_ticket(office: Office, *, message_id: bool) -> None:
+async def test_one_mail_to_two_addresses_is_one_ticket(office: MailDesk, *, message_id: bool) -> None:
     raw = letter("kim@user.example", "Hi", entity("Hello."))
     if not message_id:
         raw = raw.replace(b"Message-ID: <m2@user.example>\r\n", b"")
@@ -77,7 +77,7 @@ async def test_one_mail_to_two_addresses_is_one_ticket(office: Office, *, messag
     assert other.state is LetterState.TICKET
 
 
-async def test_a_copy_that_was_put_aside_does_not_keep_the_true_one_out(office: Office) -> None:
+async def test_a_copy_that_was_put_aside_does_not_keep_the_true_one_out(office: MailDesk) -> None:
     raw = letter("kim@user.example", "Hi", entity("Hello."))
     forged = await office.keep(delivered(raw, "help@desk.example"), mail_from="")
     await office.worker().work(forged)
@@ -85,7 +85,7 @@ async def test_a_copy_that_was_put_aside_does_not_keep_the_true_one_out(office: 
     assert (await office.take_in(delivered(raw, "aide@desk.example"))).state is LetterState.TICKET
 
 
-async def token_of(office: Office, number: int) -> str:
+async def token_of(office: MailDesk, number: int) -> str:
     """Return the reply token of a ticket."""
     async with office.units() as unit:
         ticket = await unit.tickets.get(number)
@@ -93,7 +93,7 @@ async def token_of(office: Office, number: int) -> str:
         return unit.vault.reply_token(ticket.ref)
 
 
-async def test_the_copy_with_the_token_counts_where_the_other_was_put_aside(office: Office) -> None:
+async def test_the_copy_with_the_token_counts_where_the_other_was_put_aside(office: MailDesk) -> None:
     token = await token_of(office, 1)
     raw = letter("kim@user.example", "Away", b"Auto-Submitted: auto-replied\r\n" + entity("Away."))
     first = await office.take_in(delivered(raw, "help@desk.example"))
@@ -105,7 +105,7 @@ async def test_the_copy_with_the_token_counts_where_the_other_was_put_aside(offi
 
 @pytest.mark.parametrize("mail_from", ["eve@user.example", ""], ids=["a person", "the null sender"])
 async def test_who_has_a_copy_cannot_draw_the_mail_into_a_ticket_of_theirs(
-    office: Office, mail_from: str
+    office: MailDesk, mail_from: str
 ) -> None:
     """Somebody in Cc can be faster than the writer's own server."""
     own = await office.take_in(letter("eve@user.example", "Mine", entity("Hello.")))
@@ -120,7 +120,9 @@ async def test_who_has_a_copy_cannot_draw_the_mail_into_a_ticket_of_theirs(
     assert (copy.state, copy.ticket_id) == (LetterState.DROPPED, true.ticket_id)
 
 
-async def test_what_another_address_sends_to_two_of_ours_with_the_token_is_kept_once(office: Office) -> None:
+async def test_what_another_address_sends_to_two_of_ours_with_the_token_is_kept_once(
+    office: MailDesk,
+) -> None:
     token = await token_of(office, 1)
     raw = letter("work@user.example", "Re: Hi", b"In-Reply-To: <m1@user.example>\r\n" + entity("More."))
     first = await office.take_in(delivered(raw, "help@desk.example"), token=token)
@@ -130,12 +132,12 @@ async def test_what_another_address_sends_to_two_of_ours_with_the_token_is_kept_
 
 
 @pytest.mark.parametrize("mark", ["help@desk.example", "Help+token@desk.example"])
-async def test_what_has_our_mark_was_here_before(office: Office, mark: str) -> None:
+async def test_what_has_our_mark_was_here_before(office: MailDesk, mark: str) -> None:
     raw = letter("kim@user.example", "Hi", f"X-Loop: {mark}\r\n".encode() + entity("Hello."))
     kept = await office.take_in(raw)
     assert (kept.state, kept.reason) == (LetterState.DROPPED, "our own mail came back")
 
 
-async def test_mail_from_our_own_address_with_a_token_is_ours(office: Office) -> None:
+async def test_mail_from_our_own_address_with_a_token_is_ours(office: MailDesk) -> None:
     kept = await office.take_in(letter("help+token@desk.example", "Hi", entity("Hello.")))
     assert kept.state is LetterState.DROPPED

@@ -15,8 +15,8 @@ from mail.workers.letters import LetterWorker
 from storage.models import LetterState, OutboxState
 from storage.sealing.vault import Vault, address_tag
 from storage.unit import Units
-from tests.mail.office import Office, SlowOpener, open_office
 from tests.mail.people import CRLF, Person, encrypted, entity, headers, signed
+from tests.worlds.mail import MailDesk, SlowOpener, mail_desk_at
 
 SAMPLES = Path(__file__).parent.parent.parent / "mails" / "whisperback"
 BOMB = b"From: a@b.example\r\n" + b"X: y\r\n" * 60_000 + b"\r\nhi\r\n"
@@ -33,22 +33,22 @@ def make_keyring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyring]:
 
 
 @pytest.fixture(name="office")
-async def make_office(shaped: str, keyring: Keyring) -> AsyncIterator[Office]:
-    async with open_office(shaped, keyring) as office:
+async def make_office(shaped: str, keyring: Keyring) -> AsyncIterator[MailDesk]:
+    async with mail_desk_at(shaped, keyring) as office:
         yield office
 
 
-async def kinds(office: Office) -> list[str]:
+async def kinds(office: MailDesk) -> list[str]:
     async with office.units() as unit:
         return [row.kind for row in await unit.outbox.in_state(OutboxState.PENDING)]
 
 
-async def said(office: Office) -> str:
+async def said(office: MailDesk) -> str:
     async with office.units() as unit:
         return "\n".join(row.payload or "" for row in await unit.outbox.in_state(OutboxState.PENDING))
 
 
-async def test_a_report_becomes_one_ticket_that_is_announced(office: Office) -> None:
+async def test_a_report_becomes_one_ticket_that_is_announced(office: MailDesk) -> None:
     letter = await office.take_in((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())
     assert (letter.state, letter.reason) == (LetterState.TICKET, "")
     assert await kinds(office) == ["announce", "ping"]
@@ -62,21 +62,21 @@ async def test_a_report_becomes_one_ticket_that_is_announced(office: Office) -> 
         assert len(await unit.keys.of(address_tag(unit.vault, "alice.sample@example.org"))) == 1
 
 
-async def test_a_letter_that_is_done_is_not_taken_in_again(office: Office) -> None:
+async def test_a_letter_that_is_done_is_not_taken_in_again(office: MailDesk) -> None:
     letter = await office.take_in(headers("a@b.example") + entity("hi"))
     await office.worker().work(letter.id)
     async with office.units() as unit:
         assert len(await unit.tickets.open_in(None)) == 1
 
 
-async def test_a_letter_that_cannot_be_opened_is_put_aside_with_its_reason(office: Office) -> None:
+async def test_a_letter_that_cannot_be_opened_is_put_aside_with_its_reason(office: MailDesk) -> None:
     letter = await office.take_in(BOMB)
     assert letter.state is LetterState.QUARANTINED
     assert "headers" in (letter.reason or "")
     assert f"Letter {letter.id} is in quarantine" in await said(office)
 
 
-async def test_a_senders_stored_key_makes_the_next_signature_good(office: Office, alice: Person) -> None:
+async def test_a_senders_stored_key_makes_the_next_signature_good(office: MailDesk, alice: Person) -> None:
     key = entity(alice.public.decode(), type_="application/pgp-keys")
     desk_key = office.keyring.export_public_key(office.config.queue("help").fingerprint)
     first = headers(alice.address) + encrypted(alice.encrypt(key, desk_key))
@@ -89,7 +89,7 @@ async def test_a_senders_stored_key_makes_the_next_signature_good(office: Office
         assert ticket.signature == "good"
 
 
-async def test_a_letter_that_stopped_the_process_thrice_is_put_aside(office: Office) -> None:
+async def test_a_letter_that_stopped_the_process_thrice_is_put_aside(office: MailDesk) -> None:
     letter_id = await office.keep(headers("a@b.example") + entity("hi"))
     async with office.units() as unit:
         letter = await unit.letters.get(letter_id)
@@ -103,7 +103,7 @@ async def test_a_letter_that_stopped_the_process_thrice_is_put_aside(office: Off
     )
 
 
-async def test_a_letter_on_which_our_code_fails_is_tried_thrice(office: Office) -> None:
+async def test_a_letter_on_which_our_code_fails_is_tried_thrice(office: MailDesk) -> None:
     letter_id = await office.keep(headers("a@b.example") + entity("hi"))
     async with office.units() as unit:
         room = await unit.rooms.of_queue("help")
@@ -114,12 +114,12 @@ async def test_a_letter_on_which_our_code_fails_is_tried_thrice(office: Office) 
         letter = await office.letter(letter_id)
         assert letter.tries == tries
         assert letter.state is (LetterState.NEW if tries < MOST_TRIES else LetterState.QUARANTINED)
-        office.clock.at = max(office.clock.at, letter.due_at)
+        office.clock.now = max(office.clock.now, letter.due_at)
     assert await kinds(office) == ["say"]
 
 
 async def test_a_keyring_that_fails_costs_no_letter_and_is_told_once(
-    office: Office, tmp_path: Path, alice: Person
+    office: MailDesk, tmp_path: Path, alice: Person
 ) -> None:
     desk_key = office.keyring.export_public_key(office.config.queue("help").fingerprint)
     raw = headers(alice.address) + encrypted(alice.encrypt(entity("x"), desk_key))
@@ -139,12 +139,12 @@ async def test_a_keyring_that_fails_costs_no_letter_and_is_told_once(
         assert (await said(office)).count("Letters cannot be opened") == 1
     finally:
         bad._agent.stop()
-    office.clock.at = letter.due_at
+    office.clock.now = letter.due_at
     await office.worker().work(letters[1])
     assert (await office.letter(letters[1])).state is LetterState.TICKET
 
 
-async def test_a_wrong_master_key_costs_no_letter_and_is_told_once(office: Office) -> None:
+async def test_a_wrong_master_key_costs_no_letter_and_is_told_once(office: MailDesk) -> None:
     letters = [
         await office.keep(headers("a@b.example") + entity("hi"), token=str(number)) for number in range(2)
     ]
@@ -160,20 +160,20 @@ async def test_a_wrong_master_key_costs_no_letter_and_is_told_once(office: Offic
     assert letter.due_at > office.world.now()
 
 
-async def test_letters_do_not_wait_for_a_clock_that_was_set_back(office: Office) -> None:
+async def test_letters_do_not_wait_for_a_clock_that_was_set_back(office: MailDesk) -> None:
     new, tried = [await office.keep(headers("a@b.example") + entity(each)) for each in ("one", "two")]
     other_key = Units(office.units.engine, Vault(b"w" * 32))
     await LetterWorker(replace(office.place, units=other_key), office.opener(), parallel=2).work(tried)
-    office.clock.at -= dt.timedelta(minutes=20)
+    office.clock.now -= dt.timedelta(minutes=20)
     await office.worker().work(tried)
     assert (await office.letter(tried)).state is LetterState.NEW
-    office.clock.at -= dt.timedelta(minutes=20)
+    office.clock.now -= dt.timedelta(minutes=20)
     for letter_id in (new, tried):
         await office.worker().work(letter_id)
         assert (await office.letter(letter_id)).state is LetterState.TICKET
 
 
-async def test_a_stop_costs_a_letter_no_try(office: Office) -> None:
+async def test_a_stop_costs_a_letter_no_try(office: MailDesk) -> None:
     letter_id = await office.keep(headers("a@b.example") + entity("hi"))
     opener = SlowOpener(office.keyring, office.workshop)
     working = asyncio.create_task(LetterWorker(office.place, opener, parallel=2).work(letter_id))
@@ -186,7 +186,7 @@ async def test_a_stop_costs_a_letter_no_try(office: Office) -> None:
     assert (letter.state, letter.tries) == (LetterState.NEW, 0)
 
 
-async def test_one_mail_to_two_addresses_at_once_makes_one_ticket(office: Office) -> None:
+async def test_one_mail_to_two_addresses_at_once_makes_one_ticket(office: MailDesk) -> None:
     raw = headers("a@b.example") + entity("hi")
     letters = [await office.keep(raw, token=str(number)) for number in range(4)]
     worker = office.worker()
@@ -195,12 +195,12 @@ async def test_one_mail_to_two_addresses_at_once_makes_one_ticket(office: Office
     assert states == [*[LetterState.DROPPED] * 3, LetterState.TICKET]
 
 
-async def test_our_own_mail_that_comes_back_is_dropped(office: Office) -> None:
+async def test_our_own_mail_that_comes_back_is_dropped(office: MailDesk) -> None:
     letter = await office.take_in(headers("Help Desk <HELP@desk.example>") + entity("hi"))
     assert (letter.state, letter.reason) == (LetterState.DROPPED, "our own mail came back")
 
 
-async def test_running_takes_what_is_there_and_what_comes(office: Office) -> None:
+async def test_running_takes_what_is_there_and_what_comes(office: MailDesk) -> None:
     def raw(number: int) -> bytes:
         return headers("a@b.example").replace(b"m1@", f"m{number}@".encode()) + entity(f"hi{CRLF}")
 

@@ -20,7 +20,7 @@ from storage.sealing.vault import (
     new_master_key,
 )
 from storage.unit import Units
-from tests.desks import Desk, desk_at
+from tests.worlds.desk import Desk, desk_at
 
 PLAIN = "grüße\0".encode()
 

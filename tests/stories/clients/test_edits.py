@@ -4,8 +4,8 @@
 from pathlib import Path
 
 from tests.services.synapse import Homeserver
-from tests.stories.office import Plan, office
 from tests.stories.test_restart import end_all_holds
+from tests.worlds.matrix import Plan, running_desk
 
 LETTER = b"""From: Kim <kim@user.example>\r
 To: support@desk.example\r
@@ -17,7 +17,7 @@ Hello, my wifi is gone since the last update.\r
 
 
 async def test_an_edited_answer_leaves_with_its_last_words(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+    async with running_desk(Plan(tmp_path, synapse, hold=600)) as desk:
         await desk.deliver(LETTER)
         announcement = await desk.announced(1)
         room, thread = announcement.room_id, announcement.event_id
@@ -42,7 +42,7 @@ async def test_an_edited_answer_leaves_with_its_last_words(tmp_path: Path, synap
 async def test_words_that_change_while_the_desk_is_away_count_though_the_hold_is_over(
     tmp_path: Path, synapse: Homeserver
 ) -> None:
-    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+    async with running_desk(Plan(tmp_path, synapse, hold=600)) as desk:
         await desk.deliver(LETTER)
         announcement = await desk.announced(1)
         room, thread = announcement.room_id, announcement.event_id

@@ -10,12 +10,12 @@ from pathlib import Path
 from tests.mail.people import Person, encrypted, entity, headers, multipart, person
 from tests.services.jsclient import JsClient
 from tests.services.synapse import Homeserver
-from tests.stories.office import PASSWORD, SAMPLES, Office, Plan, office
+from tests.worlds.matrix import PASSWORD, SAMPLES, MatrixDesk, Plan, running_desk
 
 PICTURE, LOG, SECRET = os.urandom(200_000), b"line\r\n\x00" * 5000, b"never attached " * 100
 
 
-async def letter_comes(desk: Office, alice: Person) -> tuple[str, str]:
+async def letter_comes(desk: MatrixDesk, alice: Person) -> tuple[str, str]:
     """Let Alice write encrypted, her key inside; return the room and the thread of her ticket."""
     key = entity(alice.public.decode(), type_="application/pgp-keys")
     queue = (SAMPLES / "TEST-ONLY-helpdesk-public-key.asc").read_bytes()
@@ -48,7 +48,7 @@ async def test_files_of_two_clients_leave_and_others_do_not(tmp_path: Path, syna
     plan = Plan(tmp_path, synapse, others=("js",), hold=600)
     name = plan.user_id("js").partition(":")[0][1:]
     with person("alice@user.example", tmp_path / "alice") as alice:
-        async with office(plan) as desk, JsClient(synapse.url, name, PASSWORD) as js:
+        async with running_desk(plan) as desk, JsClient(synapse.url, name, PASSWORD) as js:
             room, thread = await letter_comes(desk, alice)
             while room not in js.invited:
                 await js.invitation()
@@ -81,7 +81,7 @@ async def test_a_file_that_was_asked_for_while_the_desk_was_down_leaves(
     tmp_path: Path, synapse: Homeserver
 ) -> None:
     with person("alice@user.example", tmp_path / "alice") as alice:
-        async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+        async with running_desk(Plan(tmp_path, synapse, hold=600)) as desk:
             room, thread = await letter_comes(desk, alice)
             await desk.ana.say(room, "!reply See there.", thread=thread)
             preview = await desk.hears("This is going to leave", thread=thread)

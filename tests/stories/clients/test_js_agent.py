@@ -5,13 +5,13 @@ from pathlib import Path
 
 from tests.services.jsclient import JsClient
 from tests.services.synapse import Homeserver
-from tests.stories.office import PASSWORD, SAMPLES, Plan, office
+from tests.worlds.matrix import PASSWORD, SAMPLES, Plan, running_desk
 
 
 async def test_an_agent_on_another_client_does_the_whole_job(tmp_path: Path, synapse: Homeserver) -> None:
     plan = Plan(tmp_path, synapse, others=("js",), hold=600)
     user = plan.user_id("js")
-    async with office(plan) as desk, JsClient(synapse.url, user.partition(":")[0][1:], PASSWORD) as js:
+    async with running_desk(plan) as desk, JsClient(synapse.url, user.partition(":")[0][1:], PASSWORD) as js:
         await desk.deliver((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())
         announcement = await desk.announced(1)
         room, thread = announcement.room_id, announcement.event_id

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.services.phone import Phone
 from tests.services.synapse import Homeserver
-from tests.stories.office import PASSWORD, SAMPLES, Plan, office
+from tests.worlds.matrix import PASSWORD, SAMPLES, Plan, running_desk
 
 LONG = "https://example.org/a/path/that/does/not/end/soon/as/it/is/long/and/longer/than/any/screen/of/a/phone"
 ANSWER = f"Hello,\n\nsee {LONG} and write to kim.with.a.long.name@subdomain.of.example.org.\n\n    set in"
@@ -14,7 +14,7 @@ ANSWER = f"Hello,\n\nsee {LONG} and write to kim.with.a.long.name@subdomain.of.e
 async def test_nothing_is_wider_than_the_screen(tmp_path: Path, synapse: Homeserver) -> None:
     # A client that nobody has verified reads the rooms here.
     plan = Plan(tmp_path, synapse, others=("phone",), hold=600, matrix="  share_keys_with: all\n")
-    async with office(plan) as desk, Phone(synapse.url, tmp_path / "site") as phone:
+    async with running_desk(plan) as desk, Phone(synapse.url, tmp_path / "site") as phone:
         await phone.log_in(plan.user_id("phone").partition(":")[0][1:], PASSWORD)
         await phone.join("Tails help desk (en)")
         await desk.deliver((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.mail.people import Person, encrypted, entity, headers, multipart, person
 from tests.services.synapse import Homeserver
-from tests.stories.office import SAMPLES, Office, Plan, office
+from tests.worlds.matrix import SAMPLES, MatrixDesk, Plan, running_desk
 
 # A picture of 3 x 2 pixels.
 PNG = base64.b64decode(
@@ -33,7 +33,7 @@ def make_archive() -> bytes:
 ARCHIVE = make_archive()
 
 
-async def letter_comes(desk: Office, alice: Person) -> tuple[str, str]:
+async def letter_comes(desk: MatrixDesk, alice: Person) -> tuple[str, str]:
     """Let Alice write encrypted, with four files; return the room and the thread of her ticket."""
     queue = (SAMPLES / "TEST-ONLY-helpdesk-public-key.asc").read_bytes()
     alice.gpg("--import", data=queue)
@@ -52,7 +52,7 @@ async def letter_comes(desk: Office, alice: Person) -> tuple[str, str]:
 
 async def test_files_are_listed_and_shown_encrypted(tmp_path: Path, synapse: Homeserver) -> None:
     with person(ADDRESS, tmp_path / "alice") as alice:
-        async with office(Plan(tmp_path, synapse)) as desk:
+        async with running_desk(Plan(tmp_path, synapse)) as desk:
             room, thread = await letter_comes(desk, alice)
             await desk.ana.say(room, "!files", thread=thread)
             listed = await desk.hears("1  shot.png (image/png, ", thread=thread)

@@ -10,10 +10,10 @@ from pathlib import Path
 from bot.testing.person import Person, Seen
 from tests.bot.people import reset_identity
 from tests.services.synapse import Homeserver
-from tests.stories.office import SAMPLES, Office, Plan, office
+from tests.worlds.matrix import SAMPLES, MatrixDesk, Plan, running_desk
 
 
-async def begin_anew(desk: Office, plan: Plan) -> tuple[Seen, str]:
+async def begin_anew(desk: MatrixDesk, plan: Plan) -> tuple[Seen, str]:
     """Open a ticket, let bob set up his encryption anew; return the announcement and what the admins read."""
     await desk.deliver((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())
     announcement = await desk.announced(1, by=desk.agents[1])
@@ -22,14 +22,14 @@ async def begin_anew(desk: Office, plan: Plan) -> tuple[Seen, str]:
     return announcement, told.body
 
 
-async def is_answered(desk: Office, person: Person, announcement: Seen, line: str, answer: str) -> None:
+async def is_answered(desk: MatrixDesk, person: Person, announcement: Seen, line: str, answer: str) -> None:
     await person.say(announcement.room_id, line, thread=announcement.event_id)
     await desk.hears(answer, thread=announcement.event_id)
 
 
 async def test_an_admin_accepts_it_with_the_words_that_were_told(tmp_path: Path, synapse: Homeserver) -> None:
     plan = Plan(tmp_path, synapse)
-    async with office(plan) as desk:
+    async with running_desk(plan) as desk:
         announcement, told = await begin_anew(desk, plan)
         bob = desk.agents[1]
         await is_answered(desk, bob, announcement, "!claim", "is not verified (cross-signed)")
@@ -43,7 +43,7 @@ async def test_an_admin_accepts_it_with_the_words_that_were_told(tmp_path: Path,
 
 async def test_who_runs_the_desk_accepts_it_on_the_command_line(tmp_path: Path, synapse: Homeserver) -> None:
     plan = Plan(tmp_path, synapse)
-    async with office(plan) as desk:
+    async with running_desk(plan) as desk:
         announcement, _ = await begin_anew(desk, plan)
         bob = desk.agents[1]
         listed = await helproom(plan, "list")

@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.testing.person import Person
 from storage.models import RoomState
 from tests.services.synapse import Homeserver
-from tests.stories.office import PASSWORD, Office, Plan, office
+from tests.worlds.matrix import PASSWORD, MatrixDesk, Plan, running_desk
 
 MAIL = b"From: user@example.org\r\nSubject: tricky\r\nMessage-ID: <t@example.org>\r\n\r\nIt is tricky.\r\n"
 
@@ -25,7 +25,7 @@ async def come_back(plan: Plan) -> Person:
     return await Person.log_in(plan.homeserver.url, plan.user_id("guest"), PASSWORD, folder)
 
 
-async def open_room(desk: Office, guest: Person, *, number: int = 1) -> tuple[str, str]:
+async def open_room(desk: MatrixDesk, guest: Person, *, number: int = 1) -> tuple[str, str]:
     """Have a room opened for the next ticket; return its id and the ticket's thread."""
     await desk.deliver(MAIL)
     announcement = await desk.announced(number)
@@ -36,7 +36,7 @@ async def open_room(desk: Office, guest: Person, *, number: int = 1) -> tuple[st
     return welcome.room_id, thread
 
 
-async def pinned(desk: Office) -> set[str | None]:
+async def pinned(desk: MatrixDesk) -> set[str | None]:
     """Whose identity the desk remembers."""
     async with desk.running.desk.units() as unit:
         return {pin.user_id for pin in await unit.pins.every()}
@@ -46,7 +46,7 @@ async def test_a_guest_cannot_command_and_the_end_removes_everybody(
     tmp_path: Path, synapse: Homeserver
 ) -> None:
     plan = Plan(tmp_path, synapse)
-    async with office(plan) as desk:
+    async with running_desk(plan) as desk:
         guest = await visit(plan)
         try:
             room, thread = await open_room(desk, guest)
@@ -78,7 +78,7 @@ async def test_a_guest_who_joins_late_reads_what_was_said_since_the_invitation(
     tmp_path: Path, synapse: Homeserver
 ) -> None:
     plan = Plan(tmp_path, synapse)
-    async with office(plan) as desk:
+    async with running_desk(plan) as desk:
         guest = await visit(plan)
         await guest.close()
         await desk.deliver(MAIL)
@@ -96,7 +96,7 @@ async def test_a_guest_who_joins_late_reads_what_was_said_since_the_invitation(
 
 async def test_a_room_ends_by_itself(tmp_path: Path, synapse: Homeserver) -> None:
     plan = Plan(tmp_path, synapse)
-    async with office(plan) as desk:
+    async with running_desk(plan) as desk:
         guest = await visit(plan)
         try:
             room, thread = await open_room(desk, guest)

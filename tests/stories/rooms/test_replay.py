@@ -5,12 +5,12 @@ from pathlib import Path
 
 from bot.http.wire import path, request
 from tests.services.synapse import Homeserver
-from tests.stories.office import SAMPLES, Office, Plan, office
+from tests.worlds.matrix import SAMPLES, MatrixDesk, Plan, running_desk
 
 ANSWER = "!reply Words that were taken back."
 
 
-async def deliver_again(desk: Office, room: str, event_id: str, ref: str) -> str:
+async def deliver_again(desk: MatrixDesk, room: str, event_id: str, ref: str) -> str:
     """Send the very ciphertext again on behalf of its sender, as a homeserver can; return the new id."""
     client = desk.ana._client
     old = await request(client, "GET", path("rooms", room, "event", event_id))
@@ -21,7 +21,7 @@ async def deliver_again(desk: Office, room: str, event_id: str, ref: str) -> str
 async def test_a_cancelled_answer_that_is_delivered_again_is_no_new_answer(
     tmp_path: Path, synapse: Homeserver
 ) -> None:
-    async with office(Plan(tmp_path, synapse, hold=600)) as desk:
+    async with running_desk(Plan(tmp_path, synapse, hold=600)) as desk:
         await desk.deliver((SAMPLES / "01-new-en-wifi-large.eml").read_bytes())
         announcement = await desk.announced(1)
         room, thread = announcement.room_id, announcement.event_id

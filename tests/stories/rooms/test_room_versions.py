@@ -9,16 +9,16 @@ from bot.http.wire import Json, path, request
 from bot.rooms.rooms import AGENT, Rooms
 from storage.models import RoomPurpose
 from tests.services.synapse import Homeserver
-from tests.stories.office import Office, Plan, office
 from tests.stories.rooms.test_disposable_room import open_room, visit
 from tests.stories.test_main_job import do_the_main_job
+from tests.worlds.matrix import MatrixDesk, Plan, running_desk
 
 
-async def state(desk: Office, room: str, kind: str) -> Json:
+async def state(desk: MatrixDesk, room: str, kind: str) -> Json:
     return await request(desk.running.session.client, "GET", path("rooms", room, "state", kind, ""))
 
 
-async def is_as_it_should_be(desk: Office, room: str, version: str, *agents: str) -> None:
+async def is_as_it_should_be(desk: MatrixDesk, room: str, version: str, *agents: str) -> None:
     """The bot may do its work, agents have their rank, and the bot is listed only where it has to be."""
     assert (await state(desk, room, "m.room.create"))["room_version"] == version
     assert (":" in room) == (version != "12")
@@ -34,7 +34,7 @@ async def test_the_main_job_and_a_disposable_room_in_rooms_of_another_version(
     tmp_path: Path, synapse: Homeserver, version: str
 ) -> None:
     plan = Plan(tmp_path, synapse, matrix=f'  room_version: "{version}"\n')
-    async with office(plan) as desk:
+    async with running_desk(plan) as desk:
         ana, bob = (agent.user_id for agent in desk.agents)
         await do_the_main_job(desk)
         async with desk.running.desk.units() as unit:

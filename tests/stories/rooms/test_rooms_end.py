@@ -10,12 +10,12 @@ from bot.http.wire import Json, path, request
 from bot.testing.person import Person
 from helproom.config.settings import read_settings
 from tests.services.synapse import Homeserver
-from tests.stories.office import Office, Plan, office
+from tests.worlds.matrix import MatrixDesk, Plan, running_desk
 
 MAIL = b"From: user@example.org\r\nSubject: Printer\r\nMessage-ID: <p@example.org>\r\n\r\nIt is on fire.\r\n"
 
 
-async def room_of(desk: Office, queue: str | None) -> str:
+async def room_of(desk: MatrixDesk, queue: str | None) -> str:
     """The room of a queue or of the operators, as soon as Ana is in it."""
     async with asyncio.timeout(30):
         while True:
@@ -31,7 +31,7 @@ async def ask(person: Person, method: str, where: str, body: Json) -> Json:
     return await request(person._session.client, method, where, body)
 
 
-async def upgrade(desk: Office, room: str) -> str:
+async def upgrade(desk: MatrixDesk, room: str) -> str:
     """Replace a room, as an admin does with a client; return the new one."""
     bot = desk.running.session
     where = path("rooms", room, "state", "m.room.power_levels", "")
@@ -42,13 +42,13 @@ async def upgrade(desk: Office, room: str) -> str:
     return str(made["replacement_room"])
 
 
-async def invite_bot(desk: Office, room: str) -> None:
+async def invite_bot(desk: MatrixDesk, room: str) -> None:
     who = {"user_id": desk.running.session.user_id}
     await ask(desk.ana, "POST", path("rooms", room, "invite"), who)
 
 
 async def test_a_replaced_room_is_followed_with_its_tickets(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         await desk.deliver(MAIL)
         old = (await desk.announced(1)).room_id
         new = await upgrade(desk, old)
@@ -67,7 +67,7 @@ async def test_a_replaced_room_is_followed_with_its_tickets(tmp_path: Path, syna
 async def test_a_config_that_names_the_old_room_leads_to_the_new_one(
     tmp_path: Path, synapse: Homeserver
 ) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         old = await room_of(desk, None)
         config = tmp_path / "config.yaml"
         config.write_text(config.read_text().replace("operators:\n", f'operators:\n  room: "{old}"\n'))
@@ -87,7 +87,7 @@ async def test_a_config_that_names_the_old_room_leads_to_the_new_one(
 
 
 async def test_a_room_that_only_says_to_be_the_successor_is_none(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         old = await room_of(desk, "fr")
         made = await ask(
             desk.ana,
@@ -105,7 +105,7 @@ async def test_a_room_that_only_says_to_be_the_successor_is_none(tmp_path: Path,
 
 
 async def test_a_successor_that_does_not_say_so_is_left(tmp_path: Path, synapse: Homeserver) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         old, bot = await room_of(desk, "fr"), desk.running.session
         made = await ask(desk.ana, "POST", path("createRoom"), {"preset": "public_chat"})
         where = path("rooms", old, "state", "m.room.tombstone", "")
@@ -121,7 +121,7 @@ async def test_a_successor_that_does_not_say_so_is_left(tmp_path: Path, synapse:
 async def test_a_room_that_ends_without_another_is_told_and_spoken_in(
     tmp_path: Path, synapse: Homeserver
 ) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         room, bot = await room_of(desk, "en"), desk.running.session
         where = path("rooms", room, "state", "m.room.tombstone", "")
         await request(bot.client, "PUT", where, {"body": "", "replacement_room": "{odd} <b>"})
@@ -134,7 +134,7 @@ async def test_a_room_that_ends_without_another_is_told_and_spoken_in(
 async def test_the_bot_is_put_out_of_a_room(
     tmp_path: Path, synapse: Homeserver, how: str, words: str
 ) -> None:
-    async with office(Plan(tmp_path, synapse)) as desk:
+    async with running_desk(Plan(tmp_path, synapse)) as desk:
         room = await room_of(desk, "fr")
         bot = desk.running.session
         where = path("rooms", room, "state", "m.room.power_levels", "")

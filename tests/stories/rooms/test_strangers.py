@@ -9,7 +9,7 @@ from bot.http.wire import path, request
 from bot.testing.person import Person
 from helproom.config.settings import read_settings
 from tests.services.synapse import Homeserver
-from tests.stories.office import PASSWORD, Office, Plan, office
+from tests.worlds.matrix import PASSWORD, MatrixDesk, Plan, running_desk
 
 MAIL = b"From: user@example.org\r\nSubject: Printer\r\nMessage-ID: <p@example.org>\r\n\r\nIt is on fire.\r\n"
 
@@ -26,7 +26,7 @@ async def outsider(plan: Plan) -> AsyncIterator[Person]:
         await person.close()
 
 
-async def operators_hear(desk: Office, words: str) -> None:
+async def operators_hear(desk: MatrixDesk, words: str) -> None:
     async with desk.running.desk.units() as unit:
         room = await unit.rooms.of_operators()
     assert room is not None
@@ -36,7 +36,7 @@ async def operators_hear(desk: Office, words: str) -> None:
 
 async def test_who_is_taken_out_of_the_config_reads_no_more(tmp_path: Path, synapse: Homeserver) -> None:
     plan = Plan(tmp_path, synapse, names=("ana", "bob", "cem"))
-    async with office(plan) as desk:
+    async with running_desk(plan) as desk:
         bob = desk.agents[1]
         await desk.deliver(MAIL)
         announcement = await desk.announced(1)
@@ -62,7 +62,7 @@ async def test_an_outsider_whom_an_agent_invites_is_removed_and_reads_nothing(
     tmp_path: Path, synapse: Homeserver
 ) -> None:
     plan = Plan(tmp_path, synapse)
-    async with office(plan) as desk, outsider(plan) as mal:
+    async with running_desk(plan) as desk, outsider(plan) as mal:
         await desk.deliver(MAIL)
         announcement = await desk.announced(1)
         room, thread = announcement.room_id, announcement.event_id

@@ -13,8 +13,8 @@ from bot.http.wire import path, request
 from desk.outbox.posts import DONE_KEY
 from helproom.demo.homeserver import Homeserver
 from tests.services.synapse import lay_site
-from tests.stories.office import Office, Plan, office
 from tests.stories.test_follow_up import from_user
+from tests.worlds.matrix import MatrixDesk, Plan, running_desk
 
 T = TypeVar("T")
 LETTERS = 5
@@ -28,7 +28,7 @@ async def in_time(answer: Awaitable[T]) -> T:
         return await answer
 
 
-async def do_a_round(desk: Office, number: int) -> None:
+async def do_a_round(desk: MatrixDesk, number: int) -> None:
     """Claim, show, reply, send."""
     announcement = await desk.announced(number)
     room, thread, ana = announcement.room_id, announcement.event_id, desk.ana
@@ -42,7 +42,7 @@ async def do_a_round(desk: Office, number: int) -> None:
     await in_time(desk.edited(preview, "Left at"))
 
 
-async def events_of_the_bot(desk: Office, room: str) -> Counter[str]:
+async def events_of_the_bot(desk: MatrixDesk, room: str) -> Counter[str]:
     """What the homeserver holds of the bot in a room, by kind, without the room's own state."""
     found: Counter[str] = Counter()
     query = {"dir": "b", "limit": "100"}
@@ -58,7 +58,7 @@ async def events_of_the_bot(desk: Office, room: str) -> Counter[str]:
 @pytest.mark.timeout(660)
 async def test_five_letters_are_answered_under_the_usual_limits(tmp_path: Path) -> None:
     with Homeserver(lay_site(tmp_path / "synapse", usual_limits=True)) as server:
-        async with office(Plan(tmp_path, server, hold=300)) as desk, asyncio.timeout(600):
+        async with running_desk(Plan(tmp_path, server, hold=300)) as desk, asyncio.timeout(600):
             for number in range(1, LETTERS + 1):
                 await desk.deliver(from_user(f"Question {number}.", Message_ID=f"<{number}@example.org>"))
             for number in range(1, LETTERS + 1):

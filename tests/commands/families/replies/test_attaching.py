@@ -16,7 +16,7 @@ from desk.sizes import size_words
 from desk.tickets.threads import Thread
 from desk.world import Refusal
 from storage.models import OutboxState, ReplyState
-from tests.desks import ANA, Desk, delivery_of, with_replies
+from tests.worlds.desk import ANA, Desk, delivery_of, with_replies
 
 PICTURE = Fetched("$file", "../shot\u202e.png", "image/PNG; x=y", b"\x89PNG" * 500)
 

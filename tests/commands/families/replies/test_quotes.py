@@ -11,7 +11,7 @@ from desk.replies.quotes import MOST_LINES
 from desk.tickets.details import LetterDetails
 from storage.models import KeyState
 from storage.sealing.columns import to_json
-from tests.desks import USER, Desk
+from tests.worlds.desk import USER, Desk
 
 WHOLE = {"encryption_state": "none", "from_contact": True}
 

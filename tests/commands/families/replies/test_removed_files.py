@@ -12,7 +12,7 @@ from desk.replies.drafts import protection_now
 from desk.world import Refusal
 from storage.models import OutboxState, ReplyState
 from tests.commands.families.replies.test_attaching import answer_of, arrives, attach, files, said
-from tests.desks import ANA, BEN, Desk, delivered, delivery_of
+from tests.worlds.desk import ANA, BEN, Desk, delivered, delivery_of
 
 
 @pytest.mark.parametrize("state", [ReplyState.LEAVING, ReplyState.SENDING, ReplyState.FAILED])

@@ -13,7 +13,7 @@ from desk.outbox.posts import say_from_json
 from desk.replies import drafts
 from desk.world import Refusal
 from storage.models import OutboxState, ReplyState
-from tests.desks import ANA, BEN, FINGERPRINT, USER, Desk, delivered, refused
+from tests.worlds.desk import ANA, BEN, FINGERPRINT, USER, Desk, delivered, refused
 
 READ_FIRST = "Not sent: the user wrote again meanwhile. Read it first"
 

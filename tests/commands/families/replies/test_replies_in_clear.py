@@ -5,7 +5,7 @@ import pytest
 
 from desk.outbox.posts import say_from_json
 from desk.replies.disclosure import names, repeats
-from tests.desks import ANA, Desk
+from tests.worlds.desk import ANA, Desk
 
 
 async def _in_clear(desk: Desk, words: str = "Please send your key along.", **how: object) -> str:

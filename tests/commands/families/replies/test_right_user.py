@@ -4,7 +4,7 @@
 import pytest
 
 from storage.models import ReplyState
-from tests.desks import Desk
+from tests.worlds.desk import Desk
 
 LINK = "https://matrix.to/#/!en:helproom.test/$root1?via=helproom.test"
 THINGS = "things you can try: one, two"

@@ -3,7 +3,7 @@
 
 import pytest
 
-from tests.desks import ANA, Desk
+from tests.worlds.desk import ANA, Desk
 
 
 @pytest.mark.parametrize(

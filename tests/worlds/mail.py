@@ -1,40 +1,27 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""A desk with a real database and a real keyring, for letters that come and answers that leave."""
+"""A desk with a real keyring, for letters that come and answers that leave."""
 
 import asyncio
+import contextlib
 import datetime as dt
-import itertools
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from desk.config import DeskConfig, Queue
-from desk.context import Work, Workplace
 from desk.letters.opened import Opened
-from desk.world import World
 from mail.openpgp.keyring import GpgExecutor, Keyring
 from mail.workers.letters import LetterWorker
 from mail.workers.opener import LetterOpener
 from mail.workers.raw_letters import RawLetter
-from storage.models import Letter, Room, RoomPurpose, RoomState
+from storage.models import Letter
 from storage.queries.letters import IncomingMail
 from storage.sealing.vault import Vault
-from storage.unit import Unit, Units
-from tests.engines import engine_at
+from storage.unit import Units
+from tests.worlds.desk import Clock, Desk
+from tests.worlds.engines import engine_at
 
 AGENT = "@agent:desk.example"
-
-
-@dataclass
-class Clock:
-    """A time that only tests move."""
-
-    at: dt.datetime = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
-    tokens: "itertools.count[int]" = field(default_factory=itertools.count)
-
-    def world(self) -> World:
-        """Return the world that this clock shows."""
-        return World(lambda: self.at, lambda: f"token{next(self.tokens)}")
+SUNDAY_NOON = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True)
@@ -50,25 +37,12 @@ class SlowOpener(LetterOpener):
         return await super().open(letter)
 
 
-@dataclass
-class Office:
-    """All parts together."""
+@dataclass(kw_only=True)
+class MailDesk(Desk):
+    """A desk with one queue, its OpenPGP key, and what opens letters."""
 
-    units: Units
-    clock: Clock
-    world: World
-    config: DeskConfig
     keyring: Keyring
-    workshop: GpgExecutor
-
-    @property
-    def place(self) -> Workplace:
-        """Return what parts of the desk are given."""
-        return Workplace(self.units, self.world, self.config)
-
-    def work(self, unit: Unit) -> Work:
-        """Return what a decision in this unit works with."""
-        return self.place.work(unit)
+    workshop: GpgExecutor = field(default_factory=lambda: GpgExecutor(2))
 
     def worker(self) -> LetterWorker:
         """Make a worker."""
@@ -104,23 +78,17 @@ class Office:
             return letter
 
 
-@asynccontextmanager
-async def open_office(database: str, keyring: Keyring) -> AsyncIterator[Office]:
+@contextlib.asynccontextmanager
+async def mail_desk_at(database: str, keyring: Keyring) -> AsyncIterator[MailDesk]:
     """Open a desk with one queue, its room and the operators' room."""
-    engine = await engine_at(database)
-    clock = Clock()
-    world = clock.world()
     fingerprint = keyring.secret_keys()[0].fingerprint
-    config = DeskConfig(
-        (Queue("help", "en", "help@desk.example", "Help Desk", fingerprint),), frozenset({AGENT})
-    )
-    office = Office(Units(engine, Vault(b"k" * 32)), clock, world, config, keyring, GpgExecutor(2))
-    async with office.units() as unit:
-        for purpose, queue, ref in ((RoomPurpose.QUEUE, "help", "r1"), (RoomPurpose.OPERATORS, None, "r2")):
-            room = Room(purpose=purpose, queue=queue, state=RoomState.OPEN, room_id=f"!{ref}:x", ref=ref)
-            await unit.rooms.add(room)
+    queue = Queue("help", "en", "help@desk.example", "Help Desk", fingerprint)
+    config = DeskConfig((queue,), frozenset({AGENT}))
+    units = Units(await engine_at(database), Vault(b"k" * 32))
+    desk = MailDesk(units, Clock(SUNDAY_NOON), config, keyring=keyring)
     try:
-        yield office
+        await desk.furnish()
+        yield desk
     finally:
-        office.workshop.close()
-        await office.units.close()
+        desk.workshop.close()
+        await units.close()

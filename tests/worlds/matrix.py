@@ -68,7 +68,7 @@ replies:
 
 
 @dataclass
-class Office:
+class MatrixDesk:
     """A desk that runs, the agents' clients and the mail server that takes answers."""
 
     settings: Settings
@@ -201,7 +201,7 @@ def _private(folder: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def office(plan: Plan) -> AsyncIterator[Office]:
+async def running_desk(plan: Plan) -> AsyncIterator[MatrixDesk]:
     """Open a desk with its agents for the time of the block."""
     async with contextlib.AsyncExitStack() as stack:
         catcher = await stack.enter_async_context(Catcher())
@@ -217,4 +217,4 @@ async def office(plan: Plan) -> AsyncIterator[Office]:
             agents.append(person)
         shift = await stack.enter_async_context(contextlib.AsyncExitStack())
         running = await shift.enter_async_context(serving(settings))
-        yield Office(settings, running, agents, catcher, shift)
+        yield MatrixDesk(settings, running, agents, catcher, shift)

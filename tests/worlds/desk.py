@@ -38,7 +38,7 @@ from storage.models import (
 from storage.queries.tickets import NewTicket
 from storage.sealing.vault import Vault, new_master_key
 from storage.unit import Unit, Units
-from tests.engines import engine_at
+from tests.worlds.engines import engine_at
 
 ANA, BEN, EVE = "@ana:helproom.test", "@ben:helproom.test", "@eve:elsewhere.test"
 CREW = tuple(f"@agent{number}:helproom.test" for number in range(12))
@@ -61,8 +61,8 @@ CONFIG = DeskConfig(
 class Clock:
     """Stands still until told otherwise."""
 
-    def __init__(self) -> None:
-        self.now = MONDAY_NOON
+    def __init__(self, now: dt.datetime = MONDAY_NOON) -> None:
+        self.now = now
 
     def __call__(self) -> dt.datetime:
         return self.now
