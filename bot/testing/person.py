@@ -23,6 +23,8 @@ from bot.sending.contents import StoredFile
 POLL_MS = 3000
 LOOK_AGAIN_SECONDS = 0.05
 AWAY_SECONDS = 1.0
+PATIENCE = 90.0
+"""Seconds to wait for what should come: long, as a machine may be busy; it costs nothing when all is well."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Person:
         """Return the ids of the rooms this account is in."""
         return tuple(self._client.rooms)
 
-    async def wait_for(self, wanted: Callable[[Seen], bool], *, seconds: float = 30.0) -> Seen:
+    async def wait_for(self, wanted: Callable[[Seen], bool], *, seconds: float = PATIENCE) -> Seen:
         """Return the first event that fits, as soon as it is there. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while True:
@@ -141,7 +143,7 @@ class Person:
                     return found
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
-    async def wait_for_reaction(self, event_id: str, key: str, *, seconds: float = 30.0) -> Pressed:
+    async def wait_for_reaction(self, event_id: str, key: str, *, seconds: float = PATIENCE) -> Pressed:
         """Return the reaction to an event as soon as it is there. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while True:
@@ -157,7 +159,7 @@ class Person:
         opened: bytes = decrypt_attachment(stored, file["key"]["k"], file["hashes"]["sha256"], file["iv"])
         return opened
 
-    async def wait_until_gone(self, room_id: str, *, seconds: float = 30.0) -> None:
+    async def wait_until_gone(self, room_id: str, *, seconds: float = PATIENCE) -> None:
         """Wait until this account is in a room no longer. Raises TimeoutError."""
         async with asyncio.timeout(seconds):
             while room_id in self._client.rooms:  # noqa: ASYNC110 - nio has no event for it

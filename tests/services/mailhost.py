@@ -17,7 +17,7 @@ from typing import Self
 from helproom.demo.homeserver import bound_to_us, free_port
 from tests.services.mailserver import Certificate, make_certificate
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 USER = "help@desk.example"
 PASSWORD = "test-only"
 # Dovecot reads no mail as root, and root's tests need some other user for it.

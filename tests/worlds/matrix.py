@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.testing.person import Person, Seen
+from bot.testing.person import PATIENCE, Person, Seen
 from desk.outbox.posts import DONE_KEY
 from helproom.config.settings import Settings, read_settings
 from helproom.demo.homeserver import free_port
@@ -106,7 +106,7 @@ class MatrixDesk:
         )
 
     async def hears(
-        self, text: str, *, thread: str | None = None, by: Person | None = None, seconds: float = 30.0
+        self, text: str, *, thread: str | None = None, by: Person | None = None, seconds: float = PATIENCE
     ) -> Seen:
         """What the bot says that holds this text."""
         bot = self.running.session.user_id

@@ -5,7 +5,7 @@ import asyncio
 import datetime as dt
 from pathlib import Path
 
-from bot.testing.person import Person
+from bot.testing.person import PATIENCE, Person
 from storage.models import RoomState
 from tests.services.synapse import Homeserver
 from tests.worlds.matrix import PASSWORD, MatrixDesk, Plan, running_desk
@@ -65,7 +65,7 @@ async def test_a_guest_cannot_command_and_the_end_removes_everybody(
             assert row.state is RoomState.CLOSED
             await guest.wait_until_gone(room)
             assert room not in desk.running.session.client.rooms
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while guest.user_id in await pinned(desk):  # noqa: ASYNC110 - the database rings no bell here
                     await asyncio.sleep(0.05)
             assert desk.ana.user_id in await pinned(desk)

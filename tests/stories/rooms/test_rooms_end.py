@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.http.wire import Json, path, request
-from bot.testing.person import Person
+from bot.testing.person import PATIENCE, Person
 from helproom.config.settings import read_settings
 from tests.services.synapse import Homeserver
 from tests.worlds.matrix import MatrixDesk, Plan, running_desk
@@ -17,7 +17,7 @@ MAIL = b"From: user@example.org\r\nSubject: Printer\r\nMessage-ID: <p@example.or
 
 async def room_of(desk: MatrixDesk, queue: str | None) -> str:
     """The room of a queue or of the operators, as soon as Ana is in it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             async with desk.running.desk.units() as unit:
                 row = await (unit.rooms.of_queue(queue) if queue else unit.rooms.of_operators())
@@ -98,7 +98,7 @@ async def test_a_room_that_only_says_to_be_the_successor_is_none(tmp_path: Path,
         await invite_bot(desk, made["room_id"])
         bot = desk.running.session
         where = path("rooms", made["room_id"], "state", "m.room.member", bot.user_id)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while (await ask(desk.ana, "GET", where, {}))["membership"] != "leave":  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         assert await room_of(desk, "fr") == old
@@ -147,6 +147,6 @@ async def test_the_bot_is_put_out_of_a_room(
         assert desk.ana.user_id in heard.body
         if how == "kick":
             await invite_bot(desk, room)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(PATIENCE):
                 while room not in bot.client.rooms:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)

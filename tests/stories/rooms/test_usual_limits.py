@@ -18,7 +18,7 @@ from tests.worlds.matrix import MatrixDesk, Plan, running_desk
 
 T = TypeVar("T")
 LETTERS = 5
-ANSWERED_SECONDS = 15.0
+ANSWERED_SECONDS = 30.0
 MOST_EVENTS = 9
 
 
