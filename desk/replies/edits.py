@@ -21,7 +21,7 @@ _DONE = (
 
 
 NO_COMMAND = "Your edit is no command, so the answer is cancelled: it will not be sent."
-OLD_WORDS_STAY = "The answer with the old words does not leave either; its files wait for the next one."
+OLD_WORDS_STAY = "The answer with the old words will not be sent either; its files wait for the next one."
 
 
 async def original_of(unit: Unit, edit: Event) -> Event | None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Debian's Redmine with puma and SQLite: prepared once, kept in .cache/, started afresh per session."""
 
+import fcntl
 import hashlib
 import http.client
 import os
@@ -36,14 +37,21 @@ def prepare() -> Path:
         raise FileNotFoundError("Redmine is not installed: apt-get install redmine redmine-sqlite puma")
     recipe = b"".join(path.read_bytes() for path in (Path(__file__), SEED, DEBIAN / "Gemfile"))
     ready = CACHE / f"redmine-{hashlib.sha256(recipe).hexdigest()[:12]}"
-    if not ready.exists():
-        CACHE.mkdir(exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
-            app = Path(scratch) / "redmine"
-            _copy_application(app)
-            _fill_database(app)
-            app.rename(ready)
+    CACHE.mkdir(exist_ok=True)
+    # Of several processes that run tests, one makes it, and the others wait.
+    with (CACHE / "redmine.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists():
+            _make(ready)
     return ready
+
+
+def _make(ready: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        app = Path(scratch) / "redmine"
+        _copy_application(app)
+        _fill_database(app)
+        app.rename(ready)
 
 
 def _copy_application(app: Path) -> None:

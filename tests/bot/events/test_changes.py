@@ -115,7 +115,7 @@ async def test_the_removal_of_the_command_takes_the_answer_back(room: Room) -> N
     await room.removes(edit)
     assert [state for _, state in await room.drafts()] == [CANCELLED, CANCELLED]
     (answer,) = await room.answers()
-    assert "Taken back" in answer.text
+    assert "Cancelled" in answer.text
     await room.removes(asked)
     await room.hears("!reply Three.", edits=asked)
     assert len(await room.drafts()) == 2

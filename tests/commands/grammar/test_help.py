@@ -125,7 +125,7 @@ def test_no_command_hides_another_command_s_first_word():
 
 
 def test_the_agents_manual_has_every_command_and_its_short_forms():
-    written = (Path(__file__).parents[3] / "docs" / "agents.md").read_text(encoding="utf-8")
+    written = (Path(__file__).parents[3] / "docs" / "commands.md").read_text(encoding="utf-8")
     # `!t` is explained once for the whole family.
     names = {name for name in TABLE if not name.startswith("t ")} | {"t"}
     assert {"reply", "template add", "key reject"} < names

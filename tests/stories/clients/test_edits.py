@@ -60,5 +60,5 @@ async def test_words_that_change_while_the_desk_is_away_count_though_the_hold_is
         await end_all_holds(desk)
         await desk.ana.redact(room, asked)
         await desk.start()
-        await desk.hears("Taken back", thread=thread)
+        await desk.hears("Cancelled, as its command was removed", thread=thread)
         assert not desk.catcher.caught
