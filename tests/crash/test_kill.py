@@ -162,7 +162,8 @@ async def test_the_check_finds_a_desk_that_is_wrong(
     ground: Ground, wrong: str, calls: Calls, stride: int, complaint: str
 ) -> None:
     tale = Tale(wrong, wrong=wrong, calm=True)
-    first = (await census(ground, tale)).of_before_250(calls)
+    # One that says 250 too early may have written nothing by then.
+    first = max(1, (await census(ground, tale)).of_before_250(calls))
     loop = Loop(ground, tale, calls)
     await loop.run(range(first, first + 60 * stride, stride))
     assert any(re.search(complaint, each) for found in loop.bad.values() for each in found)
