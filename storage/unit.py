@@ -26,6 +26,8 @@ from storage.queries.rooms import Rooms
 from storage.queries.templates import Templates
 from storage.queries.tickets import Tickets
 from storage.sealing.vault import Vault
+from storage.search.changes import WatchedSession, changed_tickets
+from storage.search.index import SearchIndex
 
 Q = TypeVar("Q", bound=Queries)
 _DATA_EXCEPTION = "22"
@@ -42,6 +44,7 @@ class WakeUps:
         self.holds = asyncio.Event()
         self.rooms = asyncio.Event()
         self.unreadable = asyncio.Event()
+        self.search = asyncio.Event()
 
 
 class _Noun(Generic[Q]):
@@ -77,10 +80,12 @@ class Unit:
     templates = _Noun(Templates)
     tickets = _Noun(Tickets)
 
-    def __init__(self, session: AsyncSession, vault: Vault) -> None:
+    def __init__(self, session: AsyncSession, vault: Vault, search: SearchIndex) -> None:
         self._session = session
         self._transaction = Transaction(session, vault)
         self.vault = vault
+        self.search = search
+        """What can be found; it is no part of the transaction, and learns of it after the commit."""
 
     def wake(self, whom: WakeUp) -> None:
         """Wake whoever waits for this, once the unit is committed."""
@@ -103,7 +108,10 @@ class Units:
         self.engine = engine
         self.vault = vault
         self.wake_ups = WakeUps()
-        self._sessions = async_sessionmaker(engine, expire_on_commit=False, info={"vault": vault})
+        self.search = SearchIndex()
+        self._sessions = async_sessionmaker(
+            engine, expire_on_commit=False, info={"vault": vault}, sync_session_class=WatchedSession
+        )
 
     @contextlib.asynccontextmanager
     async def __call__(self) -> AsyncIterator[Unit]:
@@ -113,7 +121,7 @@ class Units:
         """
         try:
             async with self._sessions.begin() as session:
-                unit = Unit(session, self.vault)
+                unit = Unit(session, self.vault, self.search)
                 yield unit
         except (IntegrityError, DataError, ProgrammingError):
             raise
@@ -123,6 +131,9 @@ class Units:
             raise StorageTrouble(trouble_of(error)) from error
         except ConnectionError as error:
             raise StorageTrouble("The database does not answer: nobody listens there.") from error
+        if changed := changed_tickets(session.sync_session):
+            self.search.note_changed(changed)
+            self.wake_ups.search.set()
         self._wake(unit.woken)
 
     def _wake(self, woken: Collection[WakeUp]) -> None:

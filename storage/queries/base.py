@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.sealing.vault import Vault
 
-WakeUp = Literal["letters", "outbox", "journal", "holds", "rooms", "unreadable"]
+WakeUp = Literal["letters", "outbox", "journal", "holds", "rooms", "unreadable", "search"]
 """Who waits for committed work."""
 
 

@@ -128,6 +128,13 @@ class Tickets(Queries):
     def _report_tag(self, report_id: str) -> str:
         return self._vault.tag(TagKind.WHISPERBACK, report_id[:REPORT_DIGITS])
 
+    async def older_than(self, number: int | None, limit: int) -> Sequence[int]:
+        """Return the numbers of the newest tickets that are kept, of those below `number` or of all."""
+        query = select(Ticket.id).where(Ticket.wrapped_key.is_not(None))
+        if number is not None:
+            query = query.where(Ticket.id < number)
+        return (await self._session.scalars(query.order_by(Ticket.id.desc()).limit(limit))).all()
+
     async def open_in(self, queue: str | None) -> Sequence[Ticket]:
         """Return the tickets that are not closed, oldest first; of all queues when `queue` is None."""
         query = select(Ticket).where(Ticket.closed_at.is_(None)).options(*_WHOLE).order_by(Ticket.id)

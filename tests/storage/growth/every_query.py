@@ -220,6 +220,7 @@ _EACH: Mapping[str, Call] = {
     "tickets.existing": lambda unit: unit.tickets.existing([1, 2, TICKET]),
     "tickets.marked": lambda unit: unit.tickets.marked([tag("f", 7), tag("f", 8)]),
     "tickets.by_whisperback_id": lambda unit: unit.tickets.by_whisperback_id("0123456789abcdef"),
+    "tickets.older_than": lambda unit: unit.tickets.older_than(TICKET, 5),
     "tickets.open_in": lambda unit: unit.tickets.open_in(QUEUES[0]),
     "tickets.left_in": lambda unit: unit.tickets.left_in(QUEUES[0]),
 }
