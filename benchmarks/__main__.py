@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-BENCHMARKS = ("opening", "intake", "hostile", "talking", "starting", "memory")
+BENCHMARKS = ("opening", "intake", "hostile", "talking", "starting", "memory", "searching")
 
 
 def main(names: list[str]) -> None:
