@@ -12,6 +12,7 @@ from commands.families import (
     quarantine,
     replies,
     rooms,
+    search,
     templates,
     tickets,
     whisperback,
@@ -33,6 +34,7 @@ FAMILIES = (
     pins.family,
     keys.family,
     whisperback.family,
+    search.family,
 )
 TABLE = join(*FAMILIES)
 TABLE |= join(family_for(TABLE))

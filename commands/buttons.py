@@ -5,10 +5,13 @@ from commands.context import Context, Reply
 from desk.outbox.posts import CANCEL_KEY, CLAIM_KEY, SEND_KEY
 from desk.outbox.ranks import Rank
 from desk.replies import drafts
+from desk.search import pages
 from desk.tickets import actions, threads
 from desk.tickets.locks import locked
 from desk.world import Refusal
 from storage.models import Message
+
+_TURNING = frozenset({pages.BACK_KEY, pages.NEXT_KEY})
 
 
 async def react(context: Context) -> Reply | None:
@@ -19,6 +22,11 @@ async def react(context: Context) -> Reply | None:
     event_id, key = context.event.relates_to or "", context.event.key
     if key == CLAIM_KEY:
         await _claim(context, event_id)
+        return None
+    if key in _TURNING:
+        row = await context.unit.outbox.by_event(event_id)
+        if row is not None and row.kind == pages.PAGE.name:
+            await pages.turn(context.work, row, key, context.event.event_id)
         return None
     draft = await _draft(context, event_id)
     if draft is None:

@@ -10,6 +10,7 @@ from desk.problems import links
 from desk.quarantine import letters
 from desk.replies import attaching, mail, previews
 from desk.rooms import disposable
+from desk.search import pages
 from desk.tickets import received_files
 
 KINDS = join(
@@ -32,4 +33,6 @@ KINDS = join(
     disposable.CLOSE,
     identities.ACCEPT,
     identities.DROP,
+    pages.PAGE,
+    pages.PAGE_EDIT,
 )

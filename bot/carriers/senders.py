@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.errors import Rejected, SessionGone, TooFast, TryLater
-from bot.sending import contents, rendering
+from bot.sending import contents, hits, rendering
 from bot.sending.sender import Sender
 from desk.context import Workplace
 from desk.duty.pings import PING, responsible
@@ -28,6 +28,7 @@ from desk.outbox.outcomes import (
 from desk.outbox.posts import IN_TICKET_THREAD, Say, home_of, is_aside, reaction_of, say_from_json
 from desk.replies import previews
 from desk.rooms.names import link_to
+from desk.search import pages
 from desk.tickets import threads
 from desk.tickets.announcement import Announcement
 from storage.models import Outbox, OutboxState, ReplyState, RoomState, Ticket
@@ -98,6 +99,8 @@ class RoomSenders:
             previews.EDIT: self._edit_preview,
             posts.REACT: self._react,
             previews.UNREACT: self._unreact,
+            pages.PAGE: self._show_page,
+            pages.PAGE_EDIT: self._turn_page,
         }
         return {kind: guarded(paced(carry)) for kind, carry in kinds.items()}
 
@@ -178,6 +181,22 @@ class RoomSenders:
             with contextlib.suppress(Rejected):
                 await self._sender.redact(place.room_id, event_id, f"{parcel.ref}.{number}")
         return Delivered()
+
+    async def _show_page(self, parcel: OutboxItem) -> Outcome:
+        page = pages.page_of(parcel.payload)
+        place = await self._place_of(parcel, page.thread)
+        content = _placed(contents.notice(hits.render(page)), place.thread, page.reply_to)
+        return await self._send(parcel, place.room_id, content)
+
+    async def _turn_page(self, parcel: OutboxItem) -> Outcome:
+        """Edit a page, and take the reaction away, so that it can be pressed again."""
+        page = pages.page_of(parcel.payload)
+        place = await self._place_of(parcel, None)
+        content = contents.edit(contents.notice(hits.render(page)), page.event)
+        sent = await self._send(parcel, place.room_id, content)
+        with contextlib.suppress(Rejected):
+            await self._sender.redact(place.room_id, page.pressed, f"{parcel.ref}.pressed")
+        return sent
 
     async def _send(self, parcel: OutboxItem, room_id: str, content: contents.Json) -> Outcome:
         look_first = parcel.age > FORGOTTEN_AFTER

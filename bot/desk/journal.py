@@ -16,6 +16,7 @@ from commands.grammar.spelling import is_command
 from desk.context import Workplace
 from desk.outbox.posts import CANCEL_KEY, CLAIM_KEY, SEND_KEY, Say, say_in, tell_operators
 from desk.rooms.names import name_of
+from desk.search.pages import BACK_KEY, NEXT_KEY
 from storage.models import Came, Event, EventState, Room, RoomPurpose
 from storage.sealing.columns import to_json
 from storage.unit import Unit
@@ -39,7 +40,7 @@ _GAP = "I was away for long and may have missed commands; please repeat what I h
 _GONE = {"leave": "removed from", "ban": "banned from"}
 _LOOKS = dict.fromkeys((0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
 """Variation selectors and skin tones: which of them comes along depends on the client and its user."""
-_BUTTONS = frozenset({CLAIM_KEY, SEND_KEY, CANCEL_KEY})
+_BUTTONS = frozenset({CLAIM_KEY, SEND_KEY, CANCEL_KEY, BACK_KEY, NEXT_KEY})
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ async def tell_story(told: Told) -> None:
     await _an_answer_is_taken_back(told, ticket)
     await _an_answer_leaves(told, ticket)
     await _a_plain_mail(told)
+    await _it_is_found_again(told, ticket)
 
 
 async def _a_report_arrives(told: Told) -> Seen:
@@ -250,6 +251,21 @@ async def _he_looks_at_the_picture(told: Told, ticket: Seen) -> None:
         and picture.thread == ticket.event_id
         and await bob.open_file(picture) == PICTURE,
         seen="what Bob's client got and opened",
+    )
+
+
+async def _it_is_found_again(told: Told, ticket: Seen) -> None:
+    ana = told.stage.ana
+    told.narrator.step("Ana wants to know who else has trouble with such a card")
+    words, where = "!search realtek OR broadcom is:answered", "in the room of the English queue"
+    told.narrator.in_room("Ana", words, where=where)
+    await ana.say(ticket.room_id, words)
+    found = await told.hears(ana, "One ticket")
+    told.shows(found, where=where)
+    told.findings.check(
+        "A ticket is found by its words, though no index of them is on disk",
+        holds=found.encrypted and "#1 " in found.body,
+        seen="what Ana's client got",
     )
 
 

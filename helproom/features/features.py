@@ -12,6 +12,7 @@ from helproom.features import (
     monitoring,
     replies,
     rooms,
+    search,
     trackers,
 )
 from helproom.features.feature import Feature
@@ -27,4 +28,5 @@ FEATURES: tuple[Callable[[Parts], Feature], ...] = (
     keys.wire,
     trackers.wire,
     monitoring.wire,
+    search.wire,
 )

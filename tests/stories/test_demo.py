@@ -30,7 +30,7 @@ def test_the_demo_keeps_every_promise_and_leaves_nothing_behind(folder: Path) ->
         DEMO, env=_here(folder), capture_output=True, text=True, encoding="utf-8", timeout=200, check=False
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    assert "15 checks, 0 failed" in done.stdout
+    assert "16 checks, 0 failed" in done.stdout
     assert "FAILED" not in done.stdout
     assert done.stderr == ""
     assert list(folder.iterdir()) == []

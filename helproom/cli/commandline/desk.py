@@ -46,6 +46,16 @@ DEMO = Subcommand(
     "demo.demo:demo",
     (argument("--stay", action="store_true", help="keep it running and say how to log in"),),
 )
+SEARCH = Subcommand(
+    "search",
+    "Find tickets by their words",
+    "cli.search:search",
+    (
+        argument("words", nargs="+", help="as after !search; -- before them where one begins with -"),
+        argument("--most", type=int, default=50, help="how many are shown, newest first (default: 50)"),
+        argument("--json", action="store_true", help="one JSON object per line"),
+    ),
+)
 INSPECT_MAIL = Subcommand(
     "inspect-mail",
     "Say what Helproom makes of a mail",

@@ -13,5 +13,6 @@ SUBCOMMANDS = join(
     desk.DEMO,
     keys.KEYS,
     pins.PINS,
+    desk.SEARCH,
     desk.INSPECT_MAIL,
 )
