@@ -142,7 +142,8 @@ class Units:
             getattr(self.wake_ups, whom).set()
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and forget what could be found."""
+        await self.search.close()
         await self.engine.dispose()
 
 

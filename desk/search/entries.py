@@ -19,13 +19,13 @@ async def entry_of(unit: Unit, number: int) -> Entry | None:
         return None
     said = await unit.messages.of(ticket)
     files = list(chain.from_iterable(map(_file_names, said)))
-    tags = tuple(tag.name for tag in ticket.tags)
+    tags = tuple(tag.name.casefold() for tag in ticket.tags)
     problems = [link.problem for link in ticket.links]
     return Entry(
         ticket=ticket.id,
         queue=ticket.queue,
-        language=ticket.language,
-        version=ticket.tails_version or "",
+        language=ticket.language.casefold(),
+        version=(ticket.tails_version or "").casefold(),
         state=ticket.state.value,
         is_left=ticket.closed_at is None and ticket.last_public is Side.USER,
         owner=ticket.owner or "",

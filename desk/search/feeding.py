@@ -9,7 +9,6 @@ import structlog
 from desk.context import Workplace
 from desk.search.entries import entry_of
 from storage.engine.troubles import StorageTrouble
-from storage.sealing.vault import SealBroken
 from storage.search.index import Entry
 from storage.unit import Unit
 
@@ -53,36 +52,43 @@ class Feeder:
         if numbers:
             try:
                 await self._read(numbers)
-            except BaseException:
+            except StorageTrouble:
                 index.note_changed(numbers)
                 raise
             return True
         return not self.is_done and await self._read_older()
 
     async def _read_older(self) -> bool:
+        index = self._place.units.search
         async with self._place.units() as unit:
             numbers = await unit.tickets.older_than(self._below, AT_ONCE)
         if numbers:
             self._highest = max(self._highest, numbers[0])
             await self._read(numbers)
             self._below = numbers[-1]
-            self._place.units.search.searched_share = 1 - self._below / (self._highest + 1)
+            index.searched_share = 1 - self._below / (self._highest + 1)
         else:
             self.is_done = True
-            self._place.units.search.searched_share = 1.0
+            index.searched_share = 1.0
             log.info("search.ready")
         return True
 
     async def _read(self, numbers: Sequence[int]) -> None:
+        """Have tickets found as they are now. Raises StorageTrouble."""
         async with self._place.units() as unit:
             found = [await _entry(unit, number) for number in numbers]
-        await self._place.units.search.put(numbers, [entry for entry in found if entry is not None])
+        try:
+            await self._place.units.search.put(numbers, [entry for entry in found if entry is not None])
+        except Exception:
+            # To try again would be no better, and the desk must not end over what is not found.
+            log.exception("search.surprise", tickets=numbers)
 
 
 async def _entry(unit: Unit, number: int) -> Entry | None:
     try:
         return await entry_of(unit, number)
-    except (SealBroken, ValueError):
-        # One ticket that cannot be read must not keep the others from being found.
-        log.warning("search.unreadable", ticket=number)
+    except StorageTrouble:
+        raise
+    except Exception as surprise:  # noqa: BLE001 - one that cannot be read must not hide the others
+        log.warning("search.unreadable", ticket=number, fault=type(surprise).__name__)
         return None

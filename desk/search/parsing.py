@@ -44,6 +44,7 @@ class Asked:
     """Who searches, when, and what the desk knows that a search names."""
 
     agent: str
+    """A Matrix user id; empty on the command line."""
     now: dt.datetime
     config: DeskConfig
     tag_of: Callable[[str], str]
@@ -175,7 +176,7 @@ def _has(value: str, _: Asked) -> Node:
 
 
 def _owner(value: str, asked: Asked) -> Node:
-    if value.casefold() == "me":
+    if value.casefold() == "me" and asked.agent:
         return Fact(FactName.OWNER, asked.agent)
     for agent in sorted(asked.config.agents):
         if value.casefold() in {agent.casefold(), agent[1:].partition(":")[0].casefold()}:

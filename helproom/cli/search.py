@@ -54,7 +54,6 @@ async def _found(place: Workplace, words: str, most: int) -> Sequence[Hit]:
         await _read_all(place)
         return (await place.units.search.find(wanted, size=most)).hits
     finally:
-        await place.units.search.close()
         await place.units.close()
 
 

@@ -133,10 +133,14 @@ class SearchIndex:
 
 def _replace(database: sqlite3.Connection, tickets: Collection[int], entries: Collection[Entry]) -> None:
     database.execute("BEGIN")
-    for ticket in tickets:
-        _forget(database, ticket)
-    for entry in entries:
-        _learn(database, entry)
+    try:
+        for ticket in tickets:
+            _forget(database, ticket)
+        for entry in entries:
+            _learn(database, entry)
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
     database.execute("COMMIT")
 
 

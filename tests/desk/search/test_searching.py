@@ -77,6 +77,16 @@ async def test_what_is_rolled_back_is_not_found(desk: Desk, feeder: Feeder) -> N
     assert await numbers(desk, "broadcom") == []
 
 
+async def test_a_ticket_that_cannot_be_read_hides_no_other(desk: Desk, feeder: Feeder) -> None:
+    await desk.ticket("My wifi is gone.")
+    await desk.ticket("My wifi is slow.")
+    async with desk.units() as unit:
+        (await unit.messages.get(1)).details_sealed = b"broken"
+        (await unit.messages.get(1)).text_sealed = b"broken"
+    await catch_up(feeder)
+    assert await numbers(desk, "wifi") == [2]
+
+
 async def test_words_of_a_ticket_stay_in_its_room(desk: Desk, feeder: Feeder) -> None:
     await desk.ticket("My wifi is gone.")
     await catch_up(feeder)
