@@ -9,7 +9,7 @@ from storage.models.journal import Came, Event, EventState
 from storage.models.letters import Asker, Ciphertext, LeftInMailbox, Letter, LetterState, MailboxAction
 from storage.models.messages import OPEN_REPLY, Message, MessageKind, OutgoingFile, ReplyState
 from storage.models.outbox import ANNOUNCEMENT, Outbox, OutboxState
-from storage.models.problems import Problem
+from storage.models.problems import Problem, Sighting
 from storage.models.rooms import Room, RoomPurpose, RoomState
 from storage.models.templates import Template, TemplateVariant
 from storage.models.tickets import Link, Side, Tag, Ticket, TicketReference, TicketState
@@ -45,6 +45,7 @@ __all__ = [
     "RoomPurpose",
     "RoomState",
     "Side",
+    "Sighting",
     "Tag",
     "Template",
     "TemplateVariant",

@@ -43,7 +43,7 @@ class Ticket(OwnKey, Base):
     language: Mapped[str] = mapped_column(String(16))
     language_confidence: Mapped[float | None]
     owner: Mapped[str | None] = mapped_column(String(255))
-    opened_at: Mapped[dt.datetime]
+    opened_at: Mapped[dt.datetime] = mapped_column(index=True)
     closed_at: Mapped[dt.datetime | None]
     closed_by: Mapped[str | None] = mapped_column(String(255))
     """The agent who closed it last."""

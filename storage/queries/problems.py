@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""Named queries on problems and on the tickets linked to them."""
+"""Named queries on problems, on the tickets linked to them, and on who has met them."""
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, delete, distinct, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
-from storage.models import Link, Problem, Ticket
+from storage.models import Link, Problem, Sighting, Ticket
 from storage.queries.base import Queries
+
+
+@dataclass(frozen=True)
+class Span:
+    """Which sightings count: of days from `start` up to `end`, in one language and version or in all."""
+
+    start: dt.date
+    end: dt.date
+    language: str | None = None
+    version: str | None = None
+    """Finds what is below it, too: 7 finds 7.1."""
 
 
 class Problems(Queries):
@@ -32,6 +45,7 @@ class Problems(Queries):
             self._session.add(problem)
             await self._session.flush()
         ticket.links.append(Link(problem=problem, linked_by=by, linked_at=at))
+        self._session.add(_sighting(ticket, problem))
         await self._session.flush()
         return problem, True
 
@@ -40,6 +54,10 @@ class Problems(Queries):
         found = next((link for link in ticket.links if link.problem.issue == issue), None)
         if found is not None:
             ticket.links.remove(found)
+            seen = delete(Sighting).where(
+                Sighting.ticket_id == ticket.id, Sighting.problem_id == found.problem.id
+            )
+            await self._session.execute(seen)
             await self._session.flush()
         return found is not None
 
@@ -47,3 +65,60 @@ class Problems(Queries):
         """Return the numbers of the tickets linked to a problem."""
         query = select(Link.ticket_id).where(Link.problem_id == problem.id).order_by(Link.ticket_id)
         return (await self._session.scalars(query)).all()
+
+    async def top(self, span: Span, limit: int) -> Sequence[tuple[Problem, int]]:
+        """Return the problems that most people have met, each with how many."""
+        people = func.count(distinct(Sighting.reporter_tag))
+        query = select(Problem, people).join(Sighting, Sighting.problem_id == Problem.id).where(*_in(span))
+        query = query.group_by(Problem.id).order_by(people.desc(), Problem.issue.desc()).limit(limit)
+        return [(row[0], row[1]) for row in await self._session.execute(query)]
+
+    async def people(self, span: Span, problems: Sequence[int]) -> dict[int, int]:
+        """Return how many people have met each of these problems."""
+        query = select(Sighting.problem_id, func.count(distinct(Sighting.reporter_tag)))
+        query = query.where(*_in(span), Sighting.problem_id.in_(problems)).group_by(Sighting.problem_id)
+        return {row[0]: row[1] for row in await self._session.execute(query)}
+
+    async def people_by_version(self, span: Span, problems: Sequence[int]) -> dict[tuple[int, str], int]:
+        """Return how many people have met each of these problems, by version."""
+        return await self._people_by(Sighting.version, span, problems)
+
+    async def people_by_language(self, span: Span, problems: Sequence[int]) -> dict[tuple[int, str], int]:
+        """Return how many people have met each of these problems, by language."""
+        return await self._people_by(Sighting.language, span, problems)
+
+    async def _people_by(
+        self, column: InstrumentedAttribute[str], span: Span, problems: Sequence[int]
+    ) -> dict[tuple[int, str], int]:
+        query = select(Sighting.problem_id, column, func.count(distinct(Sighting.reporter_tag)))
+        query = query.where(*_in(span), Sighting.problem_id.in_(problems))
+        rows = await self._session.execute(query.group_by(Sighting.problem_id, column))
+        return {(row[0], row[1]): row[2] for row in rows}
+
+    async def without(self, since: dt.datetime, until: dt.datetime) -> int:
+        """Return how many tickets that were opened in this time are linked to no problem."""
+        query = select(func.count()).select_from(Ticket)
+        has_link = select(Link.ticket_id).where(Link.ticket_id == Ticket.id).exists()
+        query = query.where(Ticket.opened_at >= since, Ticket.opened_at < until, ~has_link)
+        return await self._session.scalar(query) or 0
+
+
+def _sighting(ticket: Ticket, problem: Problem) -> Sighting:
+    return Sighting(
+        problem_id=problem.id,
+        ticket_id=ticket.id,
+        day=ticket.opened_at.date(),
+        language=ticket.language,
+        version=ticket.tails_version or "",
+        reporter_tag=ticket.contact_tag or ticket.whisperback_tag or ticket.reply_tag,
+    )
+
+
+def _in(span: Span) -> list[ColumnElement[bool]]:
+    wanted = [Sighting.day >= span.start, Sighting.day < span.end]
+    if span.language is not None:
+        wanted.append(Sighting.language == span.language)
+    if span.version is not None:
+        below = Sighting.version.startswith(f"{span.version}.", autoescape=True)
+        wanted.append(or_(Sighting.version == span.version, below))
+    return wanted

@@ -29,6 +29,7 @@ from storage.models import (
 )
 from storage.queries.letters import IncomingMail
 from storage.queries.outbox import Patience
+from storage.queries.problems import Span
 from storage.queries.tickets import NewTicket
 from storage.unit import Unit
 from tests.storage.growth.many_tickets import NOW, QUEUES, TICKETS, tag
@@ -45,6 +46,7 @@ MESSAGE = 3 * TICKET
 ANSWER = MESSAGE + 1
 ROW = 4 * TICKET
 PATIENCE = Patience({"say": DAY, "mail": DAY, "announce": DAY}, ["mail"])
+SPAN = Span(NOW.date() - 2 * DAY, NOW.date())
 MAIL = IncomingMail(queue="en", mail_from="kim@example.org", token=None, raw=b"mail")
 NEW = NewTicket(
     ref="new",
@@ -199,6 +201,11 @@ _EACH: Mapping[str, Call] = {
     "pins.put": lambda unit: unit.pins.put("@ana:x", "key", NOW),
     "pins.drop": lambda unit: unit.pins.drop("@ana:x"),
     "problems.by_issue": lambda unit: unit.problems.by_issue(17_001),
+    "problems.people": lambda unit: unit.problems.people(SPAN, [1, 2]),
+    "problems.people_by_language": lambda unit: unit.problems.people_by_language(SPAN, [1, 2]),
+    "problems.people_by_version": lambda unit: unit.problems.people_by_version(SPAN, [1, 2]),
+    "problems.top": lambda unit: unit.problems.top(SPAN, 10),
+    "problems.without": lambda unit: unit.problems.without(NOW - DAY, NOW),
     "problems.get": lambda unit: unit.problems.get(1),
     "rooms.get": lambda unit: unit.rooms.get(ROOM),
     "rooms.by_room_id": lambda unit: unit.rooms.by_room_id("!3:x"),

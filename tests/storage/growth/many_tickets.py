@@ -31,6 +31,7 @@ from storage.models import (
     RoomPurpose,
     RoomState,
     Side,
+    Sighting,
     Tag,
     Ticket,
     TicketReference,
@@ -81,6 +82,7 @@ async def fill(engine: AsyncEngine) -> None:
             (Event, _events()),
             (Tag, _tags()),
             (Link, _links()),
+            (Sighting, _sightings()),
             (TicketReference, _references()),
             (Ciphertext, _ciphertexts()),
             (ContactKey, _keys()),
@@ -127,6 +129,7 @@ async def _set_sequences(connection: AsyncConnection) -> None:
         "room",
         "problem",
         "contact_key",
+        "sighting",
         "enclosure",
     ):
         await connection.execute(
@@ -296,6 +299,19 @@ def _links() -> Rows:
             "problem_id": 1 + ticket % ISSUES,
             "linked_by": AGENT,
             "linked_at": when(ticket),
+        }
+
+
+def _sightings() -> Rows:
+    for ticket in range(1, TICKETS + 1, 3):
+        yield {
+            "id": ticket,
+            "problem_id": 1 + ticket % ISSUES,
+            "ticket_id": ticket,
+            "day": when(ticket).date(),
+            "language": "en",
+            "version": "7.1",
+            "reporter_tag": tag("c", ticket // 2),
         }
 
 
