@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """The words after `!search`, as a tree."""
 
+import contextlib
 import datetime as dt
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -32,6 +34,9 @@ from storage.search.tree import (
 
 MOST_CHARS = 500
 _MOST_WORDS = 40
+_MOST_BRACKETS = 10
+"""SQLite reads only so many levels."""
+_NO_WORDS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _MOST_DIGITS = 9
 _HAS = {"log": FactName.HAS_LOG, "file": FactName.HAS_FILE, "note": FactName.HAS_NOTE}
 _SPAN = re.compile(r"(\d{1,4})([dwmy])")
@@ -60,10 +65,14 @@ def parse(text: str, asked: Asked) -> Search:
     """Return what a text searches for; raises Refusal with a sentence on what is wrong in it."""
     if len(text) > MOST_CHARS:
         raise Refusal(f"A search has {MOST_CHARS} characters at most.")
+    if _NO_WORDS.search(text):
+        raise Refusal("Here is a character that cannot be searched for: type the words anew.")
+    if text.count("(") > _MOST_BRACKETS:
+        raise Refusal(f"A search has {_MOST_BRACKETS} brackets at most.")
     if text.count('"') % 2:
         raise Refusal('A quote is not closed: put " on both sides of the phrase.')
     try:
-        found = _Tree(asked).transform(_grammar().parse(text))
+        found = _Tree(asked).transform(_grammar().parse(unicodedata.normalize("NFC", text)))
     except VisitError as error:
         if isinstance(error.orig_exc, Refusal):
             raise error.orig_exc from None
@@ -134,14 +143,18 @@ class _Tree(Transformer[Token, Any]):
     def keyed(self, tokens: list[Token]) -> Any:
         """Return what a key and its value mean."""
         key, _, value = str(tokens[0]).partition(":")
-        read = KEYS.get(key.casefold())
+        read, meant = KEYS.get(key.casefold()), value.strip('"')
+        if read is None and not value:
+            return self._counted(Word(str(tokens[0])))
         if read is None:
             near = difflib.get_close_matches(key.casefold(), KEYS, 1, 0.5)
             hint = f" Do you mean `{near[0]}:`?" if near else f" There are: {', '.join(sorted(KEYS))}."
             raise Refusal(
                 f"There is no key `{key[:20]}:`.{hint} To search for the words, put them in quotes."
             )
-        return read(value.strip('"'), self._asked)
+        if not meant:
+            raise Refusal(f"Write what you mean right after `{key.casefold()}:`, without a blank.")
+        return read(meant, self._asked)
 
     def _counted(self, word: Word | Prefix | Phrase) -> Node:
         self._words += 1
@@ -206,13 +219,11 @@ def _after(value: str, asked: Asked) -> Node:
 
 
 def _moment(value: str, now: dt.datetime) -> dt.datetime:
-    if (span := _SPAN.fullmatch(value.casefold())) is not None:
-        return now - dt.timedelta(days=int(span[1]) * _DAYS[span[2]])
-    if (date := _DATE.fullmatch(value)) is not None:
-        try:
+    with contextlib.suppress(ValueError, OverflowError):
+        if (span := _SPAN.fullmatch(value.casefold())) is not None:
+            return now - dt.timedelta(days=int(span[1]) * _DAYS[span[2]])
+        if (date := _DATE.fullmatch(value)) is not None:
             return dt.datetime(int(date[1]), int(date[2]), int(date[3] or 1), tzinfo=dt.UTC)
-        except ValueError:
-            pass
     raise Refusal(f"“{value[:20]}” is no time: write 2026-05, 2026-05-17 or 30d.")
 
 

@@ -4,6 +4,7 @@
 import asyncio
 import datetime as dt
 import sqlite3
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -193,8 +194,11 @@ def _learn(database: sqlite3.Connection, entry: Entry) -> None:
 
 
 def _few(texts: Sequence[str]) -> list[str]:
-    """Return no more texts than a ticket can have here: the first of too many become one."""
-    said = [text for text in texts if text]
+    """Return no more texts than a ticket can have here: the first of too many become one.
+
+    A letter and its accent become one character, as in what is searched for.
+    """
+    said = [unicodedata.normalize("NFC", text) for text in texts if text]
     more = len(said) - _MOST_TEXTS
     return said if more <= 0 else ["\n\n".join(said[: more + 1]), *said[more + 1 :]]
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from desk.search.parsing import Asked, parse
 from desk.world import Refusal
+from storage.search.index import SearchIndex
 from storage.search.tree import (
     AllOf,
     AnyOf,
@@ -53,6 +54,8 @@ ASKED = Asked(ANA, NOW, CONFIG, lambda address: f"tag of {address}")
         ("contact:kim@example.net", Fact(FactName.CONTACT, "tag of kim@example.net")),
         ("-tag:spam", Not(Fact(FactName.TAG, "spam"))),
         ("屏幕", Word("屏幕")),
+        ("e\u0301cran", Word("écran")),
+        ("error:", Word("error:")),
     ],
 )
 def test_each_form_is_understood(text: str, node: Node) -> None:
@@ -86,6 +89,15 @@ def test_the_order_is_asked_for_beside_the_words() -> None:
         ("!!", "no letter and no digit"),
         ("x " * 300, "500 characters"),
         ("x " * 60, "40 words"),
+        ("wifi --usb", "I do not understand"),
+        ("(" * 11 + "x" + ")" * 11, "10 brackets"),
+        ("wi\x00fi", "cannot be searched for"),
+        ("wifi \ud800", "cannot be searched for"),
+        ("after:9999y", "no time"),
+        ("version: 7", "right after `version:`"),
+        ('tag:""', "right after `tag:`"),
+        ("vérsion:7", "Do you mean `version:`"),
+        ("has_log:1", "There is no key"),
     ],
 )
 def test_what_is_wrong_is_said(text: str, sentence: str) -> None:
@@ -100,3 +112,22 @@ def test_any_text_is_a_search_or_a_sentence(text: str) -> None:
     except Refusal:
         return
     assert all(any(map(str.isalnum, word.text)) for word in wanted_words(found.node))
+
+
+@given(st.text(alphabet='ab7屏 "-()*:OR\x00e\u0301', max_size=60))
+async def test_whatever_is_understood_can_be_looked_for(text: str) -> None:
+    index = SearchIndex()
+    try:
+        await index.find(parse(text, ASKED))
+    except Refusal:
+        return
+    finally:
+        await index.close()
+
+
+@pytest.mark.parametrize("level", ["(a OR -", "-(a OR ", "(a -", "-("])
+async def test_the_deepest_search_is_not_too_deep_for_the_database(level: str) -> None:
+    index = SearchIndex()
+    deepest = level * 10 + "b" + " c)" * 10
+    assert (await index.find(parse(deepest, ASKED))).total == 0
+    await index.close()

@@ -136,6 +136,15 @@ async def test_a_snippet_marks_what_was_found(index: SearchIndex) -> None:
     assert f"{MARK}屏幕{UNMARK}是黑色的" in hit.snippet
 
 
+async def test_letters_that_are_written_in_two_characters_are_found_and_marked() -> None:
+    index = SearchIndex()
+    await index.put([], [entry(1, "L'e\u0301cran est noir."), entry(2, "か\u3099らすが割れた")])
+    [hit] = (await index.find(Search(Word("ecran")))).hits
+    assert f"{MARK}écran{UNMARK} est noir" in hit.snippet
+    assert await found(index, Word("がら")) == [2]
+    await index.close()
+
+
 async def test_pages_are_newest_first_and_by_rank_where_that_is_asked_for() -> None:
     index = SearchIndex()
     texts: Iterable[str] = ("wifi " + "word " * number for number in range(1, 21))
