@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """`!search`: finds tickets by their words and by what is known of them."""
 
+import structlog
+
 from commands.context import Context
 from commands.grammar.declare import Commands
 from commands.grammar.words import Rest
 from desk.search.pages import Place, show
 from desk.search.parsing import Asked, parse
 from storage.sealing.vault import address_tag
+from storage.search.tree import FactName, asks_for
+
+log = structlog.get_logger()
 
 family = Commands()
 
@@ -27,4 +32,8 @@ async def search(context: Context, words: Rest) -> None:
         context.agent, work.world.now(), work.config, lambda address: address_tag(work.unit.vault, address)
     )
     where = Place(context.room, context.thread, context.event.original_id)
-    await show(work, parse(words, asked), where)
+    wanted = parse(words, asked)
+    if asks_for(wanted.node, FactName.CONTACT):
+        # The event is in the room, where one can read who has asked, and for whom.
+        log.info("search.contact", room=context.room.id, event_id=context.event.event_id)
+    await show(work, wanted, where)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Tickets as they are found: all that was said in them, and what is known of them."""
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
@@ -10,6 +11,8 @@ from storage.search.index import Entry
 from storage.unit import Unit
 
 _LOGS = (".log", ".txt")
+_ADDRESS = re.compile(r"(?<![\w.+%-])[\w.+%-]++@[\w.-]+")
+"""Reports and quoted letters hold them; they are found by `contact:` only."""
 
 
 async def entry_of(unit: Unit, number: int) -> Entry | None:
@@ -44,7 +47,8 @@ async def entry_of(unit: Unit, number: int) -> Entry | None:
 def _texts(ticket: Ticket, said: Sequence[Message], names: Iterable[str]) -> list[str]:
     """Return by what it is called, and what was said, oldest first. Never an address."""
     called = "\n".join(filter(None, (ticket.subject, ticket.close_reason, *names)))
-    return [called, *filter(None, (message.text for message in said))]
+    words = (called, *(message.text for message in said if message.text))
+    return [_ADDRESS.sub("@", text) for text in words]
 
 
 def _file_names(message: Message) -> list[str]:

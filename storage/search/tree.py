@@ -93,6 +93,19 @@ class Search:
     by_rank: bool = False
 
 
+def asks_for(node: Node, name: FactName) -> bool:
+    """Tell whether a fact is asked for, also where it is excluded."""
+    match node:
+        case Fact():
+            return node.name is name
+        case Not(inner):
+            return asks_for(inner, name)
+        case AllOf(nodes) | AnyOf(nodes):
+            return any(asks_for(each, name) for each in nodes)
+        case _:
+            return False
+
+
 def wanted_words(node: Node) -> tuple[Word | Prefix | Phrase, ...]:
     """Return the words that a hit may hold: those that are not excluded."""
     match node:

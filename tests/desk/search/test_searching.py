@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 import commands
 from commands.context import Context
@@ -50,6 +51,24 @@ async def test_what_was_said_is_found_and_what_is_said_since_too(desk: Desk, fee
     assert await numbers(desk, "black OR broadcom") == [2, 1]
     assert await numbers(desk, f"contact:{USER}") == [2, 1]
     assert await numbers(desk, f'"{USER}"') == [], "addresses are not searched"
+
+
+async def test_addresses_in_what_was_said_are_not_searched(desk: Desk, feeder: Feeder) -> None:
+    await desk.ticket(f"Email-Address: {USER}\nMy wifi is gone, write to <kim.o+x@mail.example.net>.")
+    await catch_up(feeder)
+    for words in (USER, f'"{USER}"', "kim*", '"mail example net"'):
+        assert await numbers(desk, words) == [], words
+    assert await numbers(desk, "email address wifi write") == [1]
+    assert "@" in (await shown(desk)).lines[0].snippet
+    assert USER not in (await shown(desk)).lines[0].snippet
+
+
+async def test_who_looks_for_an_address_leaves_a_trace_without_it(desk: Desk, feeder: Feeder) -> None:
+    with capture_logs() as lines:
+        await numbers(desk, f"wifi OR -contact:{USER}")
+        await numbers(desk, "wifi")
+    assert [line["event"] for line in lines].count("search.contact") == 1
+    assert USER not in str(lines)
 
 
 async def test_an_erased_ticket_is_forgotten(desk: Desk, feeder: Feeder) -> None:
