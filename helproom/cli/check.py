@@ -28,7 +28,17 @@ from helproom.config.settings import Settings, find_config, read_settings
 Check = Callable[[Settings], AsyncIterator[Finding]]
 
 SECONDS = 45.0
-CHECKS: tuple[tuple[str, Check], ...] = (
+
+
+def join(*checks: tuple[str, Check]) -> tuple[tuple[str, Check], ...]:
+    """Return checks with the names of their parts; raises TypeError when two have the same."""
+    names = [name for name, _ in checks]
+    if len(set(names)) < len(names):
+        raise TypeError(f"Two checks have one name: {names}")
+    return checks
+
+
+CHECKS = join(
     ("code", check_code),
     ("data folder", check_data_dir),
     ("database", check_database),

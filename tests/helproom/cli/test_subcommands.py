@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from helproom.cli.check import CHECKS
+from helproom.cli.check import join as join_checks
 from helproom.cli.commandline.subcommand import Subcommand, argument, join
 from helproom.cli.commandline.subcommands import SUBCOMMANDS
 
@@ -25,3 +27,9 @@ def test_two_of_one_name_are_an_error_of_ours() -> None:
         join(Subcommand("run", "Run", "cli.run:run"), Subcommand("run", "Run again", "cli.run:run"))
     with pytest.raises(TypeError, match="help text"):
         argument("--quiet")
+
+
+def test_two_checks_of_one_name_are_an_error_of_ours() -> None:
+    (name, check), *_ = CHECKS
+    with pytest.raises(TypeError, match="one name"):
+        join_checks((name, check), (name, check))
