@@ -129,6 +129,7 @@ async def _tell_ticket(work: Work, ticket: Ticket, opened: Opened, *, is_first: 
         ticket.subject, ticket.kind = subject_of(opened), kind_of(opened)
         _take_report(ticket, opened)
         _take_contact(work, ticket, opened)
+        await work.unit.problems.update_sightings(ticket)
     await show_state(work, ticket)
 
 

@@ -39,8 +39,10 @@ async def top(work: Work, wanted: TopRequest) -> str:
         lines.append(f"{_people(people)} {_change(people - earlier.get(problem.id, 0))} {_name(problem)}")
         parts = (_parts(problem, versions), _parts(problem, languages))
         lines.append(f"  {' · '.join(filter(None, parts))}")
-    without = await problems.without(_midnight(start), _midnight(end))
-    lines.append(f"{without} of the tickets of this time are linked to no problem.")
+    without = await problems.without(span)
+    lines.append(
+        f"Of the tickets of this time, {without} {'is' if without == 1 else 'are'} linked to no problem."
+    )
     return "\n".join(lines)
 
 
@@ -73,7 +75,3 @@ def _parts(problem: Problem, counts: Mapping[tuple[int, str], int]) -> str:
     more = len(own) - _MOST_PARTS
     words = [f"{value or 'version unknown'} ×{count}" for value, count in own[:_MOST_PARTS]]
     return ", ".join((*words, f"{more} more") if more > 0 else words)
-
-
-def _midnight(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), dt.UTC)

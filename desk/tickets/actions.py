@@ -127,6 +127,7 @@ async def set_language(work: Work, ticket: Ticket, language: str, *, by: str) ->
     announcement says so, and announces the ticket anew, so that its thread is in the new room.
     """
     ticket.language = language
+    await work.unit.problems.update_sightings(ticket)
     whose = ticket.owner if ticket.owner != by else None
     words = f"{by} has set the language of your ticket {ticket.id} to “{language}”"
     target = work.config.queue_for_language(language)

@@ -4,8 +4,9 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, distinct, func, or_, select
+from sqlalchemy import ColumnElement, delete, distinct, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from storage.models import Link, Problem, Sighting, Ticket
@@ -95,30 +96,49 @@ class Problems(Queries):
         rows = await self._session.execute(query.group_by(Sighting.problem_id, column))
         return {(row[0], row[1]): row[2] for row in rows}
 
-    async def without(self, since: dt.datetime, until: dt.datetime) -> int:
+    async def without(self, span: Span) -> int:
         """Return how many tickets that were opened in this time are linked to no problem."""
-        query = select(func.count()).select_from(Ticket)
+        since, until = (dt.datetime.combine(day, dt.time(), dt.UTC) for day in (span.start, span.end))
         has_link = select(Link.ticket_id).where(Link.ticket_id == Ticket.id).exists()
+        query = select(func.count()).select_from(Ticket)
         query = query.where(Ticket.opened_at >= since, Ticket.opened_at < until, ~has_link)
+        query = query.where(*_of(span, Ticket.language, Ticket.tails_version))
         return await self._session.scalar(query) or 0
+
+    async def update_sightings(self, ticket: Ticket) -> None:
+        """Have a ticket's sightings say what the ticket says by now."""
+        now = _known_of(ticket)
+        await self._session.execute(update(Sighting).where(Sighting.ticket_id == ticket.id).values(**now))
 
 
 def _sighting(ticket: Ticket, problem: Problem) -> Sighting:
-    return Sighting(
-        problem_id=problem.id,
-        ticket_id=ticket.id,
-        day=ticket.opened_at.date(),
-        language=ticket.language,
-        version=ticket.tails_version or "",
-        reporter_tag=ticket.contact_tag or ticket.whisperback_tag or ticket.reply_tag,
-    )
+    day = ticket.opened_at.date()
+    return Sighting(problem_id=problem.id, ticket_id=ticket.id, day=day, **_known_of(ticket))
+
+
+def _known_of(ticket: Ticket) -> dict[str, str]:
+    return {
+        "language": ticket.language,
+        "version": ticket.tails_version or "",
+        "reporter_tag": ticket.contact_tag or ticket.whisperback_tag or ticket.reply_tag,
+    }
 
 
 def _in(span: Span) -> list[ColumnElement[bool]]:
-    wanted = [Sighting.day >= span.start, Sighting.day < span.end]
+    of = _of(span, Sighting.language, Sighting.version)
+    return [Sighting.day >= span.start, Sighting.day < span.end, *of]
+
+
+def _of(
+    span: Span, language: InstrumentedAttribute[str], version: InstrumentedAttribute[Any]
+) -> list[ColumnElement[bool]]:
+    """Return what languages and versions must be: these, or below them, as pt-br is below pt."""
+    wanted: list[ColumnElement[bool]] = []
     if span.language is not None:
-        wanted.append(Sighting.language == span.language)
+        wanted.append(
+            or_(language == span.language, language.startswith(f"{span.language}-", autoescape=True))
+        )
     if span.version is not None:
-        below = Sighting.version.startswith(f"{span.version}.", autoescape=True)
-        wanted.append(or_(Sighting.version == span.version, below))
+        below = version.startswith(f"{span.version}.", autoescape=True)
+        wanted.append(or_(version == span.version, below))
     return wanted

@@ -9,6 +9,8 @@ from storage.search.tree import AllOf, AnyOf, Fact, FactName, Node, Not, Opened,
 
 TEXT_BITS = 12
 """A text's row number holds the ticket's number, and in so many bits the text's place in it."""
+_BELOW = {FactName.VERSION: ".", FactName.LANGUAGE: "-"}
+"""What stands between a value and one below it, as in 7.1 and pt-br: the upper one finds both."""
 _SHORTEST_PART = 3
 """What a trigram index finds; shorter parts are looked for in all texts of such scripts."""
 _BY_WORDS = "t.id IN (SELECT rowid >> 12 FROM words WHERE words MATCH ?)"
@@ -73,10 +75,9 @@ def _of_fact(name: FactName, value: str | int) -> Condition:
         return Condition("t.id IN (SELECT ticket FROM tag WHERE name = ?)", (value,))
     if name is FactName.ISSUE:
         return Condition("t.id IN (SELECT ticket FROM problem WHERE issue = ?)", (value,))
-    if name is FactName.VERSION:
-        return Condition(
-            "(t.version = ? OR t.version LIKE ? ESCAPE '!')", (value, like(str(value))[1:-1] + ".%")
-        )
+    if name in _BELOW:
+        column, below = f"t.{name.value}", f"{like(str(value))[1:-1]}{_BELOW[name]}%"
+        return Condition(f"({column} = ? OR {column} LIKE ? ESCAPE '!')", (value, below))
     return Condition(f"t.{name.value} = ?", (value,))
 
 

@@ -33,9 +33,11 @@ async def test_people_are_counted_with_versions_and_languages(desk: Desk) -> Non
         "  7.1 ×2, 7.0 ×1 · en ×1, fr ×1",
         "1 person (+1) #18",
         "  version unknown ×1 · en ×1",
-        "1 of the tickets of this time are linked to no problem.",
+        "Of the tickets of this time, 1 is linked to no problem.",
     ]
-    assert "1 person (+1) #17" in await desk.say("!top lang:fr")
+    french = await desk.say("!top lang:fr")
+    assert "1 person (+1) #17" in french
+    assert "0 are linked" in french
     assert "2 people (+2) #17" in await desk.say("!top version:7")
     assert "#18" not in await desk.say("!top version:7.1")
 
@@ -49,8 +51,15 @@ async def test_the_change_against_the_time_before_is_told(desk: Desk) -> None:
     assert "2 people (+2) #17" in await desk.say("!top 2w")
     desk.clock.now += 20 * DAY
     assert await desk.say("!top 1w") == (
-        "No problem was met in the last 7 days.\n0 of the tickets of this time are linked to no problem."
+        "No problem was met in the last 7 days.\nOf the tickets of this time, 0 are linked to no problem."
     )
+
+
+async def test_a_sighting_follows_its_ticket(desk: Desk) -> None:
+    number = await seen(desk, 17, "kim@example.net")
+    await desk.say("!lang pt-br", ticket=number)
+    assert "pt-br ×1" in await desk.say("!top lang:pt")
+    assert "No problem was met" in await desk.say("!top lang:en")
 
 
 async def test_an_unlinked_ticket_counts_no_more_and_an_erased_one_does(desk: Desk) -> None:

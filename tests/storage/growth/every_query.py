@@ -205,7 +205,7 @@ _EACH: Mapping[str, Call] = {
     "problems.people_by_language": lambda unit: unit.problems.people_by_language(SPAN, [1, 2]),
     "problems.people_by_version": lambda unit: unit.problems.people_by_version(SPAN, [1, 2]),
     "problems.top": lambda unit: unit.problems.top(SPAN, 10),
-    "problems.without": lambda unit: unit.problems.without(NOW - DAY, NOW),
+    "problems.without": lambda unit: unit.problems.without(SPAN),
     "problems.get": lambda unit: unit.problems.get(1),
     "rooms.get": lambda unit: unit.rooms.get(ROOM),
     "rooms.by_room_id": lambda unit: unit.rooms.by_room_id("!3:x"),
@@ -298,6 +298,7 @@ async def _link(unit: Unit) -> None:
     ticket = await _ticket(unit)
     problem, _ = await unit.problems.link(ticket, 20_000, by="@ana:x", at=NOW)
     await unit.problems.tickets(problem)
+    await unit.problems.update_sightings(ticket)
     await unit.problems.unlink(ticket, 20_000)
 
 
@@ -349,7 +350,7 @@ _TOGETHER: Mapping[tuple[str, ...], Call] = {
         "enclosures.besides_leaving",
         "enclosures.drop",
     ): _attach,
-    ("problems.link", "problems.unlink", "problems.tickets"): _link,
+    ("problems.link", "problems.unlink", "problems.tickets", "problems.update_sightings"): _link,
     ("rooms.add", "rooms.lock"): _make_room,
     ("templates.remove",): _remove_template,
     ("tickets.tag", "tickets.untag", "tickets.mark"): _tag,

@@ -100,6 +100,7 @@ async def test_words_are_found_whatever_their_script_case_and_accents(
     [
         (Fact(FactName.VERSION, "7"), [3, 2]),
         (Fact(FactName.VERSION, "7.1"), [2]),
+        (Fact(FactName.LANGUAGE, "pt"), [3]),
         (Fact(FactName.TAG, "boot"), [3]),
         (Fact(FactName.ISSUE, 17935), [2]),
         (Fact(FactName.IS_LEFT, 1), [2]),
@@ -114,7 +115,7 @@ async def test_tickets_are_found_by_what_is_known_of_them(node: Node, tickets: l
     entries = [
         entry(1, version="70", is_left=False),
         entry(2, version="7.1", issues=(17935,)),
-        entry(3, version="7", tags=("boot", "usb"), is_left=False),
+        entry(3, version="7", language="pt-br", tags=("boot", "usb"), is_left=False),
     ]
     await index.put([], entries)
     assert await found(index, node) == tickets
