@@ -77,6 +77,7 @@ LOOKS_AT_ALL = {
     "letters.counts": "only benchmarks ask it",
     "messages.shut": "asked once after secret keys were imported",
     "pins.every": "returns all",
+    "problems.without": "PostgreSQL may read all links for it; only `!top` asks it",
     "templates.every": "returns all",
 }
 """What may cost more with each ticket, and why."""
